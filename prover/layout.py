@@ -247,8 +247,8 @@ class Layout:
         span("interaction root", "roots", LeafKind.DIGEST, DIGEST_WORDS, int(interaction))
         span("cumulative sums", "sums", LeafKind.ELEMENT, DEGREE, len(self.looking_tables))
         span("quotient root", "roots", LeafKind.DIGEST, DIGEST_WORDS, 1)
-        openings = self.num_columns * OPENED_POINTS
-        span("openings", "openings", LeafKind.ELEMENT, DEGREE, openings)
+        span("openings at zeta", "openings", LeafKind.ELEMENT, DEGREE, self.num_columns)
+        span("openings at zeta w", "openings", LeafKind.ELEMENT, DEGREE, self.num_columns)
         span("batching nonce", "nonces", LeafKind.NONCE, NONCE_WORDS, 1)
         for i in range(len(self.fri_layers)):
             span(f"FRI root {i}", "roots", LeafKind.DIGEST, DIGEST_WORDS, 1)
