@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import native
 import numpy as np
 
+import native
 from prover.field import DEGREE, P
 from prover.key import VerifyingKey
 from prover.layout import LeafKind
