@@ -86,8 +86,7 @@ def _compile_quotient(air: Air) -> tuple[MachineCode, tuple[Rows, ...]]:
     totals = compose(recorder, air, row, _lookup(recorder, _longest(air)), alphas)
     emission = Emission(recorder)
     for output, total in enumerate(totals.values()):
-        register = emission.emit_sum(total, batched=True)
-        emission.lines.append((MachineOp.STOREE, output, register, 0))
+        emission.store_sum(output, total)
     return emission.finish(len(totals)), tuple(totals)
 
 

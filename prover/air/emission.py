@@ -1,7 +1,7 @@
 """From recorded nodes to machine code: order of instructions, slots by last use.
 
-Outputs are emitted a few terms at a time and columns are loaded anew in every batch of terms, so that the working
-set stays in the first-level cache.
+Outputs are emitted a few terms at a time and columns are loaded anew in every batch of terms, so that the
+working set stays in the first-level cache.
 """
 
 from __future__ import annotations
@@ -139,6 +139,10 @@ class Emission:
         """Emits a node and stores it as an output."""
         self.lines.append((MachineOp.STOREE, output, self.emit(number), 0))
 
+    def store_sum(self, output: int, total: Sum) -> None:
+        """Emits a long sum in batches and stores it as an output."""
+        self.lines.append((MachineOp.STOREE, output, self.emit_sum(total, batched=True), 0))
+
     def reads(self, line: tuple[MachineOp, int, int, int]) -> list[int]:
         """Registers that a line reads."""
         op, d, a, b = line
@@ -168,8 +172,7 @@ class Emission:
                 a = slots[a]
                 if op not in constant_b and op is not MachineOp.STOREE:
                     b = slots[b]
-            # EMAC and sums add into d; every other result may take an operand's slot only where the kernel is
-            # element-wise, which EMULC and EMUL (they load all six first) and the rest are.
+            # A result may take the slot of an operand that ends here: every kernel loads before it stores.
             for register in set(read):
                 if last[register] == at and (register != d or op is MachineOp.STOREE):
                     free[self.ext[register]].append(slots.pop(register))

@@ -1,7 +1,7 @@
 """Records a table's arithmetic for the native constraint machine, common subexpressions shared.
 
-Base values are numbers of recorded nodes; extension values are `Sum`s, emitted only where they are used, so that a
-sum of products with constants becomes a run of multiply-accumulate instructions.
+Base values are numbers of recorded nodes; extension values are `Sum`s, emitted only where they are used, so
+that a sum of products with constants becomes a run of multiply-accumulate instructions.
 """
 
 from __future__ import annotations
