@@ -1,4 +1,4 @@
-"""Byte encodings are canonical: what decodes encodes to the same bytes, and the rest is refused with a reason."""
+"""Byte encodings are canonical: what decodes encodes to the same bytes, the rest is refused with a reason."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
