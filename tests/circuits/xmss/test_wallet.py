@@ -249,6 +249,7 @@ def test_the_database_itself_refuses_to_forget_a_leaf(wallet, directory):
     with sqlite3.connect(directory / "wallet.db") as db:
         for statement in (
             "UPDATE keys SET next_leaf = 0",
+            "UPDATE keys SET ledger_leaf = -1",
             "UPDATE leaves SET message = x'00'",
             "DELETE FROM leaves",
             "INSERT INTO leaves VALUES (0, 1, x'00')",
