@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from circuits.machine.jit import jit
 from prover import poseidon2_constants as constants
 
 _P: Final = np.uint64(2130706433)
@@ -23,7 +23,7 @@ _FINAL: Final[NDArray[np.uint64]] = np.array(constants.EXTERNAL_FINAL_24, dtype=
 _DIAGONAL: Final[NDArray[np.uint64]] = np.array(constants.DIAGONAL_24, dtype=np.uint64)
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _external(state: NDArray[np.uint64]) -> None:
     """Multiply by circ(2 M4, M4, .., M4), in place. Shape (24,)."""
     s0 = s1 = s2 = s3 = np.uint64(0)
@@ -45,14 +45,14 @@ def _external(state: NDArray[np.uint64]) -> None:
         state[i + 3] = (state[i + 3] + s3) % _P
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _cube(x: np.uint64) -> np.uint64:
     """x^3 of an element that is below 2p."""
     x = x % _P
     return x * x % _P * x % _P
 
 
-@njit(cache=True, nogil=True)
+@jit
 def compress24(inputs: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
     """out = (perm(inputs) + inputs)[:8].
 
