@@ -194,9 +194,7 @@ def _effects(
         state.public[imm] = va
 
 
-def _step(
-    program: Program, state: Execution, tape: Sequence[Sequence[int]], check: CheckSignature
-) -> bool:
+def _step(program: Program, state: Execution, tape: Sequence[Sequence[int]], check: CheckSignature) -> bool:
     """One step.
 
     Returns:

@@ -322,7 +322,7 @@ finish:
     ADD     balance, balance, tips
     STORE   producer, BALANCE, balance
 
-; The next base fee: base * (7 T + min(gas, 2 T)) / 8 T, plus 1 if gas > T; at least 1, at most 2^32 - 1.
+; The next base fee: base * (7 T + min(gas, 2 T)) / 8 T, at least base + 1 if gas > T; in 1 .. 2^32 - 1.
     LI      x, TWICE_TARGET
     JGE     gas, x, load_capped
     MOV     x, gas
@@ -334,7 +334,9 @@ load_capped:
     HGETL   next_base
     LI      y, TARGET
     JGE     y, gas, no_more_than_target
-    ADD     next_base, next_base, one
+    ADD     x, base, one
+    JGE     next_base, x, no_more_than_target
+    MOV     next_base, x
 no_more_than_target:
     JNE     next_base, zero, not_zero
     MOV     next_base, one
