@@ -8,13 +8,14 @@ take different leaves. Triggers in the database refuse to lower a counter or to 
 
 **Restoring from the seed.** The seed does not say which leaves are used, and the ledger shows only
 signatures that landed. So a wallet never runs more than R = `reserved_leaves(height)` (an eighth of the
-key) ahead of the `next_leaf` that its caller last read from the ledger, and a restore at ledger leaf L
-starts at L + R: the lost wallet used none from there on, and the restored one may use R of them before it
-has to hear of the ledger. If g earlier restores have landed no signature yet, their leaves are skipped as
-well: the start is L + (g + 1) R. (Proof: the i-th restore, at L_i <= L, uses none from L_i + (i + 1) R on
-until one of its signatures lands.) Read the ledger's leaf from *settled* state (batches that L1 can no
-longer roll back); of a key that owns several purses take the largest. Never copy a wallet file back from a
-backup, its counter is old: keep the seed, restore.
+key) ahead of the `next_leaf` that its caller last read from the ledger, and the n-th restore of a seed
+starts at L + n R, where L is the ledger's leaf, and may use R leaves before it has to hear of the ledger.
+Keys that a restored wallet adds by `rotate` start at n R too: the lost wallet may have added them before.
+*Proof:* the i-th restore (0: the first wallet) uses leaves below max(L_i + (i + 1) R, L' + R), where
+L_i <= L was the ledger's leaf when it began and L' <= L the last it heard of; so below L + (i + 1) R.
+Read the ledger's leaf from *settled* state (batches that L1 can no longer roll back); of a key that owns
+several purses take the largest. Never copy a wallet file back from a backup, its counter is old: keep the
+seed, restore, and move to a new seed when convenient.
 
 **Rotation.** The last 2 R leaves sign only with `rotation=True`: to move everything to the next key, which
 `rotate` makes from the same seed. Two, so that a wallet lost at the end can still be restored and rotated.
@@ -122,6 +123,12 @@ def ordinary_leaves(height: int) -> int:
     return (1 << height) - 2 * reserved_leaves(height)
 
 
+def _restored_row(height: int, ledger_leaf: int, restores: int) -> _KeyRow:
+    """Counters of a key whose leaves earlier wallets of the seed may have used."""
+    start = ledger_leaf + restores * reserved_leaves(height)
+    return _KeyRow(height, start, ledger_leaf, start + reserved_leaves(height))
+
+
 class Wallet:
     """The wallet in one directory. Every operation opens the file anew; instances hold no counters."""
 
@@ -159,7 +166,7 @@ class Wallet:
             WalletError: EXISTS.
             XmssError: SEED or HEIGHT.
         """
-        return cls._make(directory, seed, [_KeyRow(height)], kernels)
+        return cls._make(directory, seed, 0, [_KeyRow(height)], kernels)
 
     @classmethod
     def restore(
@@ -176,27 +183,26 @@ class Wallet:
             directory: Made if it is missing.
             seed: The seed.
             keys: Keys 0, 1, .. of the seed, as the ledger knows them.
-            earlier_restores: Restores of this seed that have landed no signature in the ledger yet.
+            earlier_restores: How often this seed was restored before, ever.
             kernels: For `batch`.
 
         Raises:
             WalletError: EXISTS.
             XmssError: SEED, HEIGHT, or EPOCH when a ledger leaf or the number of restores cannot be.
         """
+        restores = earlier_restores + 1
         rows = []
         for key in keys:
             check_seed_and_height(seed, key.height)
-            if not 0 <= key.ledger_leaf <= 1 << key.height or earlier_restores < 0:
-                raise XmssError(
-                    XmssReason.EPOCH, f"ledger leaf {key.ledger_leaf}, {earlier_restores} restores"
-                )
-            reserve = reserved_leaves(key.height)
-            start = key.ledger_leaf + (earlier_restores + 1) * reserve
-            rows.append(_KeyRow(key.height, start, key.ledger_leaf, start + reserve))
-        return cls._make(directory, seed, rows, kernels)
+            if not 0 <= key.ledger_leaf <= 1 << key.height or restores < 1:
+                raise XmssError(XmssReason.EPOCH, f"leaf {key.ledger_leaf}, restore {restores}")
+            rows.append(_restored_row(key.height, key.ledger_leaf, restores))
+        return cls._make(directory, seed, restores, rows, kernels)
 
     @classmethod
-    def _make(cls, directory: Path, seed: bytes, rows: Sequence[_KeyRow], kernels: Kernels | None) -> Wallet:
+    def _make(
+        cls, directory: Path, seed: bytes, restores: int, rows: Sequence[_KeyRow], kernels: Kernels | None
+    ) -> Wallet:
         """Write a whole file beside the final name, then link it there: never half, never over another."""
         for row in rows:
             check_seed_and_height(seed, row.height)
@@ -210,7 +216,7 @@ class Wallet:
             with connection(Path(name)) as db:
                 db.executescript(SCHEMA)
                 db.execute("BEGIN IMMEDIATE")
-                db.execute("INSERT INTO wallet VALUES (?, ?)", (FORMAT, seed))
+                db.execute("INSERT INTO wallet VALUES (?, ?, ?)", (FORMAT, seed, restores))
                 for number, row in enumerate(rows):
                     _insert_key(db, seed, number, row, kernels)
                 db.execute("COMMIT")
@@ -285,8 +291,11 @@ class Wallet:
             XmssError: HEIGHT.
         """
         with transaction(self._path) as db:
-            seed = db.execute("SELECT seed FROM wallet").fetchone()[0]
-            _insert_key(db, seed, _key_number(db, None) + 1, _KeyRow(height), self._kernels)
+            seed, restores = db.execute("SELECT seed, restores FROM wallet").fetchone()
+            check_seed_and_height(seed, height)
+            row = _restored_row(height, 0, restores) if restores else _KeyRow(height)
+            number = db.execute("SELECT coalesce(max(number) + 1, 0) FROM keys").fetchone()[0]
+            _insert_key(db, seed, number, row, self._kernels)
         return self.keys()[-1]
 
     def _take_leaves(

@@ -17,7 +17,7 @@ LOCK_SECONDS: Final = 30.0
 """How long an operation waits for another process."""
 
 SCHEMA: Final = """
-CREATE TABLE wallet (format INTEGER NOT NULL, seed BLOB NOT NULL);
+CREATE TABLE wallet (format INTEGER NOT NULL, seed BLOB NOT NULL, restores INTEGER NOT NULL);
 CREATE TABLE keys (
     number INTEGER PRIMARY KEY, height INTEGER NOT NULL, next_leaf INTEGER NOT NULL,
     ledger_leaf INTEGER NOT NULL, restored_limit INTEGER NOT NULL, tree BLOB NOT NULL);

@@ -23,6 +23,7 @@ def _cube(x):
 
 def poseidon2_permute(states):
     width = len(states)
+    assert states.max(initial=0) < P
     get = {name: getattr(constants, f"{name}_{width}") for name in ("EXTERNAL_INITIAL", "INTERNAL")}
     final, diagonal = (getattr(constants, f"{name}_{width}") for name in ("EXTERNAL_FINAL", "DIAGONAL"))
     column = np.array(diagonal, dtype=np.uint64)[:, None]

@@ -230,6 +230,24 @@ def test_restoring_at_the_end_of_a_key_leaves_enough_to_rotate(tmp_path):
     assert take(again, rotation=True) == [ORDINARY + RESERVE]
 
 
+def test_a_key_added_after_a_restore_skips_what_the_lost_wallet_may_have_used_of_it(wallet, tmp_path):
+    wallet.rotate(HEIGHT)
+    used = [take(wallet, RESERVE, number=1)]
+    for restores in range(2):
+        directory = tmp_path / str(restores)
+        again = Wallet.restore(directory, SEED, [Restored(HEIGHT, 0)], restores, numpy_kernels)
+        assert again.rotate(HEIGHT).public_key == wallet.keys()[1].public_key
+        used.append(take(again, RESERVE))
+        assert refusal(take, again) == WalletReason.AHEAD
+    assert [leaves[0] for leaves in used] == [0, RESERVE, 2 * RESERVE]
+
+
+def test_a_wallet_restored_without_keys_can_add_one(tmp_path):
+    again = Wallet.restore(tmp_path, SEED, [], kernels=numpy_kernels)
+    assert refusal(take, again) == WalletReason.NO_KEY
+    assert (again.rotate(HEIGHT).number, take(again)) == (0, [RESERVE])
+
+
 def test_restoring_several_keys(tmp_path):
     keys = [Restored(HEIGHT, 100), Restored(HEIGHT, 0)]
     old, new = Wallet.restore(tmp_path, SEED, keys, kernels=numpy_kernels).keys()
@@ -249,6 +267,7 @@ def test_the_database_itself_refuses_to_forget_a_leaf(wallet, directory):
     with sqlite3.connect(directory / "wallet.db") as db:
         for statement in (
             "UPDATE keys SET next_leaf = 0",
+            "UPDATE keys SET ledger_leaf = -1",
             "UPDATE leaves SET message = x'00'",
             "DELETE FROM leaves",
             "INSERT INTO leaves VALUES (0, 1, x'00')",
