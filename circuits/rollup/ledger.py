@@ -13,6 +13,7 @@ from circuits.rollup.params import (
     BASE_FEE_PURSE,
     CELL_LIMIT,
     DATA_FEE_PURSE,
+    FIRST_FREE_CELL,
     INBOX_CELL,
     SYSTEM_CELL,
 )
@@ -29,7 +30,8 @@ class Ledger:
 
     @classmethod
     def of_cells(cls, cells: Mapping[int, Cell]) -> Ledger:
-        """The ledger of these cells; cells 0 to 3 must be what they are for.
+        """The ledger of these cells; cells 0 to 3 must be what they are for and the
+        supply the sum of the BTC purses.
 
         Raises:
             CodecError: RANGE or KIND.
@@ -45,6 +47,8 @@ class Ledger:
         for index in (BASE_FEE_PURSE, DATA_FEE_PURSE):
             if ledger.btc_purse(index) is None:
                 raise CodecError(CodecReason.KIND, f"cell {index}", "BTC purse")
+        if ledger.total_btc() != ledger.system.supply:
+            raise CodecError(CodecReason.RANGE, "supply", ledger.total_btc(), ledger.system.supply)
         return ledger
 
     @property
@@ -88,18 +92,24 @@ def leaves_of(cells: Mapping[int, Cell] | Mapping[int, Cell | None]) -> dict[int
 
 
 def genesis_cells(
-    chain_id: int, base_fee: int, fee_owner: Digest = ZERO_DIGEST, next_free: int = 16
+    chain_id: int,
+    base_fee: int,
+    *,
+    fee_owner: Digest = ZERO_DIGEST,
+    next_free: int = FIRST_FREE_CELL,
+    supply: int = 0,
 ) -> dict[int, Cell]:
-    """Cells 0 to 3 of a new chain: no supply, an empty inbox, two fee purses.
+    """Cells 0 to 3 of a new chain: an empty inbox and two empty fee purses.
 
     Args:
         chain_id: u32.
         base_fee: Msat per gas.
         fee_owner: Owner of the fee purses; 0^8 (the default) can sign nothing.
         next_free: First cell that will be handed out; at least 16.
+        supply: Sum of the balances that will be put beside them, in msat.
     """
     return {
-        SYSTEM_CELL: SystemCell(chain_id, 0, 0, 0, next_free, base_fee, 0),
+        SYSTEM_CELL: SystemCell(chain_id, 0, supply, 0, next_free, base_fee, 0),
         INBOX_CELL: InboxCell(),
         BASE_FEE_PURSE: Purse(fee_owner),
         DATA_FEE_PURSE: Purse(fee_owner),
