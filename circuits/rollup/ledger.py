@@ -30,8 +30,9 @@ class Ledger:
 
     @classmethod
     def of_cells(cls, cells: Mapping[int, Cell]) -> Ledger:
-        """The ledger of these cells; cells 0 to 3 must be what they are for and the
-        supply the sum of the BTC purses.
+        """The ledger of these cells.
+
+        Cells 0 to 3 must be what they are for, and the supply the sum of the BTC purses.
 
         Raises:
             CodecError: RANGE or KIND.
