@@ -22,7 +22,7 @@ import numpy as np
 
 from circuits.rollup.cells import Cell, cell_from_words, words_of
 from circuits.rollup.codec import Reader, elements_bytes
-from circuits.rollup.errors import RollupError, StoreError, StoreReason
+from circuits.rollup.errors import CodecError, CodecReason, RollupError, StoreError, StoreReason
 from circuits.rollup.files import os_reason, sync_directory
 from circuits.rollup.hashing import U32
 from circuits.rollup.ledger import Ledger
@@ -49,7 +49,7 @@ CREATE TABLE cells (
     PRIMARY KEY (cell, batch)
 ) STRICT, WITHOUT ROWID;
 """
-_FULL_CODES: Final = {sqlite3.SQLITE_FULL}
+_FULL_CODES: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 _LOCKED_CODES: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CORRUPT_CODES: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -227,7 +227,9 @@ class Store:
         row = self._connection.execute(query, (number,)).fetchone()
         if row is None or row[0] is None:
             raise StoreError(StoreReason.NO_SUCH_BATCH, str(self.path), got=number)
-        return bytes(row[0])
+        if not isinstance(row[0], bytes):
+            raise StoreError(StoreReason.CORRUPT, str(self.path), "bytes", type(row[0]).__name__)
+        return row[0]
 
 
 def _connect(path: Path, create: bool) -> sqlite3.Connection:
@@ -263,11 +265,13 @@ def _translated(path: Path) -> Iterator[None]:
     """SQLite's errors as `StoreError`."""
     try:
         yield
+    except UnicodeDecodeError as error:  # text of a damaged schema, met while SQLite reports the damage
+        raise StoreError(StoreReason.CORRUPT, str(path), got=error) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0)
         primary = code & 0xFF
         reason = StoreReason.IO
-        if primary in _FULL_CODES or code == sqlite3.SQLITE_IOERR_WRITE:
+        if primary in _FULL_CODES or code in _FULL_CODES:
             reason = StoreReason.DISK_FULL
         elif primary in _LOCKED_CODES:
             reason = StoreReason.LOCKED
@@ -287,7 +291,10 @@ def _elements(cell: Cell | None) -> tuple[int, ...]:
     return tuple(element for word in words_of(cell) for element in word)
 
 
-def _cell(blob: bytes, index: int) -> Cell | None:
+def _cell(blob: object, index: object) -> Cell | None:
+    """A stored cell; a damaged file can give values of any type."""
+    if not isinstance(blob, bytes) or not isinstance(index, int):
+        raise CodecError(CodecReason.KIND, "stored cell", "number and bytes")
     reader = Reader(blob)
     words: list[Word] = []
     for _ in range(5):
