@@ -1,4 +1,4 @@
-"""add: x + y = z + 2^64 carry over 16-bit limbs; provides ADD (sums and differences) and LESS (comparison)."""
+"""add: x + y = z + 2^64 carry over 16-bit limbs; provides ADD (sums, differences) and LESS (comparison)."""
 
 from __future__ import annotations
 
@@ -35,25 +35,27 @@ class AddColumns(Columns):
 class AddAir(Air):
     """Provides ADD and LESS.
 
-    LESS: with a = z, b = x and t = y, b + t = a + 2^64 carry has carry = 1 exactly if a < b (t = a - b mod 2^64).
+    LESS: with a = z, b = x and t = y, b + t = a + 2^64 carry has carry = 1 exactly if a < b (t = a - b mod
+    2^64).
 
-    What the caller owes: **x is a u64 (limbs in [0, 2^16)) already**; y and z are proven to be by the row itself.
-    With y, z in [0, 2^16) and boolean carries, x_i = z_i + 2^16 c_i - y_i - c_{i-1} lies in [-2^16, 2^17): the four
-    equations hold over the integers (no wrap mod p), so x's integer sum x_i 2^16i always satisfies x + y = z + 2^64
-    carry. A raw x cannot create value: the only x that pass are other spellings, limbs off by a small multiple of
-    2^16, of an integer in (-2^64, 2^65), and y, z, carry are the true ones of that integer.
+    What the caller owes: **x is a u64 (limbs in [0, 2^16)) already**; y and z are proven to be by the row
+    itself. With y, z in [0, 2^16) and boolean carries, x_i = z_i + 2^16 c_i - y_i - c_{i-1} lies in [-2^16,
+    2^17): the four equations hold over the integers (no wrap mod p), so x's integer sum x_i 2^16i always
+    satisfies x + y = z + 2^64 carry. A raw x cannot create value: the only x that pass are other spellings,
+    limbs off by a small multiple of 2^16, of an integer in (-2^64, 2^65), and y, z, carry are the true ones
+    of that integer.
 
     The callers (all of them):
       - cpu ADD: ADD(x = vb, y = va, z = vc, 0). vc, the result, comes out canonical; va is checked; vb owed.
       - cpu SUB: ADD(x = vb, y = vc, z = va, 0). The same: vb owed.
       - cpu JLT, JGE: LESS(z = va, x = vb, bit). The same: vb owed.
       - muldiv: LESS(z = r, x = c, 1). c is eight checked bytes.
-    So the machine's rule is: **operand b of ADD, SUB, JLT, JGE holds a u64**. Registers get words from LI and the rom
-    (16 bits), ADD, SUB (checked here), HINT (LIMBS), MULDIV through h (bytes), PACK, LO, HI (limbs copied), and, raw,
-    from HINTR, LOAD, HGETL, HGETH of a hash, and MOV. Kernel discipline: HINTR words (owners, digests) and hash
-    states are only compared by JEQ, JNE, ASSERT, hashed, stored or published; numeric cell words are u64 because
-    genesis is and the kernel stores only checked words there (induction over batches), after it has compared the
-    cell's kind.
+    So the machine's rule is: **operand b of ADD, SUB, JLT, JGE holds a u64**. Registers get words from LI and
+    the rom (16 bits), ADD, SUB (checked here), HINT (LIMBS), MULDIV through h (bytes), PACK, LO, HI (limbs
+    copied), and, raw, from HINTR, LOAD, HGETL, HGETH of a hash, and MOV. Kernel discipline: HINTR words
+    (owners, digests) and hash states are only compared by JEQ, JNE, ASSERT, hashed, stored or published;
+    numeric cell words are u64 because genesis is and the kernel stores only checked words there (induction
+    over batches), after it has compared the cell's kind.
     """
 
     name = "add"

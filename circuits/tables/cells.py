@@ -1,4 +1,4 @@
-"""cells: a row a word of a touched cell; seeds memory with the word before the batch, drains the word after it."""
+"""cells: a row a word of a touched cell; seeds memory with the word before, drains the word after the batch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class CellsColumns(Columns):
 class CellsAir(Air):
     """Turns CELL_WORD(index, word, before, after) into a seed and a drain of memory.
 
-    The tree gives every touched index once, p24 sends each of its words once, so (index, word) has one seed and one
+    The tree gives every touched index once, p24 sends each of its words once, so (index, word) has one seed
+    and one
     drain: what `memory` needs to know that each cell word has a single run. Degree 2.
     """
 

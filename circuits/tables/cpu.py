@@ -18,7 +18,7 @@ from prover.air.air import Air, AirBuilder
 from prover.air.columns import Columns, column, columns
 
 MAX_LOG_HEIGHT = 20
-"""4 clk + 3 < 2^22, the time of drains: the last row is PAD, so clk <= 2^20 - 1 on a row that accesses memory."""
+"""4 clk + 3 < 2^22, the time of drains: the last row is PAD, so clk <= 2^20 - 1 where memory is accessed."""
 NUM_FLAGS = len(Opcode) - 1
 EQUALITY_JUMPS = (Opcode.JEQ, Opcode.JNE)
 ORDER_JUMPS = (Opcode.JLT, Opcode.JGE)
@@ -51,9 +51,9 @@ class CpuColumns(Columns):
     vb = columns(4)
     """Word of register b; 0 if b is not read. From memory."""
     vc = columns(4)
-    """Word of register d, read or written; of LOAD and STORE also the cell's word. Range of what is written: see
-    AddAir and LIMBS. The jumps, which have no d, keep their witness here: JEQ and JNE inverses x with
-    sum x_i (va_i - vb_i) = 1 if va != vb, JLT and JGE the bit va < vb in vc[0]. Else 0."""
+    """Word of register d, read or written; of LOAD and STORE also the cell's word. Range of what is written:
+    see AddAir and LIMBS. The jumps, which have no d, keep their witness here: JEQ and JNE inverses x with sum
+    x_i (va_i - vb_i) = 1 if va != vb, JLT and JGE the bit va < vb in vc[0]. Else 0."""
     e = column()
     """The step jumps; boolean. 0 for what is no jump."""
 
@@ -70,7 +70,7 @@ class Selectors:
         return self._row.flag[op - 1]
 
     def any(self, *ops: Opcode) -> Any:
-        """1 if the row's opcode is one of `ops` (not PAD); opcode order, so that the recorded form is fixed."""
+        """1 if the row's opcode is one of `ops` (not PAD); in opcode order: the recorded form is fixed."""
         first, *rest = sorted(ops)
         total = self[first]
         for op in rest:
@@ -81,16 +81,17 @@ class Selectors:
 class CpuAir(Air):
     """The machine's step. Degree 3.
 
-    Order of rows: row 0 is clk 1, pc 0, h 0 and not PAD; PAD' = PAD + HALT, so a HALT is followed by PAD, PAD by PAD,
-    and nothing else is; the last row is PAD. So the program has run from 0 to a HALT, and the table holds one step
-    less than its height.
+    Order of rows: row 0 is clk 1, pc 0, h 0 and not PAD; PAD' = PAD + HALT, so a HALT is followed by PAD, PAD
+    by PAD, and nothing else is; the last row is PAD. So the program has run from 0 to a HALT, and the table
+    holds one step less than its height.
 
-    Tuples that use the following row (h' of HASH and MULDIV) wrap round on the last row: it is PAD, multiplicity 0.
-    Multiplicities are sums of selectors, hence 0 or 1.
+    Tuples that use the following row (h' of HASH and MULDIV) wrap round on the last row: it is PAD,
+    multiplicity 0. Multiplicities are sums of selectors, hence 0 or 1.
 
-    What it leaves to others: limbs of operand b (AddAir); LOAD and STORE address va0 + 2^16 va1 mod p, SIG leaf
-    likewise: below 2^30 (2^18) only because the tree (the signature) knows no other. Limbs that denote p + i < 2^32
-    therefore mean i: the kernel compares indices with 2^30, and leaves with 2^30, before it uses them.
+    What it leaves to others: limbs of operand b (AddAir); LOAD and STORE address va0 + 2^16 va1 mod p, SIG
+    leaf
+    likewise: below 2^30 (2^18) only because the tree (the signature) knows no other. Limbs that denote p + i
+    < 2^32 therefore mean i: the kernel compares indices with 2^30, and leaves with 2^30, before it uses them.
     """
 
     name = "cpu"
@@ -158,7 +159,7 @@ class CpuAir(Air):
 
     @staticmethod
     def _jumps(builder: AirBuilder, row: Any, flags: Selectors) -> None:
-        """e = 1 exactly if the step jumps."""
+        """Bit e is 1 exactly if the step jumps."""
         e = row.e
         jumps = (Opcode.JMP, *EQUALITY_JUMPS, *ORDER_JUMPS)
         builder.assert_bool(e, "cpu.e_bool")
@@ -182,7 +183,7 @@ class CpuAir(Air):
 
     @staticmethod
     def _state(builder: AirBuilder, row: Any, nxt: Any, flags: Selectors) -> None:
-        """h' = h, unless HSET sets it or HASH and MULDIV look it up."""
+        """The hash state stays, unless HSET sets it or HASH and MULDIV look it up."""
         transition = builder.when_transition()
         changes = flags.any(Opcode.HSET, Opcode.HASH, Opcode.MULDIV)
         transition.when(1 - changes).assert_all_eq(nxt.h, row.h, "cpu.h_kept")

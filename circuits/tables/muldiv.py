@@ -35,7 +35,7 @@ class MulDivColumns(Columns):
 
 
 def carry_checks(carry: Any) -> list[Any]:
-    """The values that must lie in [0, 2^16) so that no carry wraps: each carry, then each group, offset by 2^15."""
+    """Values that must lie in [0, 2^16) so that no carry wraps: each carry, then each group, plus 2^15."""
     singles = [value + CARRY_OFFSET for value in carry]
     groups = []
     for group in CARRY_GROUPS:
@@ -49,22 +49,22 @@ def carry_checks(carry: Any) -> list[Any]:
 class MulDivAir(Air):
     """Provides MULDIV (limbs linear in the bytes). Degree 3.
 
-    Why the equations hold over the integers. With S_k = sum_i (a_i b_{k-i} - q_i c_{k-i}) - r_k the byte position k
-    of the difference, |S_k| <= 8 * 255^2 + 255 = 520,455, and T_j = S_2j + 256 S_2j+1, |T_j| <= 257 * 520,455 <
-    2^27. The constraint of position j is T_j + c_{j-1} = 2^16 c_j mod p, with c_{-1} = c_7 = 0. Write p = 2^16 *
-    32,512 + 1.
+    Why the equations hold over the integers. With S_k = sum_i (a_i b_{k-i} - q_i c_{k-i}) - r_k the byte
+    position k of the difference, |S_k| <= 8 * 255^2 + 255 = 520,455, and T_j = S_2j + 256 S_2j+1, |T_j| <=
+    257 * 520,455 < 2^27. The constraint of position j is T_j + c_{j-1} = 2^16 c_j mod p, with c_{-1} = c_7 =
+    0. Write p = 2^16 * 32,512 + 1.
 
-    1. LIMBS(c_j + 2^15): -2^15 <= c_j < 2^15. So |T_j + c_{j-1} - 2^16 c_j| < 2^27 + 2^15 + 2^31 < 2 p, and the
-       equation over the integers is T_j + c_{j-1} - 2^16 c_j = k_j p, k_j in {-1, 0, 1}.
+    1. LIMBS(c_j + 2^15): -2^15 <= c_j < 2^15. So |T_j + c_{j-1} - 2^16 c_j| < 2^27 + 2^15 + 2^31 < 2 p, and
+       the equation over the integers is T_j + c_{j-1} - 2^16 c_j = k_j p, k_j in {-1, 0, 1}.
     2. Then c_j = -32,512 k_j + n_j with |n_j| = |T_j + c_{j-1} - k_j| / 2^16 < 2,043.
-    3. LIMBS(2 c_0 + 4 c_1 + 8 c_2 + 2^15): the sum is -65,024 (k_0 + 2 k_1 + 4 k_2) + m, |m| < 14 * 2,043 = 28,602.
-       If one k is not 0, k_0 + 2 k_1 + 4 k_2 is not 0, and the sum's size is > 65,024 - 28,602 = 36,422 > 2^15 (and
-       < 2^19: no wrap), outside the range. So k_0 = k_1 = k_2 = 0; likewise 3, 4, 5 and 6. Honest sums are within
-       28,602 < 2^15.
+    3. LIMBS(2 c_0 + 4 c_1 + 8 c_2 + 2^15): the sum is -65,024 (k_0 + 2 k_1 + 4 k_2) + m, |m| < 14 * 2,043 =
+       28,602. If one k is not 0, k_0 + 2 k_1 + 4 k_2 is not 0, and the sum's size is > 65,024 - 28,602 =
+       36,422 > 2^15 (and < 2^19: no wrap), outside the range. So k_0 = k_1 = k_2 = 0; likewise 3, 4, 5 and 6.
+       Honest sums are within 28,602 < 2^15.
     4. Position 7 has |T_7 + c_6| < 2^17 and no carry out: it is 0 over the integers.
 
-    So all eight hold over the integers, a b = q c + r, and with r < c (LESS, whose owed operand c is bytes) q and r
-    are the only ones.
+    So all eight hold over the integers, a b = q c + r, and with r < c (LESS, whose owed operand c is bytes) q
+    and r are the only ones.
     """
 
     name = "muldiv"

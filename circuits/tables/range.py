@@ -32,7 +32,7 @@ class RangeFixed(Columns):
 
 
 class RangeAir(Air):
-    """Provides RANGE16 and PAIR. No constraint: its facts are preprocessed. Degree 3 (two fractions a column)."""
+    """Provides RANGE16 and PAIR. No constraint: its facts are preprocessed. Degree 3 (paired fractions)."""
 
     name = "range"
     Main = RangeColumns

@@ -10,6 +10,9 @@ from circuits.relations import ROM
 from prover.air.air import Air, AirBuilder, AirError
 from prover.air.columns import Columns, column
 
+BOUNDS = (len(Opcode), 256, 256, 256, 1 << 16, 1 << 16)
+"""op, d, a, b, imm0, imm1 lie below these."""
+
 
 class RomColumns(Columns):
     """How often each instruction is executed."""
@@ -24,7 +27,7 @@ class RomFixed(Columns):
     pc = column()
     """The row number."""
     op = column()
-    """Opcode; PAD beyond the program: cpu fetches with multiplicity 1 - f_PAD, so such rows are never fetched."""
+    """Opcode; PAD beyond the program: cpu fetches with multiplicity 1 - f_PAD, never such a row."""
     d = column()
     """Register number, 1..255, or 0 if unused."""
     a = column()
@@ -41,20 +44,25 @@ class RomAir(Air):
     """Provides ROM. Each pc occurs in one row, so an instruction is what set-up wrote there.
 
     Args:
-        program: (op, d, a, b, imm0, imm1) of each instruction, in order of pc.
+        columns: pc, op, d, a, b, imm0, imm1 of the program (`Program.rom_columns()`), pc counting from 0.
+
+    Raises:
+        AirError: columns of other shape, or an item outside its range.
     """
 
     name = "rom"
     Main = RomColumns
     Fixed = RomFixed
 
-    def __init__(self, program: Sequence[Sequence[int]]) -> None:
-        self.program = tuple(tuple(int(item) for item in instruction) for instruction in program)
-        for pc, instruction in enumerate(self.program):
-            if len(instruction) != 6 or not all(
-                0 <= item < bound for item, bound in zip(instruction, (27, 256, 256, 256, 1 << 16, 1 << 16), strict=True)
+    def __init__(self, columns: Sequence[Sequence[int]]) -> None:
+        if len(columns) != RomFixed.width:
+            raise AirError(f"rom: {len(columns)} columns, expected {RomFixed.width}")
+        self.program = tuple(tuple(int(item) for item in row) for row in zip(*columns, strict=True))
+        for pc, row in enumerate(self.program):
+            if row[0] != pc or not all(
+                0 <= item < bound for item, bound in zip(row[1:], BOUNDS, strict=True)
             ):
-                raise AirError(f"rom: instruction {pc} is malformed: {instruction}")
+                raise AirError(f"rom: instruction {pc} is malformed: {row}")
 
     def eval(self, builder: AirBuilder, local: Any, following: Any) -> None:
         """The row is received as often as cpu fetches it."""
@@ -75,5 +83,5 @@ class RomAir(Air):
         height = 1 << log_height
         if len(self.program) > height:
             raise AirError(f"rom: {len(self.program)} instructions, height {height}")
-        rows = self.program + ((int(Opcode.PAD), 0, 0, 0, 0, 0),) * (height - len(self.program))
-        return [list(range(height)), *(list(items) for items in zip(*rows, strict=True))]
+        padding = tuple((pc, int(Opcode.PAD), 0, 0, 0, 0, 0) for pc in range(len(self.program), height))
+        return [list(items) for items in zip(*(self.program + padding), strict=True)]

@@ -1,4 +1,4 @@
-"""word: eight bytes a row; what proves that a word is a u64, by bytes (MULDIV) or by 16-bit limbs (everyone else)."""
+"""word: eight bytes a row; proves that a word is a u64, by bytes (MULDIV) or by 16-bit limbs (all others)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ class WordColumns(Columns):
 class WordAir(Air):
     """Provides BYTES and LIMBS.
 
-    A tuple of either relation is provided only by a row whose eight values are bytes, so every LIMBS item is in
-    [0, 2^16) (256 * 255 + 255 < p: no wrap) and every BYTES item in [0, 2^8). No constraint beyond the lookups.
+    A tuple of either relation is provided only by a row whose eight values are bytes, so every LIMBS item is
+    in [0, 2^16) (256 * 255 + 255 < p: no wrap) and every BYTES item in [0, 2^8). No constraint beyond the
+    lookups.
     """
 
     name = "word"

@@ -13,7 +13,9 @@ class CapacityError(ValueError):
     """
 
     def __init__(self, table: str, rows: int, capacity: int) -> None:
-        super().__init__(f"table {table} is full: {rows:,} rows needed, {capacity:,} in this shape; split the batch")
+        super().__init__(
+            f"table {table} is full: {rows:,} rows needed, {capacity:,} in this shape; split the batch"
+        )
         self.table, self.rows, self.capacity = table, rows, capacity
 
 

@@ -72,8 +72,8 @@ class Steps:
 
 
 def read_steps(run: Execution, program: Sequence[Sequence[int]]) -> Steps:
-    """Looks the instructions up and widens the words."""
-    table = np.array([tuple(instruction) for instruction in program], dtype=np.int64).reshape(-1, 6).T
+    """Looks the instructions up in the ROM's columns (`Program.rom_columns()`) and widens the words."""
+    table = np.array(program[1:], dtype=np.int64)
     h = run.h.astype(np.int64)
     return Steps(
         run.pc.astype(np.int64),
@@ -96,7 +96,7 @@ def inverses(values: I64) -> I64:
 
 
 def pack_words(limbs: I64) -> NDArray[np.uint64]:
-    """(4, n) 16-bit limbs as n integers. A limb that is none is cut to 16 bits: the tables then do not balance."""
+    """(4, n) limbs as n integers; what is no 16-bit limb is cut to one, and the tables do not balance."""
     words = np.zeros(limbs.shape[1], dtype=np.uint64)
     for i in range(4):
         words |= (limbs[i].astype(np.uint64) & np.uint64(0xFFFF)) << np.uint64(16 * i)
@@ -104,12 +104,12 @@ def pack_words(limbs: I64) -> NDArray[np.uint64]:
 
 
 def to_bytes(words: NDArray[np.uint64]) -> I64:
-    """n integers as (8, n) bytes, least significant first."""
+    """Integers as (8, n) bytes, least significant first."""
     return words.astype("<u8").view(np.uint8).reshape(-1, 8).T.astype(np.int64)
 
 
 def u64_limbs(words: NDArray[np.uint64]) -> I64:
-    """n integers as (4, n) limbs."""
+    """Integers as (4, n) limbs."""
     return words.astype("<u8").view("<u2").reshape(-1, 4).T.astype(np.int64)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.machine.isa import Opcode
+from circuits.tables.memory import MemoryColumns
 from circuits.tables.muldiv import MulDivColumns
 from circuits.tables.range import LOG_HEIGHT
 from circuits.trace import add, cells, cpu, memory, muldiv, range, rom, word
@@ -41,8 +42,8 @@ class MachineTraces:
 def rows_needed(run: Execution, program: Sequence[Sequence[int]]) -> dict[str, int]:
     """Rows that a run needs of each table, before any table is built.
 
-    cpu counts its closing PAD row, memory its header, add the row for muldiv's padding. `word` is exact for these
-    requests; all others are exact by counting.
+    cpu counts its closing PAD row, memory its header, add the row for muldiv's padding. `word` is exact for
+    these requests; all others are exact by counting.
     """
     steps = read_steps(run, program)
     divisions = steps.where(Opcode.MULDIV).size
@@ -50,7 +51,7 @@ def rows_needed(run: Execution, program: Sequence[Sequence[int]]) -> dict[str, i
     sums = _sums(steps, small, divisions)
     needed = {
         "cpu": steps.pc.size + 1,
-        "rom": len(program),
+        "rom": len(program[0]),
         "memory": memory.collect(steps, run).shape[1] + 1,
         "cells": cells.WORDS * run.cell_indices.size,
         "add": sums.rows,
@@ -66,7 +67,7 @@ def generate(run: Execution, program: Sequence[Sequence[int]], heights: Mapping[
 
     Args:
         run: the steps and touched cells.
-        program: (op, d, a, b, imm0, imm1) of each instruction, as `RomAir` got it.
+        program: the ROM's columns, as `RomAir` got them.
         heights: table -> rows.
 
     Raises:
@@ -75,7 +76,7 @@ def generate(run: Execution, program: Sequence[Sequence[int]], heights: Mapping[
     steps = read_steps(run, program)
     tables = {
         "cpu": cpu.generate(steps, heights["cpu"]),
-        "rom": rom.generate(steps, len(program), heights["rom"]),
+        "rom": rom.generate(steps, len(program[0]), heights["rom"]),
     }
     tables["memory"] = memory.generate(memory.collect(steps, run), heights["memory"])
     tables["cells"] = cells.generate(run, heights["cells"])
@@ -126,14 +127,10 @@ def _words(steps: Steps, table: U32, sums: add.Sums, muldiv_padding: int, add_pa
     extra = [(0, 0, 2 * add_padding)]
     extra += [(int(value), muldiv_padding, 0) for value in by_bytes[-1]]
     extra += [(int(value), 0, muldiv_padding) for value in ranges[:, -1]]
-    return word.collect(
-        by_bytes[:-1].astype(np.uint64).reshape(-1), np.concatenate(by_limbs), tuple(extra)
-    )
+    return word.collect(by_bytes[:-1].astype(np.uint64).reshape(-1), np.concatenate(by_limbs), tuple(extra))
 
 
 def _range(memory_table: U32, word_table: U32) -> U32:
-    from circuits.tables.memory import MemoryColumns
-
     accesses = MemoryColumns(memory_table.astype(np.int64))
     octets = word_table[:8].astype(np.int64)
     pairs = (octets[0::2] + 256 * octets[1::2]).reshape(-1)
@@ -143,6 +140,4 @@ def _range(memory_table: U32, word_table: U32) -> U32:
 def _signatures(steps: Steps) -> U32:
     at = steps.where(Opcode.SIG)
     leaf = steps.vc[0, at] + 65536 * steps.vc[1, at]
-    return np.concatenate(
-        [steps.h[:, at], steps.va[:, at], steps.vb[:, at], leaf[None]]
-    ).astype(np.uint32)
+    return np.concatenate([steps.h[:, at], steps.va[:, at], steps.vb[:, at], leaf[None]]).astype(np.uint32)

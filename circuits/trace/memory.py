@@ -8,7 +8,7 @@ from circuits.machine.isa import MEMORY_DRAIN_TS, READS_A, READS_B, READS_D, WRI
 from circuits.tables.memory import FRAME, MemoryColumns
 from circuits.trace.capacity import check_capacity
 from circuits.trace.cells import WORDS
-from circuits.trace.execution import I64, U32, Execution, Steps, finish
+from circuits.trace.execution import I64, U32, Execution, Steps
 
 SEED, DRAIN = 2, 3
 
@@ -60,7 +60,7 @@ def generate(accesses: I64, height: int) -> U32:
     segment, hi, lo, ts = accesses[:4, order]
     address, kind = address[order], accesses[8, order]
 
-    rows = np.zeros((MemoryColumns.width, height), dtype=np.int64)
+    rows = np.zeros((MemoryColumns.width, height), dtype=np.uint32)
     table = MemoryColumns(rows)
     starts = np.ones(m, dtype=bool)
     starts[1:] = address[1:] != address[:-1]
@@ -80,4 +80,4 @@ def generate(accesses: I64, height: int) -> U32:
     difference = np.where(starts, key[1:] - key[:-1], ts - before) - 1
     difference[starts & ~is_register] = 0
     table.diff_lo[:m], table.diff_hi[:m] = difference & 0xFFFF, difference >> 16
-    return finish(rows)
+    return rows

@@ -8,6 +8,7 @@ from circuits.machine.isa import Opcode
 from circuits.tables.muldiv import CARRIES, MulDivColumns, carry_checks
 from circuits.trace.capacity import check_capacity
 from circuits.trace.execution import I64, U32, Steps, finish, pack_words, to_bytes
+from prover.field import P
 
 
 def generate(steps: Steps, height: int) -> U32:
@@ -44,10 +45,9 @@ def carries(a: I64, b: I64, c: I64, q: I64, r: I64) -> I64:
 
 
 def range_words(table: U32) -> I64:
-    """(4, 3 * height) limbs: the LIMBS tuples by which each row ranges its carries, first tuple of every row first."""
+    """(4, 3 * height): the LIMBS tuples by which rows range their carries; every row's first, then second, third."""
     carry = MulDivColumns(table.astype(np.int64)).carry
-    checks = [*carry_checks(carry), np.zeros(table.shape[1], dtype=np.int64), np.zeros(table.shape[1], dtype=np.int64)]
-    from prover.field import P
-
+    zero = np.zeros(table.shape[1], dtype=np.int64)
+    checks = [*carry_checks(carry), zero, zero]
     stacked = np.stack(checks) % P
     return np.concatenate([stacked[4 * i : 4 * i + 4] for i in range(3)], axis=1)

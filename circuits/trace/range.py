@@ -24,5 +24,6 @@ def generate(values: I64, pairs: I64) -> U32:
 
 
 def _count(values: I64) -> I64:
-    inside = values[(values >= 0) & (values < HEIGHT)]  # anything else has no provider: the relation will not balance
+    # anything else has no provider: the relation will not balance
+    inside = values[(values >= 0) & (values < HEIGHT)]
     return np.bincount(inside, minlength=HEIGHT)
