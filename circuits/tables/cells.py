@@ -1,4 +1,4 @@
-"""cells: a row a word of a touched cell; seeds memory with the word before, drains the word after the batch."""
+"""cells: a row a word of a touched cell; seeds memory with the word before, drains the word after."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class MemoryColumns(Columns):
     lo = column()
     """Register number, or word number of a cell."""
     ts = column()
-    """Time: 4 clk + 0..3; seeds 0, drains 2^22. At most 2^22 because each sender's is (cpu height <= 2^20)."""
+    """Time: 4 clk + 0..3; seeds 0, drains 2^22. At most 2^22: each sender's is (cpu height <= 2^20)."""
     value = columns(4)
     """The word read or written."""
     is_write = column()

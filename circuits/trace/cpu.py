@@ -38,7 +38,7 @@ def generate(steps: Steps, height: int) -> U32:
     n = steps.pc.size
     check_capacity("cpu", n + 1, height)
     rows = np.zeros((CpuColumns.width, height), dtype=np.uint32)
-    table = CpuColumns(rows)  # views of rows, by name
+    table = CpuColumns(list(rows))  # views of rows, by name
     e, less = branch_bits(steps)
 
     table.clk[:] = np.arange(1, height + 1)
@@ -63,7 +63,7 @@ def generate(steps: Steps, height: int) -> U32:
 
 
 def inequality_witness(difference: I64) -> I64:
-    """Witness x with sum x_i d_i = 1: the inverse of the first difference that is not 0; all 0 if there is none."""
+    """Witness x with sum x_i d_i = 1: the inverse of the first d_i that is not 0; all 0 if there is none."""
     witness = np.zeros_like(difference)
     if difference.size:
         first = (difference != 0).argmax(axis=0)

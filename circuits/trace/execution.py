@@ -92,7 +92,8 @@ def inverses(values: I64) -> I64:
         result = result * result % P
         if bit == "1":
             result = result * base % P
-    return result.astype(np.int64)
+    inverse: I64 = result.astype(np.int64)
+    return inverse
 
 
 def pack_words(limbs: I64) -> NDArray[np.uint64]:

@@ -106,7 +106,7 @@ def generate(run: Execution, program: Sequence[Sequence[int]], heights: Mapping[
 
 
 def _sums(steps: Steps, table: U32, divisions: int, padding: int = 0) -> add.Sums:
-    columns = MulDivColumns(table[:, :divisions].astype(np.int64))
+    columns = MulDivColumns(list(table[:, :divisions].astype(np.int64)))
     return add.collect(steps, _limbs(columns.r), _limbs(columns.c), padding)
 
 
@@ -131,7 +131,7 @@ def _words(steps: Steps, table: U32, sums: add.Sums, muldiv_padding: int, add_pa
 
 
 def _range(memory_table: U32, word_table: U32) -> U32:
-    accesses = MemoryColumns(memory_table.astype(np.int64))
+    accesses = MemoryColumns(list(memory_table.astype(np.int64)))
     octets = word_table[:8].astype(np.int64)
     pairs = (octets[0::2] + 256 * octets[1::2]).reshape(-1)
     return range.generate(accesses.diff_lo, np.concatenate([pairs, accesses.diff_hi]))

@@ -61,7 +61,7 @@ def generate(accesses: I64, height: int) -> U32:
     address, kind = address[order], accesses[8, order]
 
     rows = np.zeros((MemoryColumns.width, height), dtype=np.uint32)
-    table = MemoryColumns(rows)
+    table = MemoryColumns(list(rows))  # views of rows, by name
     starts = np.ones(m, dtype=bool)
     starts[1:] = address[1:] != address[:-1]
     is_register = segment == 0
