@@ -14,7 +14,7 @@ from circuits.machine.isa import (
     Opcode,
 )
 from circuits.relations import ADD, HASH, LESS, LIMBS, MEMORY, MULDIV, PUBLIC, ROM, SIG, TREE
-from prover.air.air import Air, AirBuilder
+from prover.air.air import Air, AirBuilder, AirError
 from prover.air.columns import Columns, column, columns
 
 MAX_LOG_HEIGHT = 20
@@ -227,8 +227,8 @@ class CpuAir(Air):
         """None; but the height is bounded.
 
         Raises:
-            ValueError: times would reach those of drains.
+            AirError: times would reach those of drains.
         """
         if log_height > MAX_LOG_HEIGHT:
-            raise ValueError(f"cpu: height 2^{log_height} exceeds 2^{MAX_LOG_HEIGHT}")
+            raise AirError(f"cpu: height 2^{log_height} exceeds 2^{MAX_LOG_HEIGHT}")
         return super().fixed_columns(log_height)

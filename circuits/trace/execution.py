@@ -64,7 +64,8 @@ class Steps:
     @property
     def op(self) -> I64:
         """Opcode of each step."""
-        return self.instruction[0]
+        row: I64 = self.instruction[0]
+        return row
 
     def where(self, *ops: Opcode) -> I64:
         """The steps whose opcode is one of `ops`, in order."""
@@ -92,8 +93,7 @@ def inverses(values: I64) -> I64:
         result = result * result % P
         if bit == "1":
             result = result * base % P
-    inverse: I64 = result.astype(np.int64)
-    return inverse
+    return result.astype(np.int64)
 
 
 def pack_words(limbs: I64) -> NDArray[np.uint64]:

@@ -51,7 +51,13 @@ def columns(program: list[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
     return tuple(zip(*[(pc, *map(int, row)) for pc, row in enumerate(program)], strict=True))
 
 
-def run(program, tape=(), cells=None) -> MiniRun:  # noqa: C901
+def run(program, tape=(), cells=None, lies=None) -> MiniRun:
+    """Executes; arithmetic wraps silently, so that runs without a valid trace exist to be refused.
+
+    Args:
+        lies: step (from 0) -> jump or not, against the rule; or step -> word, what a read of register a returns.
+    """
+    lies = lies or {}
     before = {i: [list(w) for w in words] for i, words in (cells or {}).items()}
     after = {i: [list(w) for w in words] for i, words in before.items()}
     registers = [list(ZERO) for _ in range(256)]
@@ -63,8 +69,21 @@ def run(program, tape=(), cells=None) -> MiniRun:  # noqa: C901
         va = vb = vc = ZERO
         h0 = list(h)
         if op not in (O.LI, O.JMP, O.HINT, O.HINTR, O.HGETL, O.HGETH, O.HALT):
-            va = list(registers[a])
-        if op in (O.ADD, O.SUB, O.MULDIV, O.PACK, O.JEQ, O.JNE, O.JLT, O.JGE, O.ASSERT, O.HSET, O.HASH, O.SIG):
+            va = list(lies[len(log)]) if isinstance(lies.get(len(log)), list) else list(registers[a])
+        if op in (
+            O.ADD,
+            O.SUB,
+            O.MULDIV,
+            O.PACK,
+            O.JEQ,
+            O.JNE,
+            O.JLT,
+            O.JGE,
+            O.ASSERT,
+            O.HSET,
+            O.HASH,
+            O.SIG,
+        ):
             vb = list(registers[b])
         if op in (O.MULDIV, O.STORE, O.HASH, O.SIG):
             vc = list(registers[d])
@@ -78,14 +97,14 @@ def run(program, tape=(), cells=None) -> MiniRun:  # noqa: C901
         elif op == O.SUB:
             vc = u64(number(va) - number(vb))
         elif op == O.MULDIV:
-            q, r = divmod(number(va) * number(vb), number(vc))
+            q, r = divmod(number(va) * number(vb), number(vc) or 1)
             h = u64(q) + u64(r)
         elif op == O.PACK:
             vc = va[:2] + vb[:2]
         elif op == O.LO:
-            vc = va[:2] + [0, 0]
+            vc = [*va[:2], 0, 0]
         elif op == O.HI:
-            vc = va[2:] + [0, 0]
+            vc = [*va[2:], 0, 0]
         elif op == O.JEQ:
             jump = va == vb
         elif op == O.JNE:
@@ -120,13 +139,14 @@ def run(program, tape=(), cells=None) -> MiniRun:  # noqa: C901
             outside.append((PUBLIC, (imm0, *va), 1))
         if op in (O.LI, O.MOV, O.ADD, O.SUB, O.PACK, O.LO, O.HI, O.HINT, O.HINTR, O.LOAD, O.HGETL, O.HGETH):
             registers[d] = list(vc)
+        if isinstance(lies.get(len(log)), bool):
+            jump = lies[len(log)]
         log.append((pc, va, vb, vc, h0))
         if op == O.HALT:
             break
         pc = imm0 if jump else pc + 1
     for index, words in before.items():
-        for w in range(5):
-            outside.append((CELL_WORD, (index, w, *words[w], *after[index][w]), 1))
+        outside += [(CELL_WORD, (index, w, *words[w], *after[index][w]), 1) for w in range(5)]
     array = lambda items: np.array(items, dtype=np.uint32)  # noqa: E731
     k = len(before)
     return MiniRun(

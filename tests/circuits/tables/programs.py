@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from circuits.machine.isa import Opcode as O  # noqa: N814
+from circuits.machine.isa import Opcode as O
 from circuits.tables.add import AddAir
 from circuits.tables.cells import CellsAir
 from circuits.tables.cpu import CpuAir
@@ -90,11 +90,29 @@ CELLS = {
     5: [mini.u64(10**18 + k) for k in range(5)],
     900: [[0] * 4] * 5,
 }
-HEIGHTS = {"cpu": 128, "rom": 64, "memory": 256, "cells": 16, "add": 64, "muldiv": 4, "word": 128, "range": 1 << 16}
+HEIGHTS = {
+    "cpu": 128,
+    "rom": 64,
+    "memory": 256,
+    "cells": 16,
+    "add": 64,
+    "muldiv": 4,
+    "word": 128,
+    "range": 1 << 16,
+}
 
 
 def airs(program) -> dict[str, Air]:
-    tables = (CpuAir(), RomAir(mini.columns(program)), MemoryAir(), CellsAir(), AddAir(), MulDivAir(), WordAir(), RangeAir())
+    tables = (
+        CpuAir(),
+        RomAir(mini.columns(program)),
+        MemoryAir(),
+        CellsAir(),
+        AddAir(),
+        MulDivAir(),
+        WordAir(),
+        RangeAir(),
+    )
     return {air.name: air for air in tables}
 
 
@@ -106,6 +124,8 @@ class Case:
     airs: dict[str, Air]
     tables: dict[str, np.ndarray]
     traces: machine.MachineTraces
+    used: dict[str, int] = field(default_factory=dict)
+    """Rows in use."""
 
     def __post_init__(self):
         self.data = {name: rowcheck.columns_of(self.airs[name], self.tables[name]) for name in self.tables}
@@ -123,7 +143,7 @@ class Case:
         return rowcheck.merge(*self.parts.values())
 
     def effect(self, changes: dict[str, list[tuple[int, int, int]]]) -> tuple[set[str], set[str]]:
-        """What (column, row, value) changes of some tables break: labels, relations. The tables are restored."""
+        """Labels and relations that (column, row, value) changes of some tables break; restores the tables."""
         labels: set[str] = set()
         parts = []
         saved = []
@@ -142,9 +162,19 @@ class Case:
         return labels, {relation for relation, _ in rowcheck.merge(*parts)}
 
 
-def case(program=None, tape=TAPE, cells=None, heights=None) -> Case:
+def case(program=None, tape=TAPE, cells=None, heights=None, lies=None, tamper=None) -> Case:
+    """Runs, generates, and lets `tamper` change the tables (name -> array, in place) before the checks."""
     program = EVERYTHING if program is None else program
     cells = CELLS if cells is None else cells
-    done = mini.run(program, tape, cells)
+    done = mini.run(program, tape, cells, lies)
     traces = machine.generate(done, mini.columns(program), HEIGHTS | (heights or {}))
-    return Case(done, airs(program), traces.tables, traces)
+    if tamper is not None:
+        tamper(traces.tables)
+    used = machine.rows_needed(done, mini.columns(program))
+    return Case(done, airs(program), traces.tables, traces, used)
+
+
+def verdict(program, tape=(), cells=None, **more) -> tuple[set[str], set[str]]:
+    """Labels of violated constraints, names of unbalanced relations."""
+    done = case(program, tape, cells or {}, **more)
+    return set(done.violations()), {relation for relation, _ in done.unbalanced()}

@@ -1,4 +1,4 @@
-"""Checks tables row by row: which labelled constraints fail, which relations do not balance, and by which tuples."""
+"""Checks tables row by row: which labelled constraints fail, which tuples do not balance."""
 
 from __future__ import annotations
 
