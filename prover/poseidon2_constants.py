@@ -11,7 +11,6 @@ before 0056fa836; MIT / Apache-2.0); tests/prover/test_poseidon2.py compares the
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,10 +32,6 @@ class Poseidon2Constants:
     diagonal: tuple[int, ...]
 
 
-=======
-from typing import Final
-
->>>>>>> tables1
 # fmt: off
 EXTERNAL_INITIAL_16: Final[tuple[tuple[int, ...], ...]] = (
     (
@@ -137,12 +132,9 @@ DIAGONAL_24: Final[tuple[int, ...]] = (
     1864368129, 1997537281, 2064121857, 2097414145, 2130706306, 8323072, 266338304, 133169152, 66584576,
     33292288, 16646144, 4161536, 127,
 )
-<<<<<<< HEAD
 # fmt: on
 
 WIDTH_16: Final = Poseidon2Constants(16, EXTERNAL_INITIAL_16, INTERNAL_16, EXTERNAL_FINAL_16, DIAGONAL_16)
 """Width 16: 8 external rounds, 20 internal."""
 WIDTH_24: Final = Poseidon2Constants(24, EXTERNAL_INITIAL_24, INTERNAL_24, EXTERNAL_FINAL_24, DIAGONAL_24)
 """Width 24: 8 external rounds, 23 internal."""
-=======
->>>>>>> tables1
