@@ -9,16 +9,16 @@ signature about 2^16.5 of width 24; a verification 153 of width 16 and 37 + h of
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from circuits.tags import TAG_MSG
 from circuits.xmss import derive, encoding
 from circuits.xmss.errors import XmssError, XmssReason
@@ -101,7 +101,7 @@ def native_kernels() -> Kernels:
     Raises:
         ImportError: The native package is missing.
     """
-    return cast(Kernels, importlib.import_module("native"))
+    return native
 
 
 def keygen(seeds: Sequence[bytes], height: int, kernels: Kernels | None = None) -> list[SecretKey]:

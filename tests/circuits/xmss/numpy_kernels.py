@@ -21,9 +21,17 @@ def _cube(x):
     return x * x % P * x % P
 
 
+def _check(*arrays):
+    """What the native kernels demand, and that elements are canonical."""
+    for array in arrays:
+        assert array.dtype == np.uint32
+        assert array.flags.c_contiguous
+        assert array.max(initial=0) < P
+
+
 def poseidon2_permute(states):
     width = len(states)
-    assert states.max(initial=0) < P
+    _check(states)
     get = {name: getattr(constants, f"{name}_{width}") for name in ("EXTERNAL_INITIAL", "INTERNAL")}
     final, diagonal = (getattr(constants, f"{name}_{width}") for name in ("EXTERNAL_FINAL", "DIAGONAL"))
     column = np.array(diagonal, dtype=np.uint64)[:, None]
@@ -44,6 +52,7 @@ def poseidon2_compress(inputs, out_len):
 
 
 def xmss_chains(parameter, t0, t1, starts, steps):
+    _check(parameter, t0, t1, starts, steps)
     values = starts.copy()
     for k in range(int(steps.max(initial=0))):
         rows = np.flatnonzero(steps > k)

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
+import native
 from circuits.xmss import batch
 from prover.poseidon2 import P
 from tests.circuits.xmss import numpy_kernels
 from tests.circuits.xmss.conftest import EPOCHS, HEIGHT, MESSAGES, SEEDS
-
-native = pytest.importorskip("native")
 
 LENGTHS = [1, 7, 8, 9, 15, 16, 17, 33, 100]
 
