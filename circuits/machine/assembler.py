@@ -3,8 +3,8 @@
 A line is a label (`name:`), a directive or an instruction; `;` starts a comment. Operands are in the order of
 `program.SYNTAX`. Directives:
 
-- `.reg a b c` declares registers by name, numbered from r1 in order; an undeclared name is an error, so that a
-  slip of the pen is no new register. `r7` is register 7 without declaration (for tests).
+- `.reg a b c` declares registers by name, numbered from r1 in order; an undeclared name is an error, so that
+  a slip of the pen is no new register. `r7` is register 7 without declaration (for tests).
 - `.const NAME value` names an integer.
 
 Immediates are decimal or 0x numbers, constants or labels. No expressions: Python computes, the text names.

@@ -1,4 +1,4 @@
-"""The fast machine: the interpreter's rules on arrays, with the log that trace generation copies into columns.
+"""The fast machine: the interpreter's rules on arrays, and the log that trace generation copies into columns.
 
 Signatures are taken for valid: whoever fills the tape checks them before, and `interpreter` asks for each.
 """
@@ -46,13 +46,13 @@ class CellArrays:
 
 @dataclass(frozen=True)
 class MachineRun:
-    """A run of n steps, HALT included; column i is the step clk = i + 1. All arrays are uint32, elements below p.
+    """A run of n steps, HALT included; column i is step clk = i + 1. All arrays are uint32, elements below p.
 
     Attributes:
         pc: Instruction numbers; shape (n,).
         va: Words of register a, 0 where it is not read; shape (4, n).
         vb: The same for register b.
-        vc: Words of register d, read or written, 0 where there is none (jumps: no witness here); shape (4, n).
+        vc: Words of register d, read or written, 0 where there is none (so of jumps); shape (4, n).
         h: Hash state at the start of each step; shape (8, n).
         public: Public words, 0 where not set; shape (21, 4).
         exit_indices: Numbers of the exit leaves that were set, increasing; shape (e,).
@@ -83,7 +83,7 @@ class MachineRun:
     @property
     def num_steps(self) -> int:
         """Steps, HALT included."""
-        return self.pc.shape[0]
+        return len(self.pc)
 
 
 def tape_array(words: Sequence[Word]) -> U32:
@@ -121,6 +121,8 @@ def run(
         raise ValueError(f"tape of shape {tape.shape}, expected (4, n)")
     if given.words.shape != (len(given.indices), CELL_WORDS, 4):
         raise ValueError(f"cells of shape {given.words.shape} for {len(given.indices)} indices")
+    tape = np.ascontiguousarray(tape, dtype=np.uint32)
+    words = np.ascontiguousarray(given.words, dtype=np.uint32)
     indices = given.indices.astype(np.int64)
     if np.any(indices[1:] <= indices[:-1]):
         raise ValueError("cell indices must increase")
@@ -129,7 +131,7 @@ def run(
     cell_room = 1 << (64 + tape.shape[1]).bit_length()
     while True:
         attempt = _Attempt(step_room, cell_room)
-        status, steps, pc = attempt.execute(rom, tape, indices, given.words, max_steps)
+        status, steps, pc = attempt.execute(rom, tape, indices, words, max_steps)
         if status == GROW_STEPS:
             step_room = min(max_steps, 2 * step_room)
         elif status == GROW_CELLS:
@@ -163,7 +165,7 @@ class _Attempt:
         """Status, steps done, pc."""
         public_set = np.zeros(NUM_PUBLIC_WORDS, dtype=np.uint32)
         status, self.steps, pc, _, self.signed = execute(
-            rom, np.ascontiguousarray(tape, dtype=np.uint32), given, np.ascontiguousarray(words, dtype=np.uint32),
+            rom, tape, given, words,
             self.keys, self.before, self.after, self.pc, self.words, self.h,
             self.public, public_set, self.leaves, self.leaf_set, self.requests, max_steps,
         )  # fmt: skip

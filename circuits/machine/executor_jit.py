@@ -85,7 +85,7 @@ def _put(word: U64, value: np.uint64) -> None:
 
 @jit
 def muldiv(a: np.uint64, b: np.uint64, c: np.uint64) -> tuple[bool, np.uint64, np.uint64]:
-    """a b = q c + r with r < c, by a 128-bit product and a bitwise division.
+    """Divide: a b = q c + r with r < c, by a 128-bit product and a bitwise division.
 
     Args:
         a: Any.
@@ -118,12 +118,12 @@ def muldiv(a: np.uint64, b: np.uint64, c: np.uint64) -> tuple[bool, np.uint64, n
 
 
 @jit
-def _slot(index: int, keys: I64) -> int:
+def _slot(index: np.int64, keys: I64) -> np.int64:
     """Place of a cell in the open-addressed table: its own, or the free one where it belongs."""
     mask = keys.shape[0] - 1
-    place = (index * 0x9E3779B1 >> 7) & mask
+    place = np.int64((index * 0x9E3779B1 >> 7) & mask)
     while keys[place] != -1 and keys[place] != index:
-        place = (place + 1) & mask
+        place = np.int64((place + 1) & mask)
     return place
 
 
@@ -185,7 +185,7 @@ def execute(
             vc[0], vc[1] = np.uint64(imm), np.uint64(rom[pc, 5])
         elif op == _MOV:
             vc[:] = va
-        elif op == _ADD or op == _SUB or op == _JLT or op == _JGE:
+        elif op in (_ADD, _SUB, _JLT, _JGE):
             if not (_is_u64(va) and _is_u64(vb)):
                 status = _NOT_U64
             else:
@@ -218,19 +218,19 @@ def execute(
             elif vb[2] | vb[3] != _ZERO:
                 status = _NOT_U32
             vc[0], vc[1], vc[2], vc[3] = va[0], va[1], vb[0], vb[1]
-        elif op == _LO or op == _HI:
+        elif op in (_LO, _HI):
             first = 0 if op == _LO else 2
             vc[0], vc[1] = va[first], va[first + 1]
             status = 0 if _is_u64(va) else _NOT_U64
         elif op == _JMP:
             next_pc = imm
-        elif op == _JEQ or op == _JNE or op == _ASSERT:
+        elif op in (_JEQ, _JNE, _ASSERT):
             equal = va[0] == vb[0] and va[1] == vb[1] and va[2] == vb[2] and va[3] == vb[3]
             if op == _ASSERT:
                 status = 0 if equal else _ASSERTION
             elif equal == (op == _JEQ):
                 next_pc = imm
-        elif op == _HINT or op == _HINTR:
+        elif op in (_HINT, _HINTR):
             if hint >= tape.shape[1]:
                 status = _TAPE
             else:
@@ -240,7 +240,7 @@ def execute(
                     if vc[i] >= limit:
                         status = _ELEMENT
                 hint += 1
-        elif op == _LOAD or op == _STORE:
+        elif op in (_LOAD, _STORE):
             if not _is_u64(va):
                 status = _NOT_U64
             elif _value(va) >= _CELLS:

@@ -1,25 +1,26 @@
-"""THE KERNEL: the program that carries out the rules of a batch (docs/machine.md, "A batch: the kernel's rules").
+"""THE KERNEL: the program that carries out the rules of a batch (docs/machine.md, "A batch").
 
-Read it beside `circuits/rollup/transition.py`, the same rules in plain Python.
+Text: `kernel_source`. Read it beside `circuits/rollup/transition.py`, the same rules in plain Python.
 
 **Whoever fills the tape is an attacker.** Why no other outcome has a trace:
 
-- every hinted word is hashed whole: header words and transactions into D (OUT 9, 10), events into the inbox
-  accumulator (OUT 6, 7), H2 is OUT 3; counts are part of H3, so the loops run as often as D says;
-- a branch depends on those words and on cells alone; what must not happen jumps to a `refuse` label, which has no
-  trace; what may fail (a transfer without funds) jumps to `fail`, and `fail` is reached in no other way;
-- LOAD, STORE and SIG read limbs 0 and 1 only, modulo p: each index and leaf is compared, as a u64, with 2^30
-  before its use, so that no other spelling (p + i) of an index exists;
-- an ADD or MULDIV that overflows has no trace, which must not be in a user's hands: tips, base fee and L1 rate are
-  below 2^32 and gas and bytes below 2^10, so a fee is below 2^44; a deposit is bounded before it is multiplied, and
-  the supply stays at most 21e17 msat < 2^61, so balances, sums of amounts and of fees (all parts of the supply) do not
-  overflow; sequence numbers: nonce <= next leaf <= 2^30; remaining counters would need 2^32 events;
-- arithmetic sees u64 words only: HINT, results of arithmetic, and words 3, 4 of cells whose header was compared
-  (system, inbox and fee cells: by genesis and induction). Raw words (owners, digests) are only hashed, stored,
-  published or given to SIG.
+- Every hinted word is hashed whole: header words and transactions into D (OUT 9, 10), events into the inbox
+  accumulator (OUT 6, 7); H2 is OUT 3. Counts are part of H3, so the loops run as often as D says.
+- A branch depends on those words and on cells alone. What must not happen jumps to a `refuse` label, which
+  has no trace; what may fail (a transfer without funds) jumps to `fail`, and nothing else does.
+- LOAD, STORE and SIG read limbs 0 and 1 only, and modulo p: each index and leaf is compared, as a u64, with
+  2^30 before its use, so that p + i is no other spelling of i.
+- An ADD or MULDIV that overflows has no trace, so no user may bring one about. Tips, base fee and L1 rate
+  are below 2^32, gas and bytes of a transaction below 2^10: a fee is below 2^44. A deposit is bounded before
+  it is multiplied, and the supply stays at most 21e17 msat < 2^61; balances, and the sums of amounts and of
+  fees, are parts of the supply. nonce <= next leaf <= 2^30. Counters in u32 (batches, events, exits ever) are
+  not guarded: each step of them costs its cause a fee or a Bitcoin transaction.
+- Arithmetic sees u64 words only: from HINT, from arithmetic, and words 3 and 4 of cells whose header was
+  compared (system, inbox and fee cells: by genesis and induction). Raw words (owners, digests) are only
+  hashed, stored, published or given to SIG.
 
-Order matters: a self transfer stores the debited balance before it loads the credited one; the producer and the
-fee purses are credited after the last transaction.
+Order matters: a self transfer stores the debited balance before it loads the credited one; the producer and
+the fee purses are credited after the last transaction.
 """
 
 from __future__ import annotations

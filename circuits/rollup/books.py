@@ -8,13 +8,14 @@ from circuits.rollup.cells import Cell, Purse
 from circuits.rollup.errors import BatchReason, BatchRefused
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.params import (
+    BASE_FEE_CEILING,
     BASE_FEE_FLOOR,
     CELL_LIMIT,
     GAS_TARGET,
     INBOX_CELL,
+    MAX_SUPPLY,
     MSAT_PER_SAT,
     SYSTEM_CELL,
-    U64_LIMIT,
 )
 from circuits.rollup.types import Transaction, Withdraw
 from circuits.rollup.words import Digest
@@ -78,20 +79,24 @@ class Books:
     def deposit(self, index: int, owner: Digest, amount: int, number: int) -> None:
         """Credit a purse, or a new one at the next free cell; supply grows.
 
+        Nothing happens if the supply would exceed its maximum or no cell is left.
+
         Raises:
-            BatchRefused: SUPPLY_OVERFLOW or LEDGER_FULL.
+            BatchRefused: FREE_CELL: a ledger whose counter points at a live cell.
         """
         system = self.system
-        if system.supply + amount >= U64_LIMIT:
-            raise BatchRefused(BatchReason.SUPPLY_OVERFLOW, f"event {number}", got=system.supply + amount)
-        self.system = replace(system, supply=system.supply + amount)
-        self.deposits += amount
+        if system.supply + amount > MAX_SUPPLY:
+            return
         if self.find(index) is None:
             index = system.next_free
-            if index >= CELL_LIMIT or self.ledger.cells.get(index) or self._touched.get(index):
-                raise BatchRefused(BatchReason.LEDGER_FULL, f"event {number}", got=index)
-            self.system = replace(self.system, next_free=index + 1)
+            if index >= CELL_LIMIT:
+                return
+            if self.ledger.cells.get(index) or self._touched.get(index):
+                raise BatchRefused(BatchReason.FREE_CELL, f"event {number}", got=index)
+            system = replace(system, next_free=index + 1)
             self._touched[index] = Purse(owner)
+        self.system = replace(system, supply=system.supply + amount)
+        self.deposits += amount
         self.move(index, amount)
 
     def withdraw(self, tx: Withdraw) -> int:
@@ -125,10 +130,15 @@ def fees_of(tx: Transaction, base_fee: int, l1_rate: int) -> tuple[int, int, int
 def next_base_fee(base_fee: int, gas: int) -> int:
     """Base fee of the next batch: times 7/8 when empty, 9/8 when twice the target or more; rounded down.
 
+    Above the target it rises by 1 at least: rounding cannot hold a small fee down.
+
     Units: msat per gas.
     """
     factor = 7 * GAS_TARGET + min(gas, 2 * GAS_TARGET)
-    return max(BASE_FEE_FLOOR, base_fee * factor // (8 * GAS_TARGET))
+    following = base_fee * factor // (8 * GAS_TARGET)
+    if gas > GAS_TARGET:
+        following = max(following, base_fee + 1)
+    return min(max(following, BASE_FEE_FLOOR), BASE_FEE_CEILING)
 
 
 def whole_sats(amount: int) -> bool:

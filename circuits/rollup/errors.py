@@ -30,9 +30,7 @@ class BatchReason(StrEnum):
     PRODUCER = "producer is not a BTC purse"
     L1_RATE = "l1 rate is 2^32 or more"
     INBOX_DUE = "fewer events than were due"
-    SUPPLY_OVERFLOW = "supply leaves 64 bits"
-    LEDGER_FULL = "no free cell is left"
-    BASE_FEE_OVERFLOW = "base fee leaves 32 bits"
+    FREE_CELL = "the next free cell is not empty"
     COUNTER_OVERFLOW = "a counter leaves 32 bits"
     TRANSACTION = "a transaction cannot be included"
     TOO_LARGE = "more than 2^32 - 1 events or transactions"
@@ -45,10 +43,10 @@ class RefusalReason(StrEnum):
     OWNER = "public key is not the purse's owner"
     SIGNATURE = "signature is not valid"
     NONCE = "nonce is not the purse's next one"
-    LEAF = "signature leaf was already passed"
+    LEAF = "signature leaf was already passed, or is no leaf"
     MAX_FEE = "fee is above the signed maximum"
     CANNOT_PAY = "balance does not cover the fee"
-    COUNTER_OVERFLOW = "nonce or leaf leaves 32 bits"
+    COUNTER_OVERFLOW = "nonce leaves 32 bits"
 
 
 class FailureReason(StrEnum):

@@ -15,6 +15,7 @@ from circuits.rollup.params import (
     DATA_FEE_PURSE,
     FIRST_FREE_CELL,
     INBOX_CELL,
+    MAX_SUPPLY,
     SYSTEM_CELL,
 )
 from circuits.rollup.tree import SparseTree, TreeUpdate, state_tree
@@ -50,6 +51,8 @@ class Ledger:
                 raise CodecError(CodecReason.KIND, f"cell {index}", "BTC purse")
         if ledger.total_btc() != ledger.system.supply:
             raise CodecError(CodecReason.RANGE, "supply", ledger.total_btc(), ledger.system.supply)
+        if ledger.system.supply > MAX_SUPPLY:
+            raise CodecError(CodecReason.RANGE, "supply", f"at most {MAX_SUPPLY}", ledger.system.supply)
         return ledger
 
     @property

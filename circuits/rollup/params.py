@@ -19,6 +19,10 @@ NO_CELL: Final = 0xFFFFFFFF
 
 MSAT_PER_SAT: Final = 1000
 MAX_DEPOSIT_SATS: Final = 2_100_000_000_000_000
+MAX_SUPPLY: Final = MAX_DEPOSIT_SATS * MSAT_PER_SAT
+"""Msat; below 2^61. A deposit that would exceed it is a no-op."""
+LEAF_LIMIT: Final = 1 << 30
+"""Above every signature leaf."""
 
 GAS_TRANSFER: Final = 600
 GAS_WITHDRAW: Final = 800
@@ -27,6 +31,7 @@ BYTES_WITHDRAW: Final = 88
 GAS_TARGET: Final = 600_000
 """Gas of a batch at which the base fee stays as it is: 1,000 transfers."""
 BASE_FEE_FLOOR: Final = 1
+BASE_FEE_CEILING: Final = 0xFFFFFFFF
 """Msat per gas."""
 
 BANK_PROGRAM: Final = 0

@@ -180,7 +180,9 @@ def _accounts(rng: random.Random, keys: list[SecretKey]) -> list[_Account]:
     accounts = []
     for cell, key in zip(rng.sample(range(FIRST_FREE_CELL, LEDGER_CELLS), len(keys)), keys, strict=True):
         balance = rng.randrange(1_000_000, 100_000_000) * MSAT_PER_SAT + rng.randrange(MSAT_PER_SAT)
-        purse = Purse(key.public_key.owner(), balance, rng.randrange(1000), rng.randrange(100))
+        next_leaf = rng.randrange(100)
+        nonce = rng.randrange(next_leaf + 1)  # every nonce passed a leaf
+        purse = Purse(key.public_key.owner(), balance, nonce, next_leaf)
         accounts.append(_Account(cell, key, purse, purse.nonce, purse.next_leaf))
     return accounts
 

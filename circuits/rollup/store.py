@@ -182,7 +182,7 @@ class Store:
             raise StoreError(StoreReason.CORRUPT, str(self.path), got=error) from error
 
     def tape(self, number: int) -> U32:
-        """The words of a committed batch (from 1): with the genesis cells they rebuild the state; (n, 4).
+        """The words of a committed batch (from 1): with the genesis cells they rebuild the state; (4, n).
 
         Raises:
             StoreError: NO_SUCH_BATCH, CORRUPT, LOCKED or IO.
@@ -191,7 +191,7 @@ class Store:
             blob = self._one("SELECT tape FROM batches WHERE number = ?", number)
         if len(blob) % 16:
             raise StoreError(StoreReason.CORRUPT, str(self.path), "whole words", len(blob))
-        return np.frombuffer(blob, dtype="<u4").astype(np.uint32).reshape(-1, 4)
+        return np.frombuffer(blob, dtype="<u4").astype(np.uint32).reshape(4, -1)
 
     def commit(self, transition: Transition) -> int:
         """Write a batch; when this returns, it stays. Returns its number.

@@ -33,6 +33,7 @@ from circuits.rollup.params import (
     DATA_FEE_PURSE,
     EVENT_DEPOSIT,
     EXIT_LIMIT,
+    LEAF_LIMIT,
     MAX_DEPOSIT_SATS,
     MSAT_PER_SAT,
     OP_TRANSFER,
@@ -103,7 +104,7 @@ class Transition:
         state_update: What happens in the state tree.
         exit_update: The batch's exit tree, from empty.
         exits: Exit leaves by number; shape (8,) each.
-        tape: Words in the kernel's order; (n, 4) uint32.
+        tape: Words in the kernel's order; (4, n) uint32.
         signatures: Claims of the included transactions, in order, each of them valid.
     """
 
@@ -217,11 +218,11 @@ def _include(
         raise TransactionRefused(RefusalReason.OWNER)
     if tx.nonce != purse.nonce:
         raise TransactionRefused(RefusalReason.NONCE, expected=purse.nonce, got=tx.nonce)
-    if tx.leaf < purse.next_leaf:
+    if tx.leaf < purse.next_leaf or tx.leaf >= LEAF_LIMIT:
         raise TransactionRefused(RefusalReason.LEAF, expected=purse.next_leaf, got=tx.leaf)
     if not is_valid:
         raise TransactionRefused(RefusalReason.SIGNATURE)
-    if max(tx.nonce, tx.leaf) + 1 >= U32_LIMIT:
+    if tx.nonce + 1 >= U32_LIMIT:
         raise TransactionRefused(RefusalReason.COUNTER_OVERFLOW)
     base_fee, tip, data_fee = fees_of(tx, books.system.base_fee, batch.header.l1_rate)
     fee = base_fee + tip + data_fee
@@ -243,9 +244,9 @@ def _failure(books: Books, tx: Transaction) -> FailureReason | None:
     if isinstance(tx, Transfer):
         if tx.op != OP_TRANSFER:
             return FailureReason.OPERATION
-        if books.find(tx.to) is None:
-            return FailureReason.RECIPIENT
-        return FailureReason.BALANCE if tx.amount > balance else None
+        if tx.amount > balance:
+            return FailureReason.BALANCE
+        return None if books.find(tx.to) else FailureReason.RECIPIENT
     if tx.to != 0:
         return FailureReason.WITHDRAW_TO
     if not whole_sats(tx.amount):
@@ -274,8 +275,6 @@ def _settle(books: Books, batch: Batch, receipts: Sequence[Receipt]) -> None:
     system = books.system
     gas = sum(signed.transaction.gas for signed in batch.transactions)
     base_fee = next_base_fee(system.base_fee, gas)
-    if base_fee >= U32_LIMIT:
-        raise BatchRefused(BatchReason.BASE_FEE_OVERFLOW, "end", f"below {U32_LIMIT}", base_fee)
     if max(system.batch_number + 1, system.exit_counter + len(books.exits)) >= U32_LIMIT:
         raise BatchRefused(BatchReason.COUNTER_OVERFLOW, "end")
     books.system = replace(
@@ -304,7 +303,7 @@ def data_commitment(batch: Batch, messages: Sequence[Digest]) -> Digest:
 
 
 def build_tape(batch: Batch) -> U32:
-    """The words that the kernel reads, in its order: header, events, transactions; (n, 4).
+    """The words that the kernel reads, in its order: header, events, transactions; (4, n).
 
     Source: docs/machine.md, A batch.
     """
@@ -313,7 +312,7 @@ def build_tape(batch: Batch) -> U32:
         words += event.words()
     for signed in batch.transactions:
         words += signed.transaction.words()
-    return np.array(words, dtype=np.uint32)
+    return np.ascontiguousarray(np.array(words, dtype=np.uint32).T)
 
 
 def _finish(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from circuits import tags
 from circuits.machine.errors import MachineError, MachineReason
@@ -369,10 +371,77 @@ def test_steps_per_operation() -> None:
     assert measured == {
         "transfer": 47,
         "failing transfer": 45,
-        "withdrawal": 77,
-        "failing withdrawal": 66,
+        "withdrawal": 71,
+        "failing withdrawal": 62,
         "deposit": 34,
         "deposit to a new purse": 39,
-        "empty batch": 136,
+        "empty batch": 149,
     }
     assert len(kernel()) <= 512
+
+
+def test_every_tape_word_is_bound_by_the_public_words() -> None:
+    """No two tapes prove different things under the same public words: change one element at a time."""
+    batch = Batch(
+        events=[deposit(5), deposit(7, cell=17), deposit(0)],
+        transactions=[
+            transfer(17, 18, 1000, leaf=9, tip=1),
+            withdraw(17, 5000, leaf=10),
+            withdraw(17, 5001, leaf=11),
+            transfer(18, 19, 1),
+        ],
+    )
+    honest = run(kernel(), STATE, tape_array(batch.tape))
+    without_trace = 0
+    for position in range(len(batch.tape)):
+        for element in range(4):
+            tape = tape_array(batch.tape)
+            tape[element, position] ^= 1
+            try:
+                changed = run(kernel(), STATE, tape)
+            except MachineError:
+                without_trace += 1
+                continue
+            assert changed.public.tolist() != honest.public.tolist(), (position, element)
+    assert 0 < without_trace < 4 * len(batch.tape)
+
+
+TRANSACTION = st.builds(
+    lambda kind, signer, to, amount, tip, skip: (kind, signer, to, amount, tip, skip),
+    st.sampled_from(["transfer", "withdraw", "unknown"]),
+    st.sampled_from([16, 17, 18]),
+    st.sampled_from([0, 1, 2, 16, 17, 18, 20, 21, 2**30, 2**32 - 1]),
+    st.sampled_from([0, 1, 999, 1000, 5000, 100_000, 2**64 - 1]),
+    st.sampled_from([0, 1, 100]),
+    st.integers(0, 3),
+)
+EVENT = st.builds(
+    deposit,
+    st.sampled_from([0, 1, 1000, MAX_SATS, MAX_SATS + 1, 2**64 - 1]),
+    st.sampled_from([0, 1, 2, 16, 20, 21, 2**30, 2**32 - 1]),
+    st.sampled_from([1, 1, 1, 2]),
+)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.lists(EVENT, max_size=5), st.lists(TRANSACTION, max_size=6))
+def test_supply_identity_on_random_batches(
+    events: list[list[Word]], choices: list[tuple[str, int, int, int, int, int]]
+) -> None:
+    state = genesis({index: purse(10**6) for index in (16, 17, 18)})
+    leaves = dict.fromkeys((16, 17, 18), 0)
+    txs = []
+    for kind, signer, to, amount, tip, skip in choices:
+        leaves[signer] += skip
+        leaf = leaves[signer]
+        leaves[signer] += 1
+        if kind == "withdraw":
+            txs.append(withdraw(signer, amount, leaf, tip=tip, to=0 if skip else to))
+        else:
+            txs.append(transfer(signer, to, amount, leaf, tip=tip, op=2 * (kind == "unknown")))
+    try:
+        out = run_kernel(state, Batch(events=events, transactions=txs))
+    except MachineError as error:
+        assert error.reason is MachineReason.BORROW  # spent: cannot pay the fee
+    else:
+        assert out.halves(19)[1] == len(txs)

@@ -113,8 +113,7 @@ def test_header_that_breaks_a_rule_refuses_the_batch(change, reason):
 @pytest.mark.parametrize(
     ("system", "reason"),
     [
-        ({"next_free": 1 << 30}, BatchReason.LEDGER_FULL),
-        ({"next_free": BOB}, BatchReason.LEDGER_FULL),
+        ({"next_free": BOB}, BatchReason.FREE_CELL),
         ({"batch_number": 2**32 - 1}, BatchReason.COUNTER_OVERFLOW),
         ({"exit_counter": 2**32 - 1}, BatchReason.COUNTER_OVERFLOW),
     ],
@@ -125,11 +124,20 @@ def test_counters_at_their_end_refuse_the_batch(system, reason):
     assert caught.value.reason == reason
 
 
-def test_supply_beyond_64_bits_refuses_the_batch():
-    most = deposit(sats=21 * 10**14)
-    with pytest.raises(BatchRefused) as caught:
-        run(ledger(), batch(events=[most] * 9))
-    assert caught.value.reason == BatchReason.SUPPLY_OVERFLOW
+def test_deposit_beyond_the_greatest_supply_is_a_no_op():
+    room = 21 * 10**14 - 4 * START // 1000
+    done = run(ledger(), batch(events=[deposit(sats=room + 1), deposit(sats=room), deposit(sats=1)]))
+    assert done.public_values.deposits == room * 1000
+    assert done.ledger.system.supply == done.ledger.total_btc() == 21 * 10**17
+    assert done.ledger.system.next_free == NEXT_FREE + 1
+    assert done.ledger.inbox.count == 3
+
+
+def test_deposit_without_a_free_cell_is_a_no_op():
+    done = run(ledger(next_free=1 << 30), batch(events=[deposit(), deposit(cell=ALICE)]))
+    assert done.public_values.deposits == 50_000
+    assert balance(done.ledger, ALICE) == START + 50_000
+    assert done.ledger.system.next_free == 1 << 30
 
 
 REFUSED = [
@@ -141,7 +149,8 @@ REFUSED = [
     (transfer(nonce=4), RefusalReason.NONCE),
     (transfer(nonce=6), RefusalReason.NONCE),
     (transfer(leaf=9), RefusalReason.LEAF),
-    (transfer(leaf=2**32 - 1), RefusalReason.COUNTER_OVERFLOW),
+    (transfer(leaf=1 << 30), RefusalReason.LEAF),
+    (transfer(leaf=2**32 - 1), RefusalReason.LEAF),
     (transfer(max_fee=TRANSFER_FEE - 1), RefusalReason.MAX_FEE),
     (transfer(tip=START // 600, max_fee=2**63), RefusalReason.CANNOT_PAY),
 ]
@@ -279,7 +288,19 @@ def test_a_deposited_purse_can_spend_in_the_same_batch():
 
 @pytest.mark.parametrize(
     ("before", "gas", "after"),
-    [(800, 0, 700), (800, 600_000, 800), (800, 1_200_000, 900), (800, 9_000_000, 900), (1, 0, 1), (9, 0, 7)],
+    [
+        (800, 0, 700),
+        (800, 600_000, 800),
+        (800, 1_200_000, 900),
+        (800, 9_000_000, 900),
+        (1, 0, 1),
+        (9, 0, 7),
+        (1, 600_000, 1),
+        (1, 600_600, 2),
+        (7, 9_000_000, 8),
+        (2**32 - 1, 600_000, 2**32 - 1),
+        (2**32 - 1, 1_200_000, 2**32 - 1),
+    ],
 )
 def test_base_fee_follows_the_load(before, gas, after):
     assert next_base_fee(before, gas) == after
@@ -307,7 +328,7 @@ def test_data_commitment_and_tape_follow_the_documented_order():
         commitment = hash_step(TAG_DATA, tx.digest(CHAIN_ID), triple)
     assert done.public_values.data_commitment == commitment
     expected = [h0, h1, h2, h3, *events[0].words(), *txs[0].words(), *txs[1].words()]
-    assert done.tape.tolist() == [list(word) for word in expected]
+    assert done.tape.T.tolist() == [list(word) for word in expected]
     assert len(expected) == 4 + 9 + 5 + 11
     assert [c.message for c in done.signatures] == [tx.digest(CHAIN_ID) for tx in txs]
     assert [c.owner for c in done.signatures] == [key(ALICE).owner(), key(BOB).owner()]
