@@ -17,28 +17,14 @@ from typing import Final
 
 from prover import poseidon2_constants as constants
 
-P: Final = 2130706433
+P: Final = constants.P
 """The KoalaBear prime, 2^31 - 2^24 + 1."""
 
 SPONGE_WIDTH: Final = 24
 SPONGE_CAPACITY: Final = 9
 SPONGE_RATE: Final = SPONGE_WIDTH - SPONGE_CAPACITY
 
-_Rounds = tuple[tuple[int, ...], ...]
-_INSTANCES: Final[dict[int, tuple[_Rounds, tuple[int, ...], _Rounds, tuple[int, ...]]]] = {
-    16: (
-        constants.EXTERNAL_INITIAL_16,
-        constants.INTERNAL_16,
-        constants.EXTERNAL_FINAL_16,
-        constants.DIAGONAL_16,
-    ),
-    24: (
-        constants.EXTERNAL_INITIAL_24,
-        constants.INTERNAL_24,
-        constants.EXTERNAL_FINAL_24,
-        constants.DIAGONAL_24,
-    ),
-}
+_INSTANCES: Final = {16: constants.WIDTH_16, 24: constants.WIDTH_24}
 
 
 def external_layer(state: Sequence[int]) -> list[int]:
@@ -70,15 +56,15 @@ def permute(state: Sequence[int]) -> list[int]:
     Raises:
         KeyError: The width is neither 16 nor 24.
     """
-    initial, internal, final, diagonal = _INSTANCES[len(state)]
+    instance = _INSTANCES[len(state)]
     current = external_layer(state)
-    for round_constants in initial:
+    for round_constants in instance.initial:
         current = external_layer([(x + c) ** 3 % P for x, c in zip(current, round_constants, strict=True)])
-    for constant in internal:
+    for constant in instance.internal:
         current[0] = (current[0] + constant) ** 3 % P
         total = sum(current)
-        current = [(total + v * x) % P for v, x in zip(diagonal, current, strict=True)]
-    for round_constants in final:
+        current = [(total + v * x) % P for v, x in zip(instance.diagonal, current, strict=True)]
+    for round_constants in instance.final:
         current = external_layer([(x + c) ** 3 % P for x, c in zip(current, round_constants, strict=True)])
     return current
 

@@ -11,7 +11,26 @@ before 0056fa836; MIT / Apache-2.0); tests/prover/test_poseidon2.py compares the
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
+
+P: Final = 2**31 - 2**24 + 1
+"""The KoalaBear prime."""
+
+M4: Final = ((2, 3, 1, 1), (1, 2, 3, 1), (1, 1, 2, 3), (3, 1, 1, 2))
+"""The 4 x 4 block of the external matrix."""
+
+
+@dataclass(frozen=True)
+class Poseidon2Constants:
+    """Constants of one width: round constants by phase, and the diagonal V of the internal matrix."""
+
+    width: int
+    initial: tuple[tuple[int, ...], ...]
+    internal: tuple[int, ...]
+    final: tuple[tuple[int, ...], ...]
+    diagonal: tuple[int, ...]
+
 
 # fmt: off
 EXTERNAL_INITIAL_16: Final[tuple[tuple[int, ...], ...]] = (
@@ -113,3 +132,9 @@ DIAGONAL_24: Final[tuple[int, ...]] = (
     1864368129, 1997537281, 2064121857, 2097414145, 2130706306, 8323072, 266338304, 133169152, 66584576,
     33292288, 16646144, 4161536, 127,
 )
+# fmt: on
+
+WIDTH_16: Final = Poseidon2Constants(16, EXTERNAL_INITIAL_16, INTERNAL_16, EXTERNAL_FINAL_16, DIAGONAL_16)
+"""Width 16: 8 external rounds, 20 internal."""
+WIDTH_24: Final = Poseidon2Constants(24, EXTERNAL_INITIAL_24, INTERNAL_24, EXTERNAL_FINAL_24, DIAGONAL_24)
+"""Width 24: 8 external rounds, 23 internal."""

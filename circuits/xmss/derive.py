@@ -1,9 +1,9 @@
 """Secret derivation: everything secret in a key comes from a 32-byte seed through BLAKE3's derive_key mode.
 
-The key material is always `seed || height || ...`: keys of two heights from one seed share nothing, so that a leaf
-of one is never a second use of a leaf of the other. Elements are 64-bit little-endian words of the extended
-output mod p; each is within 2^-33 of uniform, which costs a digest of 8 elements less than 2^-30 of statistical
-distance and no entropy worth naming.
+The key material is always `seed || height || ...`: keys of two heights from one seed share nothing, so that
+a leaf of one is never a second use of a leaf of the other. Elements are 64-bit little-endian words of the
+extended output mod p; each is within 2^-33 of uniform, which costs a digest of 8 elements less than 2^-30
+of statistical distance and no entropy worth naming.
 
 Contexts: `pegproof 2026 xmss parameter`, `pegproof 2026 xmss chain starts`, `pegproof 2026 xmss rho`.
 """
@@ -36,7 +36,7 @@ def expand(context: str, material: bytes, length: int) -> bytes:
 
 
 def parameter(seed: bytes, height: int) -> tuple[int, ...]:
-    """Public parameter of the key; shape (5,). Its first element is at least TAG_LIMIT (see `circuits.tags`)."""
+    """Public parameter of the key; shape (5,); the first element is at least TAG_LIMIT (`circuits.tags`)."""
     words = struct.unpack("<5Q", expand(CONTEXT_PARAMETER, key_material(seed, height), PARAMETER_LENGTH * 8))
     return (TAG_LIMIT + words[0] % (P - TAG_LIMIT), *[word % P for word in words[1:]])
 
@@ -59,6 +59,6 @@ def chain_starts(seed: bytes, height: int, epoch: int) -> tuple[Digest, ...]:
 
 
 def base_randomness(seed: bytes, height: int, epoch: int, message: Sequence[int]) -> tuple[int, ...]:
-    """Randomness of try 0 for (key, epoch, message); shape (6,). Try c is `encoding.nth_randomness(base, c)`."""
+    """Randomness of try 0, shape (6,); try c uses `encoding.nth_randomness(base, c)`."""
     material = starts_material(seed, height, epoch) + b"".join(x.to_bytes(4, "little") for x in message)
     return tuple(word % P for word in struct.unpack("<6Q", expand(CONTEXT_RHO, material, RHO_LENGTH * 8)))

@@ -17,6 +17,7 @@ class XmssReason(StrEnum):
     TARGET_SUM = "digits of the message hash do not have the target sum"
     ROOT_MISMATCH = "chains and path do not end in the root"
     TRIES = "no randomness gave the target sum"
+    LEAF_REUSED = "one leaf, two messages"
     TREE = "stored tree does not belong to the seed"
 
 

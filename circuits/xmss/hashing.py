@@ -1,17 +1,18 @@
 """XMSS tweakable hash: chain steps, leaves and tree nodes, over Poseidon2-KoalaBear.
 
-The hash of leanSig's last Poseidon2 version (checked against its vectors), with tweaks that a circuit computes
-without carries. A digest is 8 elements, a parameter 5, a tweak 2.
+The hash of leanSig's last Poseidon2 version (checked against its vectors), with tweaks that a circuit
+computes without carries. A digest is 8 elements, a parameter 5, a tweak 2.
 
-**Chain tweak.** leanSig takes the two base-p digits, least significant first, of
-`acc = epoch * 2^24 + low`, `low = chain * 2^16 + step * 2^8`. Write epoch = 127 a + b with b < 127. Because
-p - 1 = 127 * 2^24, `acc = a p + (b * 2^24 + low - a)`, so ours is `t1 = a`, `t0 = (b * 2^24 + low - a) mod p
-= (epoch * 2^24 + low) mod p`: no comparison. The two differ only where the bracket is negative, that is b = 0 and
-low < a: there leanSig's digits are (t0, a - 1) and ours (t0, a).
+**Chain tweak.** leanSig takes the two base-p digits, least significant first, of `acc = epoch * 2^24 +
+low`, `low = chain * 2^16 + step * 2^8`. Write epoch = 127 a + b with b < 127. Because p - 1 = 127 * 2^24,
+`acc = a p + (b * 2^24 + low - a)`, so ours is `t1 = a`, `t0 = (b * 2^24 + low - a) mod p = (epoch * 2^24 +
+low) mod p`: no comparison. The two differ only where the bracket is negative, that is b = 0 and low < a:
+there leanSig's digits are (t0, a - 1) and ours (t0, a).
 
-*Ours is injective* for epochs below 127 p: t1 gives a, and (t0 + a) mod p = b * 2^24 + low, where
-b * 2^24 + low <= 126 * 2^24 + 63 * 2^16 + 7 * 2^8 < 127 * 2^24 < p, so the residue is the integer itself, whose
-base-2^24 digits are b and low, and low's digits chain and step. (The reason to write it down: p > 127 * 2^24.)
+*Ours is injective* for epochs below 127 p: t1 gives a, and (t0 + a) mod p = b * 2^24 + low, where b * 2^24
++ low <= 126 * 2^24 + 63 * 2^16 + 7 * 2^8 < 127 * 2^24 < p, so the residue is the integer itself, whose
+base-2^24 digits are b and low, and low's digits chain and step. (The reason to write it down: p > 127 *
+2^24.)
 
 **Tree tweak.** acc = level * 2^40 + index * 2^8 + 1, and 2^40 = 516 p + (2^26 - 516), so
 `t0 = level * (2^26 - 516) + 256 * index + 1`, `t1 = 516 * level`. These are leanSig's digits while t0 < p; in
@@ -90,7 +91,7 @@ def walk_chain(
 
 
 def leaf_digest(parameter: Sequence[int], epoch: int, ends: Sequence[Digest]) -> Digest:
-    """Digest of a leaf: the sponge of parameter, tweak (level 0) and the 64 chain ends (519 elements, 35 blocks).
+    """Digest of a leaf: sponge of parameter, tweak (level 0), 64 chain ends: 519 elements, 35 blocks.
 
     Args:
         parameter: Shape (5,).

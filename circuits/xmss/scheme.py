@@ -1,7 +1,8 @@
 """XMSS keys and signatures: generation, signing, verification and byte encodings, in plain Python.
 
-This is the specification; `circuits.xmss.batch` gives the same keys and signatures with the kernels, many at once.
-A signature carries randomness, one value a chain, and the path; its leaf number (epoch) travels beside it.
+This is the specification; `circuits.xmss.batch` gives the same keys and signatures with the kernels, many
+at once. A signature carries randomness, one value a chain, and the path; its leaf number (epoch) travels
+beside it.
 
 All elements are canonical integers below p, 4 bytes little-endian in the encodings:
 
@@ -159,7 +160,7 @@ class SecretKey:
         Raises:
             XmssError: SEED, HEIGHT, MALFORMED, or TREE when the tree is not this seed's.
         """
-        _check_seed_and_height(seed, height)
+        check_seed_and_height(seed, height)
         expected = [DIGEST_BYTES << (height - level) for level in range(height + 1)]
         if [len(level) for level in tree] != expected:
             raise XmssError(XmssReason.MALFORMED, "tree has the wrong shape")
@@ -213,7 +214,7 @@ def keygen(seed: bytes, height: int) -> SecretKey:
     Raises:
         XmssError: SEED or HEIGHT.
     """
-    _check_seed_and_height(seed, height)
+    check_seed_and_height(seed, height)
     parameter = derive.parameter(seed, height)
     nodes = [build_leaf(seed, height, parameter, epoch) for epoch in range(1 << height)]
     tree = [b"".join(map(encode_elements, nodes))]
@@ -257,7 +258,8 @@ def reveal(key: SecretKey, epoch: int, rho: tuple[int, ...], digits: Sequence[in
 def verify(owner: Digest, public_key: PublicKey, epoch: int, message: Digest, signature: Signature) -> None:
     """Check a signature; returns if it is valid.
 
-    1 shapes and ranges; 2 the public key is the owner's; 3 the codeword; 4 the 153 chain steps; 5 leaf and path.
+    1 shapes and ranges; 2 the public key is the owner's; 3 the codeword; 4 the 153 chain steps; 5 leaf and
+    path.
 
     Args:
         owner: Digest that the purse names; shape (8,).
@@ -329,7 +331,12 @@ def _check_height(height: int) -> None:
         raise XmssError(XmssReason.HEIGHT, f"{height} is not in {MIN_HEIGHT}..{MAX_HEIGHT}")
 
 
-def _check_seed_and_height(seed: bytes, height: int) -> None:
+def check_seed_and_height(seed: bytes, height: int) -> None:
+    """Refuse a seed that is not 32 bytes or a height outside 8..18.
+
+    Raises:
+        XmssError: SEED or HEIGHT.
+    """
     if len(seed) != SEED_BYTES:
         raise XmssError(XmssReason.SEED, f"{len(seed)} bytes")
     _check_height(height)
