@@ -1,8 +1,8 @@
 """Domain tags: the first input of every width-24 compression inside the statement (rollup.md, Hashing).
 
 Two uses of `compress` at width 24 never share an input, because their first elements differ. XMSS tree nodes
-are not tagged (they follow leanSig: the public parameter comes first); key generation keeps the parameter's first
-element at or above TAG_LIMIT, so that a node of an honest key is never a tagged input either.
+are not tagged (they follow leanSig: the public parameter comes first); key generation keeps the parameter's
+first element at or above TAG_LIMIT, so that a node of an honest key is never a tagged input either.
 """
 
 from __future__ import annotations
