@@ -99,7 +99,7 @@ def test_kernel_equals_transition(seed: int) -> None:
 @pytest.mark.parametrize("count", [1000, 1001])
 def test_kernel_equals_transition_under_load(base_fee: int, count: int) -> None:
     before = builders.ledger(base_fee=base_fee)
-    rich = before.cells[ALICE].balance  # pays as long as it can: what cannot be paid is left out
+    rich = before.cells[ALICE].balance  # what ALICE cannot pay for is left out
     txs = [
         builders.transfer(ALICE, nonce=5 + i, leaf=10 + i, tip=0, max_fee=rich, to=ALICE, amount=0)
         for i in range(count)
@@ -123,7 +123,8 @@ def test_what_the_transition_refuses_has_no_trace(header: dict[str, int]) -> Non
 @pytest.mark.parametrize(
     "change",
     [{"leaf": 9}, {"leaf": 1 << 30}, {"leaf": (1 << 32) - 1}, {"max_fee": 1},
-     {"tip": 2**32 - 1, "max_fee": 2**64 - 1}, {"signer": TOKEN}, {"signer": 0}, {"signer": 1 << 30}, {"signer": NEXT_FREE}],
+     {"tip": 2**32 - 1, "max_fee": 2**64 - 1}, {"signer": TOKEN}, {"signer": 0},
+     {"signer": 1 << 30}, {"signer": NEXT_FREE}],
 )  # fmt: skip
 def test_what_the_transition_leaves_out_has_no_trace(change: dict[str, int]) -> None:
     before, batch = builders.ledger(), builders.batch(builders.transfer(**change))
