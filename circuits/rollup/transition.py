@@ -46,7 +46,7 @@ from circuits.rollup.tree import TreeUpdate, exit_tree
 from circuits.rollup.types import Deposit, SignedTransaction, Transaction, Transfer, Withdraw
 from circuits.rollup.words import ZERO_DIGEST, ZERO_WORD, Digest, Triple, raw_words
 from circuits.tags import TAG_DATA, TAG_INBOX
-from circuits.xmss.batch import Claim, Kernels
+from circuits.xmss.batch import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,6 @@ def apply(
     *,
     valid: Sequence[bool] | None = None,
     strict: bool = False,
-    kernels: Kernels | None = None,
 ) -> Transition:
     """Execute a batch on a ledger.
 
@@ -144,7 +143,6 @@ def apply(
         batch: What the producer submits.
         valid: Whether each signature is valid, if that was checked already.
         strict: Refuse the batch where a transaction would be left out.
-        kernels: For the signature checks; defaults to the native ones.
 
     Raises:
         BatchRefused: The batch breaks a rule; the ledger is what it was.
@@ -152,7 +150,7 @@ def apply(
     _check_header(ledger, batch)
     wanted = claims(batch.chain_id, batch.transactions)
     if valid is None:
-        valid = check_claims(wanted, kernels)
+        valid = check_claims(wanted)
     books = Books(ledger)
     books.find(batch.header.producer)
     for number, event in enumerate(batch.events):
