@@ -115,7 +115,7 @@ def _sponge(table: U32, inputs: U32, signatures: SignatureBatch, starts: I64) ->
     stream[:5] = signatures.parameter
     stream[5] = 256 * signatures.epoch + 1
     ends = signatures.steps.ends.reshape(8, n, NUM_CHAINS).transpose(2, 0, 1)
-    stream[7 : 7 + 8 * NUM_CHAINS] = ends.reshape(-1, n)
+    stream[7 : 7 + 8 * NUM_CHAINS] = ends.reshape(8 * NUM_CHAINS, n)
     state = np.zeros((WIDTH, n), dtype=np.uint32)
     state[RATE:] = np.array(LEAF_CAPACITY, dtype=np.uint32)[:, None]
     for step in range(LEAF_CHUNKS):
