@@ -27,6 +27,7 @@ from native.fri import barycentric_weights, deep_quotient, dot_columns, fri_fold
 from native.hashing import blake3_context_key, grind, hash_inject, hash_nodes, hash_rows
 from native.machine import Machine, Op
 from native.ntt import coset_intt, coset_lde, coset_ntt, dft_natural, intt, ntt, two_adic_root
+from native.program import ProgramCode, ProgramFailure, first_non_canonical
 from native.poseidon2 import poseidon2_compress, poseidon2_permute, poseidon2_trace, trace_columns, xmss_chains
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "Machine",
     "Op",
     "P",
+    "ProgramCode",
+    "ProgramFailure",
     "add",
     "barycentric_weights",
     "batch_inverse",
@@ -46,6 +49,7 @@ __all__ = [
     "deep_quotient",
     "dft_natural",
     "dot_columns",
+    "first_non_canonical",
     "fri_fold",
     "grind",
     "hash_inject",

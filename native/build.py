@@ -23,6 +23,9 @@ int pp_set_tier(int tier);
 int pp_tier(void);
 void pool_set_threads(int count);
 int pool_threads(void);
+int pp_program_run(const uint32_t *const *blocks, const size_t *lengths, const uint32_t *reads, const uint32_t *items,
+                   const uint32_t *keys, const uint32_t *body, uint32_t *memory, uint32_t *failure);
+int64_t pp_first_non_canonical(const uint32_t *body, const uint32_t *spans, size_t count);
 """
 
 
@@ -35,7 +38,7 @@ def declarations() -> str:
 
 def sources() -> list[str]:
     """The C sources of this machine."""
-    names = ["dispatch.c", "pool.c", "tables.c", "kernels_portable.c"]
+    names = ["dispatch.c", "pool.c", "tables.c", "program.c", "kernels_portable.c"]
     if X86:
         names += ["kernels_avx2.c", "kernels_avx512.c"]
     return [str(CSRC / name) for name in names]

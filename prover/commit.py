@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import native
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from prover.air.air import AirError, AirSystem
 from prover.domains import coset_shift
 from prover.key import VerifyingKey

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import native
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from prover.domains import coset_shift
 from prover.field import DEGREE, Kb6, power
 from prover.layout import Layout

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import native
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from prover.air.air import Air
 from prover.air.compile import MachineCode, compiled
 from prover.field import DEGREE, Kb6, P, inverse

@@ -7,10 +7,10 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import native
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from prover import fri
 from prover.air.check import Violations, check
 from prover.air.logup import LookupChallenges

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import native
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from prover.air.air import Rows
 from prover.air.compile import Emission, MachineCode, Recorder, Sum, compiled
 from prover.commit import Commitment

@@ -95,19 +95,19 @@ class _ArrayRing:
         return np.full(1, value, np.int64)
 
     def add(self, a: I64, b: I64) -> I64:
-        """a + b."""
+        """A + b."""
         return (a + b) % P
 
     def sub(self, a: I64, b: I64) -> I64:
-        """a - b."""
+        """A - b."""
         return (a - b) % P
 
     def mul(self, a: I64, b: I64) -> I64:
-        """a * b."""
+        """A * b."""
         return a * b % P
 
     def scale(self, a: I64, value: int) -> I64:
-        """a times a constant."""
+        """A times a constant."""
         return a * value % P
 
 

@@ -155,7 +155,7 @@ class Recorder:
         return node.a if node.op is MachineOp.BCONST else None
 
     def add(self, a: int, b: int) -> int:
-        """a + b."""
+        """A + b."""
         for x, y in ((a, b), (b, a)):
             value = self._constant_of(y)
             if value is not None:
@@ -163,18 +163,18 @@ class Recorder:
         return self._node(Node(MachineOp.BADD, min(a, b), max(a, b)))
 
     def sub(self, a: int, b: int) -> int:
-        """a - b."""
+        """A - b."""
         value = self._constant_of(b)
         if value is not None:
             return self._node(Node(MachineOp.BADDC, a, (P - value) % P))
         return self._node(Node(MachineOp.BSUB, a, b))
 
     def mul(self, a: int, b: int) -> int:
-        """a * b."""
+        """A * b."""
         return self._node(Node(MachineOp.BMUL, min(a, b), max(a, b)))
 
     def scale(self, a: int, value: int) -> int:
-        """a times a constant."""
+        """A times a constant."""
         return self._node(Node(MachineOp.BMULC, a, value))
 
     # extension values
@@ -189,18 +189,18 @@ class Recorder:
         return Sum(None, (Term(a, ONE_SYMBOL),))
 
     def ext_offset(self, a: Sum, value: int) -> Sum:
-        """a plus a base constant."""
+        """A plus a base constant."""
         symbol = a.offset or Symbol("zero")
         return Sum(symbol._replace(offset=(symbol.offset + value) % P), a.terms)
 
     def ext_add(self, a: Sum, b: Sum) -> Sum:
-        """a + b."""
+        """A + b."""
         if a.offset is not None and b.offset is not None:
             b = self._sum_of(self.materialise(b))
         return Sum(a.offset or b.offset, a.terms + b.terms)
 
     def ext_sub(self, a: Sum, b: Sum) -> Sum:
-        """a - b."""
+        """A - b."""
         if b.offset is not None:
             b = self._sum_of(self.materialise(b))
         return Sum(a.offset, a.terms + tuple(self._negate(term) for term in b.terms))
@@ -213,7 +213,7 @@ class Recorder:
         return term._replace(constant=c._replace(sign=-c.sign, offset=-c.offset % P))
 
     def ext_mul(self, a: Sum, b: Sum) -> Sum:
-        """a * b."""
+        """A * b."""
         for x, y in ((a, b), (b, a)):
             if not x.terms and x.offset is not None:
                 return self._sum_of(
@@ -223,7 +223,7 @@ class Recorder:
         return self._sum_of(self._node(Node(MachineOp.EMUL, left, right)))
 
     def ext_scale(self, a: Sum, b: int) -> Sum:
-        """a * b."""
+        """A * b."""
         if not a.terms and a.offset is not None:
             return Sum(None, (Term(b, a.offset),))
         return self._sum_of(self._node(Node(MachineOp.EBMUL, self.materialise(a), b)))

@@ -30,19 +30,19 @@ class LookupAlgebra(Protocol[B, E]):
         """A base value as an extension value."""
 
     def ext_offset(self, a: E, value: int) -> E:
-        """a plus a base-field constant."""
+        """A plus a base-field constant."""
 
     def ext_add(self, a: E, b: E) -> E:
-        """a + b."""
+        """A + b."""
 
     def ext_sub(self, a: E, b: E) -> E:
-        """a - b."""
+        """A - b."""
 
     def ext_mul(self, a: E, b: E) -> E:
-        """a * b."""
+        """A * b."""
 
     def ext_scale(self, a: E, b: B) -> E:
-        """a * b."""
+        """A * b."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ def fingerprint(
     values: dict[int, B],
     challenges: LookupChallenges[E],
 ) -> E:
-    """d of one interaction."""
+    """D of one interaction."""
     relation = item.interaction.relation.id
     if relation not in challenges.offsets:
         challenges.offsets[relation] = algebra.ext_offset(challenges.alpha, relation)

@@ -33,7 +33,7 @@ class Kb6Algebra:
 
 
 def _extension(values: Sequence[Kb6]) -> Kb6:
-    """sum of X^i v_i."""
+    """Sum of X^i v_i."""
     total = field.ZERO
     for i, value in enumerate(values):
         unit = field.to_kb6(int(i == j) for j in range(DEGREE))

@@ -55,13 +55,13 @@ class Ops(Protocol[V]):
         """Product of base elements."""
 
     def ext_add(self, a: V, b: V) -> V:
-        """a + b in KB6."""
+        """A + b in KB6."""
 
     def ext_sub(self, a: V, b: V) -> V:
-        """a - b in KB6."""
+        """A - b in KB6."""
 
     def ext_mul(self, a: V, b: V) -> V:
-        """a * b in KB6."""
+        """A * b in KB6."""
 
     def ext_scale(self, a: V, b: V) -> V:
         """KB6 element times base element."""

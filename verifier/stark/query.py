@@ -66,7 +66,7 @@ def verify_query(ops: Ops[V], context: QueryContext[V], index: V) -> None:
 
 
 def _point(ops: Ops[V], bits: V, count: int, shift: int, root: int) -> V:
-    """shift * root^index."""
+    """Shift * root^index."""
     result, one = ops.constant([shift]), ops.constant([1])
     for i in range(count):
         factor = ops.constant([pow(root, 1 << i, P)])

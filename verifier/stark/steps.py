@@ -31,7 +31,7 @@ class OpsTranscript(Generic[V]):
         self.state = ops.constant([0] * DIGEST_WORDS)
 
     def absorb(self, data: V) -> None:
-        """state = H(state || data)."""
+        """State = H(state || data)."""
         self.state = self._ops.hash(Context.TRANSCRIPT, self._ops.join([self.state, data]))
 
     def squeeze(self) -> V:
