@@ -1,4 +1,4 @@
-"""Domain tags: the first input of every tagged width-24 compression inside the statement (rollup.md, Hashing).
+"""Domain tags: the first input of every tagged width-24 compression of the statement (rollup.md, Hashing).
 
 Two uses of `compress` at width 24 never share an input, because their first elements differ. XMSS tree
 nodes are not tagged (they follow leanSig: the public parameter comes first); key generation keeps the

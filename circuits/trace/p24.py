@@ -35,7 +35,7 @@ class CellUpdates:
 
 def rows_needed(hashes: U32, cells: CellUpdates, signatures: SignatureBatch) -> int:
     """Rows without padding: one a hash, two a cell, 37 + height a signature."""
-    return hashes.shape[1] + 2 * len(cells.index) + int((signatures.height + OTHER_ROWS).sum())
+    return int(hashes.shape[1]) + 2 * len(cells.index) + int((signatures.height + OTHER_ROWS).sum())
 
 
 def generate(hashes: U32, cells: CellUpdates, signatures: SignatureBatch, height: int) -> U32:

@@ -1,6 +1,8 @@
-"""Every column of p16, p24 and chain, on a row of each kind: a changed cell breaks a constraint or a relation.
+"""Every column of p16, p24 and chain, on a row of each kind: a changed cell breaks a constraint or a
+relation.
 
-The survivors are listed with the reason why each is harmless; the test fails when the list is too long as well.
+The survivors are listed with the reason why each is harmless; the test fails when the list is too long as
+well.
 """
 
 import numpy as np
@@ -44,7 +46,9 @@ ROWS = {
     },
 }
 
-NOTHING_READS_IT = "no constraint and no relation reads the cell on this kind of row: any value means the same"
+NOTHING_READS_IT = (
+    "no constraint and no relation reads the cell on this kind of row: any value means the same"
+)
 SURVIVORS = {
     "p16": {
         "padding": {"key": NOTHING_READS_IT},

@@ -12,11 +12,16 @@ from circuits.trace.signatures import SignatureBatch
 from circuits.xmss import scheme
 from circuits.xmss.batch import SignRequest
 from circuits.xmss.encoding import codeword
-from prover.poseidon2 import permute
+from prover.air.air import AirSystem, PublicTuple
+from prover.air.check import check as prover_check
+from prover.field import P
+from prover.poseidon2 import compress, permute
 from tests.circuits.tables.graphcheck import RowCheck, unbalanced
-from tests.circuits.tables.sample import AIRS, claims, make_sample
+from tests.circuits.tables.sample import AIRS, Level, Update, claims, make_sample
 
-NO_CELLS = p24.CellUpdates(np.zeros(0, np.uint32), np.zeros((0, 5, 4), np.uint32), np.zeros((0, 5, 4), np.uint32))
+NO_CELLS = p24.CellUpdates(
+    np.zeros(0, np.uint32), np.zeros((0, 5, 4), np.uint32), np.zeros((0, 5, 4), np.uint32)
+)
 
 
 def check(sample):
@@ -29,6 +34,24 @@ def check(sample):
 
 def test_valid_statement_satisfies_every_constraint_and_balances():
     assert check(make_sample()) == ({}, {})
+
+
+def test_the_trace_checker_agrees():
+    sample = make_sample()
+    by_name = {
+        interaction.relation.name: interaction.relation
+        for air in AIRS.values()
+        for interaction in air.record.interactions
+    }
+    outside = tuple(
+        PublicTuple(by_name[name], tuple(("constant", v) for v in values), count)
+        for (name, values), count in sample.outside.items()
+    )
+    system = AirSystem(tuple(AIRS.values()), 0, outside)
+    assert not prover_check(system, sample.tables), str(prover_check(system, sample.tables))
+    sample.tables["chain"][0, 70] ^= 1
+    found = prover_check(system, sample.tables)
+    assert found.num_constraints and found.num_tuples
 
 
 def test_statement_without_signatures_is_valid():
@@ -132,3 +155,14 @@ def test_keys_of_different_heights_share_a_table():
         signature=signature,
     )
     assert check(make_sample((first, tall))) == ({}, {})
+
+
+def test_tree_that_nobody_touches_is_one_node():
+    rng = np.random.default_rng(3)
+    children = rng.integers(0, P, (2, 8, 1)).astype(np.uint32)
+    untouched = np.zeros(1, dtype=np.bool_)
+    level = Level(np.zeros(1, dtype=np.int64), *children, *children, untouched, untouched)
+    root = compress(16, children.reshape(-1).tolist(), 8)
+    table = p16.generate(SignatureBatch.from_claims(()), [(64, Update([level], root, root))], 4)
+    failed, tuples = RowCheck(AIRS["p16"], table).look()
+    assert (failed, dict(tuples)) == ({}, {("tree", (64, 0, *root, *root)): -1})
