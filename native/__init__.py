@@ -1,0 +1,82 @@
+"""The kernels: everything that is hot, in C (AVX-512, AVX2, portable), with numba where the C build is missing.
+
+This file is the whole public face. Arrays are canonical uint32 below p = 2^31 - 2^24 + 1, C-contiguous,
+(num_columns, num_rows), natural order; KB6 = F_p[X]/(X^6 + X^3 + 1) is planar (6, n), digests planar (8, n);
+see docs/architecture.md. Where a function takes columns, it takes one (c, n) array or a list of (n) and (c, n)
+arrays of equal n, anywhere in memory, and does not copy them. Wrong types and shapes raise `KernelError`; elements
+are trusted to be canonical (`is_canonical` checks).
+"""
+
+from native.backend import set_threads, set_tier, threads, tier, tiers, why
+from native.checks import KB6, U32, P
+from native.errors import KernelError
+from native.field import (
+    add,
+    batch_inverse,
+    is_canonical,
+    kb6_axpy,
+    kb6_batch_inverse,
+    kb6_mul,
+    logup_accumulate,
+    mul,
+    powers,
+    prefix_sum,
+    sub,
+)
+from native.fri import barycentric_weights, deep_quotient, dot_columns, fri_fold, row_dot
+from native.hashing import blake3_context_key, grind, hash_inject, hash_nodes, hash_rows
+from native.machine import Machine, Op
+from native.ntt import coset_intt, coset_lde, coset_ntt, dft_natural, intt, ntt, two_adic_root
+from native.program import ProgramCode, ProgramFailure, first_non_canonical
+from native.poseidon2 import poseidon2_compress, poseidon2_permute, poseidon2_trace, trace_columns, xmss_chains
+
+__all__ = [
+    "KB6",
+    "U32",
+    "KernelError",
+    "Machine",
+    "Op",
+    "P",
+    "ProgramCode",
+    "ProgramFailure",
+    "add",
+    "barycentric_weights",
+    "batch_inverse",
+    "blake3_context_key",
+    "coset_intt",
+    "coset_lde",
+    "coset_ntt",
+    "deep_quotient",
+    "dft_natural",
+    "dot_columns",
+    "first_non_canonical",
+    "fri_fold",
+    "grind",
+    "hash_inject",
+    "hash_nodes",
+    "hash_rows",
+    "intt",
+    "is_canonical",
+    "kb6_axpy",
+    "kb6_batch_inverse",
+    "kb6_mul",
+    "logup_accumulate",
+    "mul",
+    "ntt",
+    "poseidon2_compress",
+    "poseidon2_permute",
+    "poseidon2_trace",
+    "powers",
+    "prefix_sum",
+    "row_dot",
+    "set_threads",
+    "set_tier",
+    "sub",
+    "threads",
+    "tier",
+    "tiers",
+    "trace_columns",
+    "two_adic_root",
+    "why",
+    "xmss_chains",
+]

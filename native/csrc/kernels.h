@@ -1,0 +1,30 @@
+/* What every source of the package shares: the kernel table, the thread pool and the twiddle tables. */
+#ifndef PEGPROOF_KERNELS_H
+#define PEGPROOF_KERNELS_H
+#include <stdint.h>
+#include <stddef.h>
+
+struct kernels {
+#define KERNEL(result, name, parameters, arguments) result(*name) parameters;
+#include "kernel_list.h"
+#undef KERNEL
+};
+
+enum { TIER_PORTABLE = 0, TIER_AVX2 = 1, TIER_AVX512 = 2 };
+
+extern const struct kernels kernels_portable;
+extern const struct kernels kernels_avx2;
+extern const struct kernels kernels_avx512;
+
+/* Runs task(context, 0..count-1) on the pool; the caller works too. Nested or concurrent calls run on the caller alone. */
+typedef void (*pool_task)(void *context, size_t index);
+void pool_run(pool_task task, void *context, size_t count);
+void pool_set_threads(int count);
+int pool_threads(void);
+
+/* Twiddles w^i, i < 2^log_h, of order 2^(log_h + 1), Montgomery form, cached for ever. NULL: out of memory. */
+const uint32_t *twiddles(unsigned log_h, int inverse);
+/* 64-byte aligned memory; NULL if there is none. */
+void *aligned_new(size_t bytes);
+void aligned_free(void *memory);
+#endif

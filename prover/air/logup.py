@@ -1,0 +1,135 @@
+"""LogUp: the lookup constraints of a table, generated from its interactions.
+
+Every interaction column holds one group of fractions m / d (`AirRecord.fraction_groups`), d the fingerprint
+alpha + relation_id + sum_j beta^(j+1) v_j. With phi the group's column: phi * d = m, or phi * d1 * d2 =
+m1 * d2 + m2 * d1. The last group has no column; in its place stands A(wx) - A(x) + S/n - sum of the other phi, A the
+accumulator (last column), S the table's sum: cyclic, so no selector.
+
+Written once over `LookupAlgebra`; the interaction trace, the quotient and the verifier all call it.
+
+Source: Habock, "Multivariate lookups based on logarithmic derivatives", eprint 2022/1530.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from prover.air.expression import Op
+from prover.air.graph import AirGraph, InteractionNodes
+
+B = TypeVar("B")
+E = TypeVar("E")
+
+
+class LookupAlgebra(Protocol[B, E]):
+    """Arithmetic over base values B and extension values E (the same type at an out-of-domain point)."""
+
+    def embed(self, a: B) -> E:
+        """A base value as an extension value."""
+
+    def ext_offset(self, a: E, value: int) -> E:
+        """A plus a base-field constant."""
+
+    def ext_add(self, a: E, b: E) -> E:
+        """A + b."""
+
+    def ext_sub(self, a: E, b: E) -> E:
+        """A - b."""
+
+    def ext_mul(self, a: E, b: E) -> E:
+        """A * b."""
+
+    def ext_scale(self, a: E, b: B) -> E:
+        """A * b."""
+
+
+@dataclass
+class LookupChallenges(Generic[E]):
+    """alpha_lu and the powers of beta_lu.
+
+    Attributes:
+        alpha: alpha_lu.
+        betas: beta_lu^1, beta_lu^2, ... as many as the longest tuple.
+        offsets: relation id -> alpha_lu + id, filled as used.
+    """
+
+    alpha: E
+    betas: Sequence[E]
+    offsets: dict[int, E] = field(default_factory=dict)
+
+
+def fingerprint(
+    algebra: LookupAlgebra[B, E],
+    table: AirGraph,
+    item: InteractionNodes,
+    values: dict[int, B],
+    challenges: LookupChallenges[E],
+) -> E:
+    """D of one interaction."""
+    relation = item.interaction.relation.id
+    if relation not in challenges.offsets:
+        challenges.offsets[relation] = algebra.ext_offset(challenges.alpha, relation)
+    total = challenges.offsets[relation]
+    for beta, node in zip(challenges.betas, item.values, strict=False):
+        if not (table.graph.op[node] is Op.CONST and table.graph.left[node] == 0):
+            total = algebra.ext_add(total, algebra.ext_scale(beta, values[node]))
+    return total
+
+
+def fraction(
+    algebra: LookupAlgebra[B, E],
+    table: AirGraph,
+    group: tuple[InteractionNodes, ...],
+    values: dict[int, B],
+    challenges: LookupChallenges[E],
+) -> tuple[E, E]:
+    """Numerator and denominator of a group's sum of fractions."""
+
+    def times_multiplicity(item: InteractionNodes, a: E) -> E:
+        node = item.multiplicity
+        if table.graph.op[node] is Op.CONST and table.graph.left[node] == 1:
+            return a
+        return algebra.ext_scale(a, values[node])
+
+    denominators = [fingerprint(algebra, table, item, values, challenges) for item in group]
+    if len(group) == 1:
+        return algebra.embed(values[group[0].multiplicity]), denominators[0]
+    first, second = group
+    numerator = algebra.ext_add(
+        times_multiplicity(first, denominators[1]), times_multiplicity(second, denominators[0])
+    )
+    return numerator, algebra.ext_mul(denominators[0], denominators[1])
+
+
+def group_constraints(
+    algebra: LookupAlgebra[B, E],
+    table: AirGraph,
+    values: dict[int, B],
+    challenges: LookupChallenges[E],
+    local: Sequence[E],
+    following: E,
+    share: E,
+) -> list[E]:
+    """One value a group, zero where the lookup constraints hold.
+
+    Args:
+        algebra: the arithmetic.
+        table: the table's graph.
+        values: its nodes' values on the row.
+        challenges: alpha_lu and beta_lu.
+        local: the interaction columns on this row; the last is the accumulator.
+        following: the accumulator on the following row.
+        share: S/n.
+    """
+    if not table.groups:
+        return []
+    last = algebra.ext_add(algebra.ext_sub(following, local[-1]), share)
+    for phi in local[:-1]:
+        last = algebra.ext_sub(last, phi)
+    out = []
+    for group, phi in zip(table.groups, [*local[:-1], last], strict=True):
+        numerator, denominator = fraction(algebra, table, group, values, challenges)
+        out.append(algebra.ext_sub(algebra.ext_mul(phi, denominator), numerator))
+    return out

@@ -1,0 +1,77 @@
+"""FRI's prover: commit groups, fold, join shorter codewords; final polynomial in clear. Uses native."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+import native
+from prover.domains import coset_shift
+from prover.field import DEGREE, Kb6, power
+from prover.layout import Layout
+from prover.merkle import MerkleTree, rows
+from prover.transcript import Transcript
+
+U32 = NDArray[np.uint32]
+
+
+@dataclass
+class FriProof:
+    """What the query phase opens.
+
+    Attributes:
+        groups: by layer, (6 * arity, leaves): member t's coefficients are rows 6 t .. 6 t + 5.
+        trees: by layer.
+        final: coefficients of the final polynomial.
+    """
+
+    groups: list[U32] = field(default_factory=list)
+    trees: list[MerkleTree] = field(default_factory=list)
+    final: list[Kb6] = field(default_factory=list)
+
+    def open(self, indices: NDArray[np.int64]) -> list[U32]:
+        """Per layer, groups and paths: the FRI part of every query, (queries, words)."""
+        out = []
+        for group, tree in zip(self.groups, self.trees, strict=True):
+            out += [rows([group], indices), tree.paths(indices)]
+        return out
+
+
+def commit(
+    layout: Layout, quotient: Callable[[int], U32], transcript: Transcript
+) -> FriProof:
+    """Step 7.
+
+    Args:
+        layout: gives the rounds.
+        quotient: log height -> its DEEP codeword (6, N); called once each, tallest first.
+        transcript: absorbs roots and final polynomial, gives the betas.
+    """
+    proof = FriProof()
+    codeword = quotient(layout.log_max_height)
+    for i, layer in enumerate(layout.fri_layers):
+        arity, leaves = 1 << layer.fold.log_arity, 1 << layer.log_leaves
+        group = np.ascontiguousarray(
+            codeword.reshape(DEGREE, arity, leaves).transpose(1, 0, 2)
+        ).reshape(DEGREE * arity, leaves)
+        tree = MerkleTree({layer.log_leaves: [group]})
+        proof.groups.append(group)
+        proof.trees.append(tree)
+        transcript.absorb(f"FRI root {i}", tree.root)
+        beta = transcript.challenge(f"beta {i}")
+        log_height = layer.fold.log_size - layout.params.log_blowup
+        codeword = native.fri_fold(codeword, arity, beta, coset_shift(layout, log_height))
+        if layer.fold.joins:
+            joining = quotient(layer.log_leaves - layout.params.log_blowup)
+            native.kb6_axpy(codeword, power(beta, arity), joining)
+    shift = coset_shift(layout, layout.params.log_final_degree)
+    coefficients = native.coset_intt(codeword, shift)
+    proof.final = [
+        (int(c[0]), int(c[1]), int(c[2]), int(c[3]), int(c[4]), int(c[5]))
+        for c in coefficients[:, : layout.final_degree].T
+    ]
+    transcript.absorb_words("final polynomial", [w for c in proof.final for w in c])
+    return proof

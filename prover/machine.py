@@ -1,0 +1,88 @@
+"""Runs compiled tables on the native constraint machine: interaction traces and quotients. Uses native."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import native
+from prover.air.air import Air
+from prover.air.compile import MachineCode, compiled
+from prover.field import DEGREE, Kb6, P, inverse
+
+U32 = NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class LookupValues:
+    """alpha_lu and the powers of beta_lu from the first on."""
+
+    alpha: Kb6
+    betas: tuple[Kb6, ...]
+
+    def symbols(self) -> dict[str, Sequence[Kb6]]:
+        """As the compiler names them."""
+        return {"alpha_lu": [self.alpha], "beta_lu": self.betas}
+
+
+def run(
+    code: MachineCode,
+    symbols: dict[str, Sequence[Kb6]],
+    columns: Sequence[U32],
+    num_rows: int,
+    stride: int,
+    step: int,
+) -> U32:
+    """Runs code over rows i * stride of the columns, "following" being `step` further on, cyclic.
+
+    Shapes:
+        columns: matrices or columns, in the code's order; result: (6 * outputs, num_rows).
+    """
+    machine = native.Machine(
+        np.asarray(code.code, np.uint32).reshape(-1, 4),
+        code.base_slots,
+        code.ext_slots,
+        np.asarray(code.base_constants, np.uint32),
+        np.ascontiguousarray(np.asarray(code.bind(symbols), np.uint32).T),
+    )
+    out = np.empty((code.num_outputs, DEGREE, num_rows), np.uint32)
+    machine.run(columns, step, num_rows, ext_outputs=list(out), row_stride=stride)
+    return out.reshape(-1, num_rows)
+
+
+def periodic_columns(air: Air) -> list[U32]:
+    """One period of each periodic column, on the trace domain."""
+    return [np.asarray(values, np.uint32)[None, :] for values in air.periodic.values()]
+
+
+def interaction_trace(
+    air: Air, main: U32, fixed: U32 | None, lookup: LookupValues
+) -> tuple[U32, Kb6]:
+    """A table's interaction columns and cumulative sum.
+
+    Shapes:
+        main: (width, n); result: (6 * groups, n), the accumulator last.
+    """
+    code = compiled(air).fractions
+    if code is None:
+        raise ValueError(f"{air.name} has no interactions")
+    n = main.shape[1]
+    columns = [main, *([fixed] if fixed is not None else []), *periodic_columns(air)]
+    parts = run(code, lookup.symbols(), columns, n, 1, 1)
+    groups = code.num_outputs // 2
+    trace = np.empty((DEGREE * groups, n), np.uint32)
+    total = np.zeros((DEGREE, n), np.uint32)
+    for g in range(groups):
+        numerator, denominator = (parts[DEGREE * k : DEGREE * (k + 1)] for k in (2 * g, 2 * g + 1))
+        phi = native.logup_accumulate(numerator, denominator)
+        trace[DEGREE * g : DEGREE * (g + 1)] = phi
+        total = native.add(total, phi)
+    _, cumulative = native.prefix_sum(total)
+    share = np.array([[int(c) * inverse(n) % P] for c in cumulative], np.uint32)
+    steps = native.sub(total, np.broadcast_to(share, total.shape).copy())
+    trace[-DEGREE:], _ = native.prefix_sum(steps)
+    c = [int(word) for word in cumulative]
+    return trace, (c[0], c[1], c[2], c[3], c[4], c[5])

@@ -1,0 +1,399 @@
+"""The prover: nine steps, numbered as the verifier's (`verifier.stark.steps`) and architecture.md's. Uses native."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+import native
+from prover import fri
+from prover.air.check import Violations, check
+from prover.air.logup import LookupChallenges
+from prover.air.point import failing_heights
+from prover.commit import Commitment, ProvingKey, commit, extend
+from prover.domains import coset_shift
+from prover.field import (
+    DEGREE,
+    TWO_ADIC_ROOTS,
+    ZERO,
+    Kb6,
+    P,
+    add,
+    inv,
+    mul,
+    powers,
+    scale,
+    to_kb6,
+)
+from prover.hashing import Context, ood_root, to_bytes
+from prover.layout import NONCE_WORDS, Layout, TreeName
+from prover.machine import LookupValues, interaction_trace
+from prover.proof import Proof
+from prover.quotient import class_quotient
+from prover.transcript import Log, Transcript
+
+U32 = NDArray[np.uint32]
+Progress = Callable[[str, float], None]
+"""Called with a step's name and the share of the work that is done before it."""
+
+
+class ProvingError(Exception):
+    """No proof was made.
+
+    Attributes:
+        violations: what the trace breaks, where it could be looked up.
+    """
+
+    def __init__(self, message: str, violations: Violations | None = None) -> None:
+        super().__init__(f"{message}\n{violations}" if violations else message)
+        self.violations = violations
+
+
+_STEPS = (
+    ("bind", 0.0),
+    ("main commitment", 0.30),
+    ("interaction", 0.20),
+    ("quotient", 0.25),
+    ("openings", 0.08),
+    ("batching", 0.02),
+    ("FRI", 0.13),
+    ("grinding", 0.01),
+    ("queries", 0.01),
+)
+"""Step names with their usual share of the time."""
+
+
+@dataclass
+class Timings:
+    """Seconds by step name."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        """All steps."""
+        return sum(self.seconds.values())
+
+
+@dataclass
+class _Clock:
+    timings: Timings
+    progress: Progress | None
+    _step: int = 0
+    _since: float = 0.0
+
+    def start(self, step: int) -> None:
+        """Ends the step before, starts this one (1-based)."""
+        self.stop()
+        self._step, self._since = step, time.perf_counter()
+        if self.progress:
+            self.progress(_STEPS[step - 1][0], sum(share for _, share in _STEPS[: step - 1]))
+
+    def stop(self) -> None:
+        """Ends the running step."""
+        if self._step:
+            name = _STEPS[self._step - 1][0]
+            spent = time.perf_counter() - self._since
+            self.timings.seconds[name] = self.timings.seconds.get(name, 0.0) + spent
+        self._step = 0
+
+
+class _Prover:
+    """One run; attributes are what later steps need of earlier ones."""
+
+    def __init__(
+        self,
+        key: ProvingKey,
+        tables: Mapping[str, U32],
+        public_values: Sequence[int],
+        log: Log | None,
+        threads: int | None,
+    ) -> None:
+        self.key, self.tables, self.public_values, self.threads = key, tables, tuple(public_values), threads
+        self.layout: Layout = key.verifying_key.layout
+        self.system = self.layout.system
+        self.transcript = Transcript(log)
+        self.commitments: dict[TreeName, Commitment] = {}
+        self.traces: dict[TreeName, dict[int, U32]] = {TreeName.PREPROCESSED: key.fixed}
+        self.body: list[int] = []
+        if key.preprocessed:
+            self.commitments[TreeName.PREPROCESSED] = key.preprocessed
+
+    def _send_root(self, name: TreeName) -> None:
+        root = self.commitments[name].merkle.root
+        self.transcript.absorb(f"{name} root", root)
+        self._write(np.frombuffer(root, "<u4"))
+
+    def _write(self, words: Sequence[int] | NDArray[np.uint32]) -> None:
+        self.body.extend(int(word) for word in words)
+
+    def _write_elements(self, values: Sequence[Kb6]) -> None:
+        for value in values:
+            self.body.extend(value)
+
+    def bind_statement(self) -> None:
+        """Step 1: parameters, shape, AIR digest, preprocessed root, public values; the trace's form is checked."""
+        key, layout = self.key.verifying_key, self.layout
+        if len(self.public_values) != self.system.num_public_values or not all(
+            0 <= v < P for v in self.public_values
+        ):
+            raise ProvingError(f"{self.system.num_public_values} canonical public values are needed")
+        self.traces[TreeName.MAIN] = {}
+        for i, air in enumerate(self.system.airs):
+            expected = (air.Main.width, 1 << layout.log_heights[i])
+            table = self.tables.get(air.name)
+            if table is None or table.dtype != np.uint32 or table.shape != expected:
+                got = "nothing" if table is None else f"{table.dtype} {table.shape}"
+                raise ProvingError(f"{air.name}: a uint32 table of shape {expected} is needed, got {got}")
+            table = np.ascontiguousarray(table)
+            if not native.is_canonical(table):
+                column = int(np.argmax((table >= P).any(axis=1)))
+                raise ProvingError(f"{air.name}.{air.Main.names[column]} has values that are not below p")
+            self.traces[TreeName.MAIN][i] = table
+        self.transcript.absorb("parameters", key.params.encode())
+        self.transcript.absorb("shape", key.shape.encode())
+        self.transcript.absorb("AIR digest", key.digest)
+        if key.preprocessed_root:
+            self.transcript.absorb("preprocessed root", key.preprocessed_root)
+        if self.public_values:
+            self.transcript.absorb_words("public values", self.public_values)
+
+    def _commit_traces(self, name: TreeName) -> None:
+        tree = self.layout.tree(name)
+        if tree is None:
+            return
+        matrices = {
+            c.log_height: [extend(self.layout, c.log_height, self.traces[name][i]) for i, _, _ in c.tables]
+            for c in tree.classes
+        }
+        self.commitments[name] = commit(self.layout, tree, matrices)
+        self._send_root(name)
+
+    def commit_main(self) -> None:
+        """Step 2."""
+        self._commit_traces(TreeName.MAIN)
+
+    def commit_interaction(self) -> None:
+        """Step 3: lookup challenges, interaction traces and their commitment, cumulative sums."""
+        alpha, beta = self.transcript.challenge("alpha_lu"), self.transcript.challenge("beta_lu")
+        self.lookup = LookupValues(alpha, tuple(powers(beta, self.layout.max_tuple + 1)[1:]))
+        self.sums: dict[int, Kb6] = {}
+        self.traces[TreeName.INTERACTION] = {}
+        for i in self.layout.looking_tables:
+            self.traces[TreeName.INTERACTION][i], self.sums[i] = interaction_trace(
+                self.system.airs[i], self.traces[TreeName.MAIN][i], self.key.fixed.get(i), self.lookup
+            )
+        if not self.sums:
+            return
+        self._commit_traces(TreeName.INTERACTION)
+        sums = [self.sums[i] for i in self.layout.looking_tables]
+        self._write_elements(sums)
+        self.transcript.absorb_words("cumulative sums", [word for s in sums for word in s])
+
+    def public_contribution(self) -> Kb6:
+        """The public tuples' sum of multiplicity / fingerprint."""
+        total = ZERO
+        for public in self.system.public_tuples:
+            d = add(self.lookup.alpha, (public.relation.id, 0, 0, 0, 0, 0))
+            for beta, (kind, value) in zip(self.lookup.betas, public.values, strict=False):
+                d = add(d, scale(beta, value if kind == "constant" else self.public_values[value]))
+            total = add(total, scale(inv(d), public.multiplicity % P))
+        return total
+
+    def commit_quotient(self) -> None:
+        """Step 4: alpha, quotients by height class, their commitment."""
+        layout = self.layout
+        self.alphas = powers(self.transcript.challenge("alpha"), max(layout.constraint_starts[-1], 1))
+        self.quotients: dict[int, U32] = {}
+        matrices = {}
+        for log in layout.distinct:
+            chunks = class_quotient(layout, log, self.commitments, self.lookup, self.alphas, self.sums)
+            self.quotients[log] = chunks
+            matrices[log] = [native.coset_ntt(chunks, layout.params.log_blowup, coset_shift(layout, log))]
+        self.commitments[TreeName.QUOTIENT] = commit(layout, layout.trees[-1], matrices)
+        self._send_root(TreeName.QUOTIENT)
+
+    def open_columns(self) -> None:
+        """Step 5: zeta, every column at zeta and zeta * w."""
+        layout = self.layout
+        self.zeta = self.transcript.challenge("zeta")
+        if not any(self.zeta[1:]):
+            raise ProvingError("zeta lies in the base field (probability 2^-155): change the statement")
+        self.at_zeta: list[Kb6] = [ZERO] * layout.num_columns
+        self.at_next: list[Kb6] = [ZERO] * layout.num_columns
+        self.zeta_next = {log: scale(self.zeta, TWO_ADIC_ROOTS[log]) for log in layout.distinct}
+        for log in layout.distinct:
+            n = 1 << log
+            weights = np.empty((2 * DEGREE, n), np.uint32)
+            native.barycentric_weights(log, self.zeta, out=weights[:DEGREE])
+            native.barycentric_weights(log, self.zeta_next[log], out=weights[DEGREE:])
+            for tree in layout.trees[:-1]:
+                for c in tree.classes:
+                    if c.log_height == log:
+                        values = native.dot_columns([self.traces[tree.name][i] for i, _, _ in c.tables], weights)
+                        self._place(c.start, values)
+            native.powers(self.zeta, n, out=weights[:DEGREE])
+            native.powers(self.zeta_next[log], n, out=weights[DEGREE:])
+            values = native.dot_columns(self.quotients[log], weights)
+            self._place(layout.quotient_start(log), values)
+        self.traces.clear()
+        self.quotients.clear()
+        self._write_elements(self.at_zeta)
+        self._write_elements(self.at_next)
+        leaves = [to_bytes(a + b) for a, b in zip(self.at_zeta, self.at_next, strict=True)]
+        self.transcript.absorb("openings", ood_root(leaves))
+
+    def _place(self, start: int, values: U32) -> None:
+        for k, column in enumerate(values.T.tolist()):
+            self.at_zeta[start + k] = to_kb6(column[:DEGREE])
+            self.at_next[start + k] = to_kb6(column[DEGREE:])
+
+    def failure(self) -> str | None:
+        """Why the verifier would reject this trace; None if it would not."""
+        total = self.public_contribution()
+        for value in self.sums.values():
+            total = add(total, value)
+        if total != ZERO:
+            return "the lookups do not balance"
+        challenges = LookupChallenges(self.lookup.alpha, self.lookup.betas)
+        failing = failing_heights(
+            self.layout, self.at_zeta, self.at_next, challenges, self.alphas, self.sums, self.zeta
+        )
+        if failing:
+            names = [
+                air.name
+                for air, log in zip(self.system.airs, self.layout.log_heights, strict=True)
+                if log in failing
+            ]
+            return f"constraints of {', '.join(names)} do not hold"
+        return None
+
+    def _grind(self, bits: int, label: str) -> None:
+        nonce = (
+            native.grind(self.transcript.state, bits, Context.GRIND.value, threads=self.threads) if bits else 0
+        )
+        words = [nonce & 0xFFFFFFFF, nonce >> 32]
+        self._write(words[:NONCE_WORDS])
+        self.transcript.absorb_words(label, words)
+
+    def batch(self) -> None:
+        """Step 6: grinding, gamma."""
+        self._grind(self.layout.params.batching_grinding_bits, "batching nonce")
+        self.gammas = powers(self.transcript.challenge("gamma"), self.layout.num_columns + 1)
+
+    def _deep_quotient(self, log: int) -> U32:
+        """A height's DEEP codeword."""
+        columns: list[U32] = []
+        weights: list[Kb6] = []
+        sums = [ZERO, ZERO]
+        for tree in self.layout.trees:
+            for c in tree.classes:
+                if c.log_height != log:
+                    continue
+                columns += self.commitments[tree.name].matrices[log]
+                weights += self.gammas[c.start : c.start + c.width]
+                for k in range(c.start, c.start + c.width):
+                    sums[0] = add(sums[0], mul(self.gammas[k], self.at_zeta[k]))
+                    sums[1] = add(sums[1], mul(self.gammas[k], self.at_next[k]))
+        planar = np.ascontiguousarray(np.asarray(weights, np.uint32).T)
+        dot = native.row_dot(columns, planar)
+        shift = coset_shift(self.layout, log)
+        last = self.gammas[-1]
+        return np.asarray(
+            native.deep_quotient(dot, sums[0], sums[1], last, self.zeta, self.zeta_next[log], shift, out=dot)
+        )
+
+    def commit_fri(self) -> None:
+        """Step 7."""
+        self.fri = fri.commit(self.layout, self._deep_quotient, self.transcript)
+        for tree in self.fri.trees:
+            self._write(np.frombuffer(tree.root, "<u4"))
+        self._write_elements(self.fri.final)
+
+    def grind_queries(self) -> None:
+        """Step 8."""
+        self._grind(self.layout.params.query_grinding_bits, "query nonce")
+
+    def open_queries(self) -> array[int]:
+        """Step 9: indices, rows, paths and FRI groups; gives the proof's body."""
+        layout = self.layout
+        count = layout.params.num_queries
+        indices = np.array(
+            [self.transcript.index(f"query {q}", layout.log_max_points) for q in range(count)], np.int64
+        )
+        parts: list[U32] = []
+        for tree in layout.trees:
+            parts += self.commitments[tree.name].open(indices)
+        parts += self.fri.open(indices)
+        words = np.concatenate(parts, axis=1)
+        body = array("I", self.body)
+        body.frombytes(np.ascontiguousarray(words, np.uint32).tobytes())
+        return body
+
+
+def prove(
+    key: ProvingKey,
+    tables: Mapping[str, U32],
+    public_values: Sequence[int] = (),
+    *,
+    progress: Progress | None = None,
+    timings: Timings | None = None,
+    log: Log | None = None,
+    threads: int | None = None,
+    check_self: bool = True,
+) -> Proof:
+    """Proves that the tables satisfy the key's system.
+
+    Args:
+        key: from `prover.commit.setup`.
+        tables: by table name, canonical uint32 (width, height).
+        public_values: the flat public values.
+        progress: told of every step.
+        timings: filled with seconds by step.
+        log: sees every absorption and challenge.
+        threads: for this proof; None keeps native's setting.
+        check_self: stop at step 5 when the trace is wrong, and say where (costs no pass over the trace unless it
+            is); without it a wrong trace gives a proof that verifiers reject.
+
+    Raises:
+        ProvingError: tables of the wrong form, or (with `check_self`) a trace that breaks the system, with every
+            violated constraint and unbalanced lookup.
+    """
+    before = native.threads()
+    if threads is not None:
+        native.set_threads(threads)
+    clock = _Clock(timings if timings is not None else Timings(), progress)
+    try:
+        run = _Prover(key, tables, public_values, log, threads)
+        clock.start(1)
+        run.bind_statement()
+        clock.start(2)
+        run.commit_main()
+        clock.start(3)
+        run.commit_interaction()
+        clock.start(4)
+        run.commit_quotient()
+        clock.start(5)
+        run.open_columns()
+        reason = run.failure() if check_self else None
+        if reason:
+            fixed = {key.verifying_key.system.airs[i].name: m for i, m in key.fixed.items()}
+            raise ProvingError(reason, check(key.verifying_key.system, tables, public_values, fixed=fixed))
+        clock.start(6)
+        run.batch()
+        clock.start(7)
+        run.commit_fri()
+        clock.start(8)
+        run.grind_queries()
+        clock.start(9)
+        body = run.open_queries()
+        return Proof(run.layout, run.public_values, body)
+    finally:
+        clock.stop()
+        if threads is not None:
+            native.set_threads(before)
