@@ -38,9 +38,6 @@ CHUNK = Relation("chunk", 15, 17)
 """signature id, step 0..34, 15 elements absorbed by the leaf sponge. Sent by chain, received by p24."""
 CHAIN_END = Relation("chain_end", 16, 16)
 """t0 of the first step, t0 of the last step, t1, parameter5, end8. Sent by p16, received by chain."""
-ENCODING = Relation("encoding", 17, 10)
-"""signature id, epoch, A8 (the message hash that is encoded into digits). Sent by p24's message row, received by chain."""
-SIG_KEY = Relation("sig_key", 18, 7)
-"""signature id, epoch, parameter5. Sent by chain, received by p24's first path row."""
-OWNER = Relation("owner", 19, 9)
-"""signature id, owner8. Sent by p24's message row, received by p24's owner row."""
+ENCODING = Relation("encoding", 17, 12)
+"""signature id, half (0, 1), epoch, parameter5, A4: half of the message hash that is encoded into digits, with the
+key's parameter. Sent twice by p24's owner row, received twice by chain."""

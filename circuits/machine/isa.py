@@ -39,9 +39,9 @@ class Opcode(IntEnum):
 
 READS_A = frozenset(
     {
-        Opcode.MOV, Opcode.ADD, Opcode.SUB, Opcode.MULDIV, Opcode.PACK, Opcode.LO, Opcode.HI, Opcode.JEQ, Opcode.JNE,
-        Opcode.JLT, Opcode.JGE, Opcode.ASSERT, Opcode.LOAD, Opcode.STORE, Opcode.HSET, Opcode.HASH, Opcode.SIG,
-        Opcode.LEAF, Opcode.OUT,
+        Opcode.MOV, Opcode.ADD, Opcode.SUB, Opcode.MULDIV, Opcode.PACK, Opcode.LO, Opcode.HI,
+        Opcode.JEQ, Opcode.JNE, Opcode.JLT, Opcode.JGE, Opcode.ASSERT, Opcode.LOAD, Opcode.STORE,
+        Opcode.HSET, Opcode.HASH, Opcode.SIG, Opcode.LEAF, Opcode.OUT,
     }
 )  # fmt: skip
 READS_B = frozenset(
@@ -53,8 +53,8 @@ READS_B = frozenset(
 READS_D = frozenset({Opcode.MULDIV, Opcode.STORE, Opcode.HASH, Opcode.SIG})
 WRITES_D = frozenset(
     {
-        Opcode.LI, Opcode.MOV, Opcode.ADD, Opcode.SUB, Opcode.PACK, Opcode.LO, Opcode.HI, Opcode.HINT, Opcode.HINTR,
-        Opcode.LOAD, Opcode.HGETL, Opcode.HGETH,
+        Opcode.LI, Opcode.MOV, Opcode.ADD, Opcode.SUB, Opcode.PACK, Opcode.LO, Opcode.HI,
+        Opcode.HINT, Opcode.HINTR, Opcode.LOAD, Opcode.HGETL, Opcode.HGETH,
     }
 )  # fmt: skip
 
