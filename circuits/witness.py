@@ -95,7 +95,7 @@ def witness(transition: Transition) -> Witness:
     cells = {
         index: words_of(cell) for index, cell in transition.cells_before.items() if cell is not None
     }
-    done = run(kernel(), CellArrays.from_mapping(cells), np.ascontiguousarray(transition.tape.T))
+    done = run(kernel(), CellArrays.from_mapping(cells), transition.tape)
     _check(transition, done)
     ran = time.perf_counter()
     signatures = SignatureBatch.from_claims(transition.signatures)
