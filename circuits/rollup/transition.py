@@ -17,7 +17,7 @@ import numpy as np
 
 from circuits.rollup.batch import Batch
 from circuits.rollup.books import Books, fees_of, next_base_fee, whole_sats
-from circuits.rollup.cells import Cell
+from circuits.rollup.cells import Cell, CellWords
 from circuits.rollup.errors import (
     BatchReason,
     BatchRefused,
@@ -120,6 +120,11 @@ class Transition:
     exits: Mapping[int, Digest]
     tape: U32
     signatures: tuple[Claim, ...]
+
+    @property
+    def words_before(self) -> dict[int, CellWords]:
+        """The touched cells that are not empty, as words: what the machine starts from."""
+        return {index: cell.words() for index, cell in self.cells_before.items() if cell is not None}
 
     @property
     def num_failed(self) -> int:
