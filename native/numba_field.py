@@ -1,4 +1,4 @@
-"""Numba loops over the base field and KB6, plain arithmetic modulo p: what numba_tier builds its kernels from."""
+"""Numba loops over the base field and KB6, plain arithmetic mod p: what numba_tier is built from."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any
 import numba
 import numpy as np
 
-from native.checks import P, TWO_ADICITY
+from native.checks import TWO_ADICITY, P
 
 G24 = pow(3, 127, P)
 _P = np.uint64(P)
 
-jit: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(cache=True, nogil=True, boundscheck=False)
+jit: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(
+    cache=True, nogil=True, boundscheck=False
+)
 
 
 @jit
-def power(base: int, exponent: int) -> int:
+def power(base: int, exponent: int) -> Any:
     """base^exponent mod p."""
     result = np.uint64(1)
     b = np.uint64(base)
@@ -154,7 +156,13 @@ def scale_by_powers(a: Any, factor: int, base: int) -> None:
 
 @jit
 def transform_column(
-    column: Any, out: Any, log_n: int, log_blowup: int, shift: int, from_coefficients: int, to_coefficients: int
+    column: Any,
+    out: Any,
+    log_n: int,
+    log_blowup: int,
+    shift: int,
+    from_coefficients: int,
+    to_coefficients: int,
 ) -> None:
     """One column of the kernel `transform`."""
     n = 1 << log_n
@@ -194,7 +202,7 @@ def dot(column: Any, weights: Any, out: Any) -> None:
 
 @jit
 def coset(out: Any, shift: int, log_n: int) -> None:
-    """shift g^i, flat."""
+    """Shift g^i, flat."""
     g = np.uint64(power(G24, 1 << (TWO_ADICITY - log_n)))
     x = np.uint64(shift)
     for i in range(out.shape[0]):

@@ -50,7 +50,7 @@ def _compress(s: Any, m: Any, spare: Any) -> None:
 
 @jit
 def compress_rows(cv: Any, words: Any, counter: int, length: int, flags: int) -> None:
-    """cv = compression of each row's block. Shapes: cv (8, n), words (16, n)."""
+    """Cv = compression of each row's block. Shapes: cv (8, n), words (16, n)."""
     s = np.empty(16, np.uint32)
     m = np.empty(16, np.uint32)
     spare = np.empty(16, np.uint32)
@@ -71,7 +71,7 @@ def compress_rows(cv: Any, words: Any, counter: int, length: int, flags: int) ->
 
 
 @jit
-def grind(prefix: Any, bits: int, key: Any, flags: int) -> int:
+def grind(prefix: Any, bits: int, key: Any, flags: int) -> Any:
     """The smallest nonce whose hash has the low bits zero."""
     s = np.empty(16, np.uint32)
     m = np.empty(16, np.uint32)
@@ -104,7 +104,7 @@ def _round_constants(width: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
 
 
 def _diagonal(*entries: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """a / 2^k for each (a, k)."""
+    """A / 2^k for each (a, k)."""
     return np.array([a * pow(2, -k, P) % P for a, k in entries], dtype=np.uint64)
 
 
@@ -144,7 +144,7 @@ def _cube(x: Any) -> Any:
 
 @jit
 def permute(s: Any, constants: Any, diagonal: Any, trace: Any) -> None:
-    """The permutation of one state (uint64) in place; a trace longer than 0 gets the columns after the input."""
+    """The permutation of one state (uint64) in place; a non-empty trace gets the columns after the input."""
     width = s.shape[0]
     partial = constants.shape[0] - 8 * width
     tracing = trace.shape[0] > 0
@@ -203,7 +203,9 @@ def trace_all(states: Any, constants: Any, diagonal: Any, out: Any) -> None:
 
 
 @jit
-def chains(parameter: Any, t0: Any, t1: Any, starts: Any, steps: Any, constants: Any, diagonal: Any, out: Any) -> None:
+def chains(
+    parameter: Any, t0: Any, t1: Any, starts: Any, steps: Any, constants: Any, diagonal: Any, out: Any
+) -> None:
     """The kernel `xmss_chains`."""
     x = np.empty(16, np.uint64)
     s = np.empty(16, np.uint64)

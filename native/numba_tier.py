@@ -1,7 +1,7 @@
-"""The numba tier: every kernel of csrc/kernel_list.h where the C build is missing. One thread, compiled at first use.
+"""The numba tier: every kernel of csrc/kernel_list.h where the C build is missing. One thread.
 
-Loops that numpy does well are numpy, which needs no compilation; the rest is in numba_field and numba_hash, cached on
-disk (`cache=True`), never `parallel=True`.
+Loops that numpy does well are numpy, which needs no compilation; the rest is in numba_field and numba_hash,
+compiled at first use, cached on disk (`cache=True`), never `parallel=True`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,14 @@ def powers(base: U32, _n: int, out: U32) -> None:
 
 
 def transform(
-    source: Columns, target: Columns, _columns: int, log_n: int, log_blowup: int, shift: int, from_c: int, to_c: int
+    source: Columns,
+    target: Columns,
+    _columns: int,
+    log_n: int,
+    log_blowup: int,
+    shift: int,
+    from_c: int,
+    to_c: int,
 ) -> bool:
     """Kernel."""
     for column, out in zip(source.views(), target.views(), strict=True):
@@ -228,9 +235,22 @@ def fri_fold(codeword: U32, log_n: int, log_arity: int, beta: U32, shift: int, o
 
 
 def machine_run(
-    code: U32, _length: int, base_slots: int, ext_slots: int, base_constants: U32, _bc: int, ext_constants: U32,
-    _ec: int, source: Columns, heights: Any, rows: int, stride: int, step: int, base_out: Columns, ext_out: Columns,
-) -> bool:  # fmt: skip
+    code: U32,
+    _length: int,
+    base_slots: int,
+    ext_slots: int,
+    base_constants: U32,
+    _bc: int,
+    ext_constants: U32,
+    _ec: int,
+    source: Columns,
+    heights: Any,
+    rows: int,
+    stride: int,
+    step: int,
+    base_out: Columns,
+    ext_out: Columns,
+) -> bool:
     """Kernel: numpy on blocks of rows."""
     columns = source.views()
     lines = code.tolist()
@@ -294,9 +314,30 @@ def machine_run(
 KERNELS: dict[str, Callable[..., Any]] = {
     kernel.__name__: kernel
     for kernel in (
-        is_canonical, field_add, field_sub, field_mul, batch_inverse, kb6_mul, kb6_batch_inverse, kb6_axpy,
-        logup_divide, prefix_sum, powers, transform, hash_rows, hash_pairs, grind, poseidon2_permute,
-        poseidon2_compress, poseidon2_trace, xmss_chains, dot_columns, row_dot, barycentric_weights, deep_quotient,
-        fri_fold, machine_run,
+        is_canonical,
+        field_add,
+        field_sub,
+        field_mul,
+        batch_inverse,
+        kb6_mul,
+        kb6_batch_inverse,
+        kb6_axpy,
+        logup_divide,
+        prefix_sum,
+        powers,
+        transform,
+        hash_rows,
+        hash_pairs,
+        grind,
+        poseidon2_permute,
+        poseidon2_compress,
+        poseidon2_trace,
+        xmss_chains,
+        dot_columns,
+        row_dot,
+        barycentric_weights,
+        deep_quotient,
+        fri_fold,
+        machine_run,
     )
-}  # fmt: skip
+}

@@ -27,8 +27,12 @@ def test_dot_columns_is_a_sum_over_rows(tier: str, threads: int, count: int, row
 
 def test_the_largest_sums_do_not_overflow(tier: str) -> None:
     x = np.full((200, 64), P - 1, dtype=np.uint32)
-    np.testing.assert_array_equal(native.row_dot(x, np.full((6, 200), P - 1, dtype=np.uint32)), np.full((6, 64), 200))
-    np.testing.assert_array_equal(native.dot_columns(x, np.full((6, 64), P - 1, dtype=np.uint32)), np.full((6, 200), 64))
+    np.testing.assert_array_equal(
+        native.row_dot(x, np.full((6, 200), P - 1, dtype=np.uint32)), np.full((6, 64), 200)
+    )
+    np.testing.assert_array_equal(
+        native.dot_columns(x, np.full((6, 64), P - 1, dtype=np.uint32)), np.full((6, 200), 64)
+    )
 
 
 @pytest.mark.parametrize("log_n", [0, 1, 3, 4, 5])
@@ -71,7 +75,9 @@ def test_deep_quotient_is_the_formula(tier: str, threads: int, log_n: int) -> No
 
 @pytest.mark.parametrize("arity", [2, 4, 8])
 @pytest.mark.parametrize("log_n", [1, 2, 3, 4, 6, 7, 8, 11, 15])
-def test_fold_sums_coefficient_parts_with_powers_of_beta(tier: str, threads: int, log_n: int, arity: int) -> None:
+def test_fold_sums_coefficient_parts_with_powers_of_beta(
+    tier: str, threads: int, log_n: int, arity: int
+) -> None:
     if 1 << log_n < arity:
         pytest.skip("shorter than the arity")
     n, shift, beta = 1 << log_n, 3**4, ref.element(11)

@@ -12,7 +12,9 @@ LEAF = "pegproof 2026 leaf"
 
 
 def digest(data: bytes, context: str) -> U32:
-    return np.frombuffer(blake3.blake3(data, derive_key_context=context).digest(), dtype="<u4").astype(np.uint32)
+    return np.frombuffer(blake3.blake3(data, derive_key_context=context).digest(), dtype="<u4").astype(
+        np.uint32
+    )
 
 
 def test_context_key_derives_the_official_vectors(tier: str) -> None:
@@ -36,7 +38,9 @@ def test_contexts_of_any_length(context: str) -> None:
     np.testing.assert_array_equal(got[:, 1], digest(x[:, 1].copy().tobytes(), context))
 
 
-@pytest.mark.parametrize("columns", [1, 15, 16, 17, 32, 33, 255, 256, 257, 272, 511, 512, 513, 769, 1024, 1025, 1793])
+@pytest.mark.parametrize(
+    "columns", [1, 15, 16, 17, 32, 33, 255, 256, 257, 272, 511, 512, 513, 769, 1024, 1025, 1793]
+)
 def test_rows_of_any_width_follow_the_chunk_tree(tier: str, columns: int) -> None:
     x = ref.random(columns, columns, 19)
     got = native.hash_rows(x, LEAF)
@@ -66,7 +70,9 @@ def test_nodes_join_halves_and_inject_joins_leaves(tier: str, pairs: int) -> Non
 
 
 def low_bits(prefix: bytes, nonce: int) -> int:
-    hashed = blake3.blake3(prefix + nonce.to_bytes(8, "little"), derive_key_context="pegproof 2026 grind").digest()
+    hashed = blake3.blake3(
+        prefix + nonce.to_bytes(8, "little"), derive_key_context="pegproof 2026 grind"
+    ).digest()
     return int.from_bytes(hashed[:8], "little")
 
 

@@ -86,7 +86,8 @@ def random_code(seed: int, length: int, columns: int, slots: int, constants: int
     for i in range(length):
         op = list(kinds)[i % len(kinds)] if i < 2 * len(kinds) else list(kinds)[pick(len(kinds))]
         for _ in range(1 + (op == Op.EMAC) * pick(5)):
-            lines.append([op, 1 if op == Op.EMAC else pick(slots), pick(kinds[op][0]), pick(kinds[op][1])])
+            operands = [pick(kinds[op][0]), pick(kinds[op][1])]
+            lines += [[op, 1 if op == Op.EMAC else pick(slots), *operands]]
     for k in range(2):
         lines += [[Op.STOREB, k, pick(slots), 0], [Op.STOREE, k, pick(slots), 0]]
     return ref.words(lines)
@@ -94,9 +95,22 @@ def random_code(seed: int, length: int, columns: int, slots: int, constants: int
 
 @pytest.mark.parametrize(
     ("rows", "stride", "step"),
-    [(1, 1, 1), (8, 1, 1), (16, 1, 2), (64, 2, 4), (32, 4, 8), (512, 1, 2), (1, 4, 4), (16, 1, 0), (100, 3, 7), (17, 1, 1)],
+    [
+        (1, 1, 1),
+        (8, 1, 1),
+        (16, 1, 2),
+        (64, 2, 4),
+        (32, 4, 8),
+        (512, 1, 2),
+        (1, 4, 4),
+        (16, 1, 0),
+        (100, 3, 7),
+        (17, 1, 1),
+    ],
 )
-def test_random_code_agrees_with_its_definition(tier: str, threads: int, rows: int, stride: int, step: int) -> None:
+def test_random_code_agrees_with_its_definition(
+    tier: str, threads: int, rows: int, stride: int, step: int
+) -> None:
     code = random_code(rows, 90, 9, 5, 3)
     table = ref.random(rows, 7, rows * stride)
     periodic = ref.random(3, 2, 4)
@@ -105,7 +119,9 @@ def test_random_code_agrees_with_its_definition(tier: str, threads: int, rows: i
     base_out = [np.empty(rows, dtype=np.uint32) for _ in range(2)]
     ext_out = [np.empty((6, rows), dtype=np.uint32) for _ in range(2)]
     machine.run([table, periodic], step, rows, base_out, ext_out, row_stride=stride)
-    want_base, want_ext = interpret(code, [*table, *periodic], step, rows, base_constants, ext_constants, stride)
+    want_base, want_ext = interpret(
+        code, [*table, *periodic], step, rows, base_constants, ext_constants, stride
+    )
     for k in range(2):
         assert base_out[k].tolist() == want_base[k]
         np.testing.assert_array_equal(ext_out[k], ref.planar(want_ext[k]))
@@ -123,7 +139,9 @@ def test_many_blocks_and_threads_wrap_to_the_first_row(tier: str, threads: int) 
 
 
 def test_no_rows_is_no_work(tier: str) -> None:
-    machine = native.Machine(ref.words([[Op.STOREB, 0, 0, 0]]), 1, 0, ref.words([]), np.empty((6, 0), dtype=np.uint32))
+    machine = native.Machine(
+        ref.words([[Op.STOREB, 0, 0, 0]]), 1, 0, ref.words([]), np.empty((6, 0), dtype=np.uint32)
+    )
     machine.run([], 1, 0, [np.empty(0, dtype=np.uint32)])
 
 

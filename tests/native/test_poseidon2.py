@@ -20,7 +20,10 @@ def constants(width: int) -> dict[str, list]:  # type: ignore[type-arg]
 
 def external(s: list[int]) -> list[int]:
     m4 = poseidon2_constants.M4
-    blocks = [[sum(m * x for m, x in zip(row, s[i : i + 4], strict=True)) for row in m4] for i in range(0, len(s), 4)]
+    blocks = [
+        [sum(m * x for m, x in zip(row, s[i : i + 4], strict=True)) for row in m4]
+        for i in range(0, len(s), 4)
+    ]
     sums = [sum(block[k] for block in blocks) for k in range(4)]
     return [(x + sums[k]) % P for block in blocks for k, x in enumerate(block)]
 
@@ -66,7 +69,9 @@ def test_permutation_agrees_with_vectors(tier: str, width: int) -> None:
     pairs = ref.vectors("poseidon2/leansig_2025_permutation.json")[f"w{width}"]
     states, outputs = (ref.words([pair[key] for pair in pairs]).T.copy() for key in ("input", "output"))
     np.testing.assert_array_equal(native.poseidon2_permute(states), outputs)
-    known = [case for case in ref.vectors("poseidon2/published_kat.json")["leansig_2025"] if case["width"] == width]
+    known = [
+        case for case in ref.vectors("poseidon2/published_kat.json")["leansig_2025"] if case["width"] == width
+    ]
     assert known
     for case in known:
         got = native.poseidon2_permute(ref.words(case["input"]).reshape(width, 1))
@@ -90,7 +95,9 @@ def test_trace_goes_into_part_of_a_table(tier: str) -> None:
     table = np.zeros((170, 64), dtype=np.uint32)
     native.poseidon2_trace(states, out=table[3:167, 10:60])
     np.testing.assert_array_equal(table[3:167, 10:60], native.poseidon2_trace(states))
-    assert not table[:, :10].any() and not table[:, 60:].any() and not table[:3].any() and not table[167:].any()
+    assert (
+        not table[:, :10].any() and not table[:, 60:].any() and not table[:3].any() and not table[167:].any()
+    )
 
 
 def test_compress_feeds_forward_as_leanspec_does(tier: str) -> None:
