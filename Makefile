@@ -1,0 +1,51 @@
+# `make help` lists the targets.
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz bench ci clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
+
+$(READY): pyproject.toml native/build.py $(wildcard native/csrc/*)
+	@.ci/setup
+
+setup: $(READY) ## .venv with everything, C kernels built
+
+demo: setup ## signed transactions in, a 128-bit proof out, told step by step
+	@.venv/bin/python -m examples.demo
+
+test: setup ## the test suite without the slow tests
+	@$(PYTEST) -m "not slow" -n 2
+
+test-slow: setup ## the slow tests alone
+	@$(PYTEST) -m slow -n 2
+
+soundness: setup ## every mutation of proofs and traces
+	@$(PYTEST) tests/soundness tests/constraints -n 2
+
+fuzz: setup ## 100,000 byte strings through the fast verifier
+	@$(PYTEST) tests/fuzz -n 2
+
+lint: setup ## ruff
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+typecheck: setup ## mypy, strict, on the four packages
+	@$(PY) -m mypy
+
+layers: setup ## imports go downward only
+	@.venv/bin/lint-imports
+
+figures: setup ## deterministic figures against their baseline
+	@$(PYTEST) tests/figures
+
+bench: setup ## pytest-benchmark suites
+	@$(PYTEST) bench --benchmark-only
+
+ci: lint typecheck layers test test-slow ## what CI runs
+
+clean: ## remove what was built
+	@rm -rf .venv build out *.egg-info native/_kernels* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,75 @@
+"""Why a program does not assemble, and why a step of the machine has no trace."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AssemblerReason(StrEnum):
+    """Typed reasons; tests and callers compare these, never the text."""
+
+    UNKNOWN_OPCODE = "unknown instruction"
+    UNKNOWN_DIRECTIVE = "unknown directive"
+    OPERANDS = "wrong number of operands"
+    UNKNOWN_REGISTER = "register is not declared"
+    UNKNOWN_NAME = "neither a number, a constant nor a label"
+    DUPLICATE = "name is already taken"
+    BAD_NAME = "not a name"
+    IMMEDIATE = "immediate out of range"
+    TOO_MANY_REGISTERS = "no register is left"
+    TOO_LONG = "program does not fit 16-bit addresses"
+    MALFORMED = "instruction word is not well formed"
+
+
+class AssemblerError(ValueError):
+    """A source line that is refused.
+
+    Attributes:
+        reason: The rule that was broken.
+        line: Line number in the source, from 1; 0 if there is none.
+    """
+
+    def __init__(self, reason: AssemblerReason, line: int, detail: str) -> None:
+        super().__init__(f"line {line}: {reason.value}: {detail}")
+        self.reason = reason
+        self.line = line
+
+
+class MachineReason(StrEnum):
+    """Why no trace exists. The order is the executor's status code (from 1)."""
+
+    PC = "the program counter left the program"
+    OPCODE = "the instruction is not executable"
+    NOT_U64 = "an arithmetic operand is a raw word"
+    CARRY = "the sum does not fit 64 bits"
+    BORROW = "the difference is negative"
+    DIVISOR = "division by zero"
+    QUOTIENT = "the quotient does not fit 64 bits"
+    NOT_U32 = "a half does not fit 32 bits"
+    ASSERTION = "asserted words differ"
+    TAPE = "the tape has ended"
+    ELEMENT = "a tape element is out of range"
+    ADDRESS = "no such cell"
+    CELL_WORD = "no such word of a cell"
+    SIGNATURE = "the signature is not valid"
+    EXIT_LEAF = "exit leaf out of range or set twice"
+    PUBLIC = "public word out of range or set twice"
+    STEPS = "too many steps"
+
+
+class MachineError(ValueError):
+    """A step that has no trace, hence a batch that has no proof.
+
+    Attributes:
+        reason: What stopped the machine.
+        pc: Instruction number.
+        clk: Step number, from 1.
+        place: Nearest label at or before pc, with the distance.
+    """
+
+    def __init__(self, reason: MachineReason, pc: int, clk: int, place: str) -> None:
+        super().__init__(f"pc {pc} ({place}), step {clk}: {reason.value}")
+        self.reason = reason
+        self.pc = pc
+        self.clk = clk
+        self.place = place

@@ -1,0 +1,324 @@
+"""The executor's inner loop. The same rules as `interpreter`, on arrays; tests compare the two.
+
+Words are (4,) uint64 arrays of elements below p. A u64 value is formed only from limbs that were checked.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.machine.errors import MachineReason
+from circuits.machine.isa import CELL_DEPTH, EXIT_DEPTH, READS_A, READS_B, READS_D, WRITES_D, Opcode
+from circuits.machine.jit import jit
+from circuits.machine.poseidon2_jit import compress24
+
+U64 = NDArray[np.uint64]
+U32 = NDArray[np.uint32]
+I64 = NDArray[np.int64]
+
+STATUS: Final = {reason: number for number, reason in enumerate(MachineReason, start=1)}
+"""Status code of each reason; 0 is HALT."""
+GROW_STEPS: Final = -1
+"""The log is full: run again with more room."""
+GROW_CELLS: Final = -2
+"""The cell table is full: run again with more room."""
+
+# Globals are compile-time constants of the loop.
+_PC = STATUS[MachineReason.PC]
+_OPCODE = STATUS[MachineReason.OPCODE]
+_NOT_U64 = STATUS[MachineReason.NOT_U64]
+_CARRY = STATUS[MachineReason.CARRY]
+_BORROW = STATUS[MachineReason.BORROW]
+_DIVISOR = STATUS[MachineReason.DIVISOR]
+_QUOTIENT = STATUS[MachineReason.QUOTIENT]
+_NOT_U32 = STATUS[MachineReason.NOT_U32]
+_ASSERTION = STATUS[MachineReason.ASSERTION]
+_TAPE = STATUS[MachineReason.TAPE]
+_ELEMENT = STATUS[MachineReason.ELEMENT]
+_ADDRESS = STATUS[MachineReason.ADDRESS]
+_CELL_WORD = STATUS[MachineReason.CELL_WORD]
+_EXIT_LEAF = STATUS[MachineReason.EXIT_LEAF]
+_PUBLIC = STATUS[MachineReason.PUBLIC]
+_STEPS = STATUS[MachineReason.STEPS]
+
+_READS_A = np.array([op in READS_A for op in Opcode])
+_READS_B = np.array([op in READS_B for op in Opcode])
+_READS_D = np.array([op in READS_D for op in Opcode])
+_WRITES_D = np.array([op in WRITES_D for op in Opcode])
+_LI, _MOV, _ADD, _SUB, _MULDIV, _PACK = (int(op) for op in list(Opcode)[1:7])
+_LO, _HI, _JMP, _JEQ, _JNE, _JLT, _JGE = (int(op) for op in list(Opcode)[7:14])
+_ASSERT, _HINT, _HINTR, _LOAD, _STORE = (int(op) for op in list(Opcode)[14:19])
+_HSET, _HASH, _HGETL, _HGETH, _SIG, _LEAF, _OUT, _HALT = (int(op) for op in list(Opcode)[19:27])
+
+_P = np.uint64(2130706433)
+_LIMB = np.uint64(1 << 16)
+_U32 = np.uint64(1 << 32)
+_CELLS = np.uint64(1 << CELL_DEPTH)
+_EXITS = np.uint64(1 << EXIT_DEPTH)
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
+_S16, _S32, _S48, _S63 = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(63)
+_MASK16, _MASK32 = np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
+
+
+@jit
+def _is_u64(word: U64) -> bool:
+    return bool((word[0] | word[1] | word[2] | word[3]) < _LIMB)
+
+
+@jit
+def _value(word: U64) -> np.uint64:
+    """Integer of a checked word."""
+    return np.uint64(word[0] | (word[1] << _S16) | (word[2] << _S32) | (word[3] << _S48))
+
+
+@jit
+def _put(word: U64, value: np.uint64) -> None:
+    """Write the limbs of a value."""
+    word[0] = value & _MASK16
+    word[1] = (value >> _S16) & _MASK16
+    word[2] = (value >> _S32) & _MASK16
+    word[3] = value >> _S48
+
+
+@jit
+def muldiv(a: np.uint64, b: np.uint64, c: np.uint64) -> tuple[bool, np.uint64, np.uint64]:
+    """Divide: a b = q c + r with r < c, by a 128-bit product and a bitwise division.
+
+    Args:
+        a: Any.
+        b: Any.
+        c: Not 0.
+
+    Returns:
+        Whether q < 2^64; q; r.
+    """
+    low_low = (a & _MASK32) * (b & _MASK32)
+    low_high = (a & _MASK32) * (b >> _S32)
+    high_low = (a >> _S32) * (b & _MASK32)
+    high_high = (a >> _S32) * (b >> _S32)
+    middle = (low_low >> _S32) + (low_high & _MASK32) + (high_low & _MASK32)
+    low = (low_low & _MASK32) | (middle << _S32)
+    high = high_high + (low_high >> _S32) + (high_low >> _S32) + (middle >> _S32)
+    if high == _ZERO:
+        return True, low // c, low % c
+    if high >= c:
+        return False, _ZERO, _ZERO
+    quotient, remainder = _ZERO, high
+    for i in range(64):
+        top = remainder >> _S63
+        remainder = (remainder << _ONE) | ((low >> np.uint64(63 - i)) & _ONE)
+        quotient = quotient << _ONE
+        if top == _ONE or remainder >= c:
+            remainder = remainder - c
+            quotient = quotient | _ONE
+    return True, quotient, remainder
+
+
+@jit
+def _slot(index: np.int64, keys: I64) -> np.int64:
+    """Place of a cell in the open-addressed table: its own, or the free one where it belongs."""
+    mask = keys.shape[0] - 1
+    place = np.int64((index * 0x9E3779B1 >> 7) & mask)
+    while keys[place] != -1 and keys[place] != index:
+        place = np.int64((place + 1) & mask)
+    return place
+
+
+@jit
+def execute(
+    rom: I64, tape: U32, given: I64, given_words: U32, keys: I64, before: U32, after: U32,
+    log_pc: U32, log_words: U32, log_h: U32,
+    public: U32, public_set: U32, leaves: U32, leaf_set: U32, requests: U32, max_steps: int,
+) -> tuple[int, int, int, int, int]:  # fmt: skip
+    """Run to HALT or to a step without a trace.
+
+    Args:
+        rom: op, d, a, b, imm0, imm1; shape (m, 6).
+        tape: Hints; shape (4, n).
+        given: Indices of the cells that are not empty, increasing; shape (k,).
+        given_words: Their words; shape (k, 5, 4).
+        keys: Table of touched cells, -1 where free; shape (power of two,). Written, as is what follows.
+        before: Words at first touch; shape (len(keys), 5, 4).
+        after: Words now; as `before`.
+        log_pc: Shape (steps,).
+        log_words: va, vb, vc of each step; shape (12, steps).
+        log_h: Hash state before each step; shape (8, steps).
+        public: Public words; shape (words, 4).
+        public_set: 1 where OUT has set a word.
+        leaves: Exit leaves; shape (exits, 8).
+        leaf_set: 1 where LEAF has set one.
+        requests: Step of each SIG (from 0); shape (steps,).
+        max_steps: Steps allowed.
+
+    Returns:
+        Status, steps done, pc, touched cells, signature requests.
+    """
+    registers = np.zeros((256, 4), dtype=np.uint64)
+    h = np.zeros(8, dtype=np.uint64)
+    block = np.zeros(24, dtype=np.uint64)
+    va = np.zeros(4, dtype=np.uint64)
+    vb = np.zeros(4, dtype=np.uint64)
+    vc = np.zeros(4, dtype=np.uint64)
+    next_h = np.zeros(8, dtype=np.uint64)
+    pc = step = hint = touched = signed = 0
+    while True:
+        if step >= max_steps:
+            return _STEPS, step, pc, touched, signed
+        if step >= log_pc.shape[0]:
+            return GROW_STEPS, step, pc, touched, signed
+        if pc >= rom.shape[0]:
+            return _PC, step, pc, touched, signed
+        op, d, a, b, imm = rom[pc, 0], rom[pc, 1], rom[pc, 2], rom[pc, 3], rom[pc, 4]
+        next_pc = pc + 1
+        status = 0
+        for i in range(4):
+            va[i] = registers[a, i] if _READS_A[op] else _ZERO
+            vb[i] = registers[b, i] if _READS_B[op] else _ZERO
+            vc[i] = registers[d, i] if _READS_D[op] else _ZERO
+        for i in range(8):
+            next_h[i] = h[i]
+
+        if op == _LI:
+            vc[0], vc[1] = np.uint64(imm), np.uint64(rom[pc, 5])
+        elif op == _MOV:
+            vc[:] = va
+        elif op in (_ADD, _SUB, _JLT, _JGE):
+            if not (_is_u64(va) and _is_u64(vb)):
+                status = _NOT_U64
+            else:
+                x, y = _value(va), _value(vb)
+                if op == _ADD:
+                    _put(vc, x + y)
+                    status = _CARRY if x + y < x else 0
+                elif op == _SUB:
+                    _put(vc, x - y)
+                    status = _BORROW if x < y else 0
+                elif (x < y) == (op == _JLT):
+                    next_pc = imm
+        elif op == _MULDIV:
+            if not (_is_u64(va) and _is_u64(vb) and _is_u64(vc)):
+                status = _NOT_U64
+            elif _value(vc) == _ZERO:
+                status = _DIVISOR
+            else:
+                fits, quotient, remainder = muldiv(_value(va), _value(vb), _value(vc))
+                status = 0 if fits else _QUOTIENT
+                _put(next_h[:4], quotient)
+                _put(next_h[4:], remainder)
+        elif op == _PACK:
+            if not _is_u64(va):
+                status = _NOT_U64
+            elif va[2] | va[3] != _ZERO:
+                status = _NOT_U32
+            elif not _is_u64(vb):
+                status = _NOT_U64
+            elif vb[2] | vb[3] != _ZERO:
+                status = _NOT_U32
+            vc[0], vc[1], vc[2], vc[3] = va[0], va[1], vb[0], vb[1]
+        elif op in (_LO, _HI):
+            first = 0 if op == _LO else 2
+            vc[0], vc[1] = va[first], va[first + 1]
+            status = 0 if _is_u64(va) else _NOT_U64
+        elif op == _JMP:
+            next_pc = imm
+        elif op in (_JEQ, _JNE, _ASSERT):
+            equal = va[0] == vb[0] and va[1] == vb[1] and va[2] == vb[2] and va[3] == vb[3]
+            if op == _ASSERT:
+                status = 0 if equal else _ASSERTION
+            elif equal == (op == _JEQ):
+                next_pc = imm
+        elif op in (_HINT, _HINTR):
+            if hint >= tape.shape[1]:
+                status = _TAPE
+            else:
+                limit = _LIMB if op == _HINT else _P
+                for i in range(4):
+                    vc[i] = np.uint64(tape[i, hint])
+                    if vc[i] >= limit:
+                        status = _ELEMENT
+                hint += 1
+        elif op in (_LOAD, _STORE):
+            if not _is_u64(va):
+                status = _NOT_U64
+            elif _value(va) >= _CELLS:
+                status = _ADDRESS
+            elif imm >= 5:
+                status = _CELL_WORD
+            else:
+                index = np.int64(_value(va))
+                place = _slot(index, keys)
+                if keys[place] == -1:
+                    if 2 * (touched + 1) > keys.shape[0]:
+                        return GROW_CELLS, step, pc, touched, signed
+                    keys[place] = index
+                    touched += 1
+                    known = np.searchsorted(given, index)
+                    if known < given.shape[0] and given[known] == index:
+                        before[place] = given_words[known]
+                        after[place] = given_words[known]
+                for i in range(4):
+                    if op == _LOAD:
+                        vc[i] = np.uint64(after[place, imm, i])
+                    else:
+                        after[place, imm, i] = np.uint32(vc[i])
+        elif op == _HSET:
+            for i in range(4):
+                next_h[i] = va[i]
+                next_h[4 + i] = vb[i]
+        elif op == _HASH:
+            block[0] = np.uint64(imm)
+            block[1:9] = h
+            block[9:13] = va
+            block[13:17] = vb
+            block[17:21] = vc
+            compress24(block, next_h)
+        elif op == _HGETL:
+            vc[:] = h[:4]
+        elif op == _HGETH:
+            vc[:] = h[4:]
+        elif op == _SIG:
+            if not _is_u64(vc):
+                status = _NOT_U64
+            elif vc[2] | vc[3] != _ZERO:
+                status = _NOT_U32
+            requests[signed] = step
+            signed += 1
+        elif op == _LEAF:
+            if not _is_u64(va):
+                status = _NOT_U64
+            elif _value(va) >= _EXITS or leaf_set[np.int64(_value(va))] != 0:
+                status = _EXIT_LEAF
+            else:
+                number = np.int64(_value(va))
+                leaf_set[number] = 1
+                for i in range(8):
+                    leaves[number, i] = np.uint32(h[i])
+        elif op == _OUT:
+            if imm >= public.shape[0] or public_set[imm] != 0:
+                status = _PUBLIC
+            else:
+                public_set[imm] = 1
+                for i in range(4):
+                    public[imm, i] = np.uint32(va[i])
+        elif op != _HALT:
+            status = _OPCODE
+
+        if status != 0:
+            return status, step, pc, touched, signed
+        log_pc[step] = pc
+        for i in range(4):
+            log_words[i, step] = np.uint32(va[i])
+            log_words[4 + i, step] = np.uint32(vb[i])
+            log_words[8 + i, step] = np.uint32(vc[i])
+            if _WRITES_D[op]:
+                registers[d, i] = vc[i]
+        for i in range(8):
+            log_h[i, step] = np.uint32(h[i])
+            h[i] = next_h[i]
+        step += 1
+        pc = next_pc
+        if op == _HALT:
+            return 0, step, pc, touched, signed

@@ -1,0 +1,87 @@
+"""THE KERNEL: the program that carries out the rules of a batch (docs/machine.md, "A batch").
+
+Text: `kernel_source`. Read it beside `circuits/rollup/transition.py`, the same rules in plain Python.
+
+**Whoever fills the tape is an attacker.** Why no other outcome has a trace:
+
+- Every hinted word is hashed whole: header words and transactions into D (OUT 9, 10), events into the inbox
+  accumulator (OUT 6, 7); H2 is OUT 3. Counts are part of H3, so the loops run as often as D says.
+- A branch depends on those words and on cells alone. What must not happen jumps to a `refuse` label, which
+  has no trace; what may fail (a transfer without funds) jumps to `fail`, and nothing else does.
+- LOAD, STORE and SIG read limbs 0 and 1 only, and modulo p: each index and leaf is compared, as a u64, with
+  2^30 before its use, so that p + i is no other spelling of i.
+- An ADD or MULDIV that overflows has no trace, so no user may bring one about. Tips, base fee and L1 rate
+  are below 2^32, gas and bytes of a transaction below 2^10: a fee is below 2^44. A deposit is bounded before
+  it is multiplied, and the supply stays at most 21e17 msat < 2^61; balances, and the sums of amounts and of
+  fees, are parts of the supply. nonce <= next leaf <= 2^30. Counters in u32 (batches, events, exits ever) are
+  not guarded: each step of them costs its cause a fee or a Bitcoin transaction.
+- Arithmetic sees u64 words only: from HINT, from arithmetic, and words 3 and 4 of cells whose header was
+  compared (system, inbox and fee cells: by genesis and induction). Raw words (owners, digests) are only
+  hashed, stored, published or given to SIG.
+
+Order matters: a self transfer stores the debited balance before it loads the credited one; the producer and
+the fee purses are credited after the last transaction.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from circuits import tags
+from circuits.machine.assembler import assemble
+from circuits.machine.isa import CELL_DEPTH, EXIT_DEPTH
+from circuits.machine.kernel_source import SOURCE
+from circuits.machine.program import Program
+
+GAS_TRANSFER: Final = 600
+GAS_WITHDRAW: Final = 800
+BYTES_TRANSFER: Final = 40
+BYTES_WITHDRAW: Final = 88
+GAS_TARGET: Final = 600_000
+MSAT_PER_SAT: Final = 1000
+MAX_SATS: Final = 2_100_000_000_000_000
+MAX_SUPPLY: Final = MAX_SATS * MSAT_PER_SAT
+"""Msat; below 2^61."""
+MAX_SCRIPT_BYTES: Final = 40
+FIRST_FREE_CELL: Final = 16
+NUM_PUBLIC_WORDS: Final = 21
+
+CONSTANTS: Final[dict[str, int]] = {
+    "TAG_TX": tags.TAG_TX,
+    "TAG_DATA": tags.TAG_DATA,
+    "TAG_EVENT": tags.TAG_EVENT,
+    "TAG_INBOX": tags.TAG_INBOX,
+    "TAG_EXIT": tags.TAG_EXIT,
+    "GAS_TRANSFER": GAS_TRANSFER,
+    "GAS_WITHDRAW": GAS_WITHDRAW,
+    "BYTES_TRANSFER": BYTES_TRANSFER,
+    "BYTES_WITHDRAW": BYTES_WITHDRAW,
+    "TARGET": GAS_TARGET,
+    "TWICE_TARGET": 2 * GAS_TARGET,
+    "SEVEN_TARGETS": 7 * GAS_TARGET,
+    "EIGHT_TARGETS": 8 * GAS_TARGET,
+    "MSAT_PER_SAT": MSAT_PER_SAT,
+    "MAX_SATS_LOW": MAX_SATS & 0xFFFFFFFF,
+    "MAX_SATS_HIGH": MAX_SATS >> 32,
+    "MAX_SUPPLY_LOW": MAX_SUPPLY & 0xFFFFFFFF,
+    "MAX_SUPPLY_HIGH": MAX_SUPPLY >> 32,
+    "MAX_SCRIPT_BYTES": MAX_SCRIPT_BYTES,
+    "CELL_LIMIT": 1 << CELL_DEPTH,
+    "EXIT_LIMIT": 1 << EXIT_DEPTH,
+    "MAX_U32": 0xFFFFFFFF,
+    "PURSE": 1,
+    "BASE_FEE_CELL": 2,
+    "DATA_FEE_CELL": 3,
+    "HEADER": 0,
+    "OWNER_LO": 1,
+    "OWNER_HI": 2,
+    "BALANCE": 3,
+    "SEQUENCE": 4,
+}
+
+
+@cache
+def kernel() -> Program:
+    """The assembled kernel: the ROM of the statement."""
+    return assemble(SOURCE, CONSTANTS)

@@ -1,0 +1,67 @@
+"""Files that are either the old ones or the new ones, whatever happens in between."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from circuits.rollup.errors import StoreError, StoreReason
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def os_reason(error: OSError) -> StoreReason:
+    """The reason that an operating system error stands for."""
+    if error.errno in _DISK_FULL:
+        return StoreReason.DISK_FULL
+    return StoreReason.MISSING if isinstance(error, FileNotFoundError) else StoreReason.IO
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file durably: temporary file beside it, fsync, rename, fsync of the directory.
+
+    A process that dies leaves the old file (or none), and at most a temporary `.<name>.*.tmp`.
+
+    Raises:
+        StoreError: DISK_FULL, MISSING (no such directory) or IO; the old file is untouched.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise StoreError(os_reason(error), str(path), got=error) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+        sync_directory(path.parent)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise StoreError(os_reason(error), str(path), got=error) from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames inside a directory durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_file(path: Path) -> bytes:
+    """A whole file.
+
+    Raises:
+        StoreError: MISSING or IO.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(os_reason(error), str(path), got=error) from error

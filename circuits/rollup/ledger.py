@@ -1,0 +1,120 @@
+"""The ledger between batches: its cells and the tree over them. Immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from circuits.rollup.cells import Cell, InboxCell, Purse, SystemCell
+from circuits.rollup.errors import CodecError, CodecReason
+from circuits.rollup.hashing import columns_digests, leaf_digests
+from circuits.rollup.params import (
+    BASE_FEE_PURSE,
+    CELL_LIMIT,
+    DATA_FEE_PURSE,
+    FIRST_FREE_CELL,
+    INBOX_CELL,
+    MAX_SUPPLY,
+    SYSTEM_CELL,
+)
+from circuits.rollup.tree import SparseTree, TreeUpdate, state_tree
+from circuits.rollup.words import ZERO_DIGEST, Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Cells by index (empty ones absent) and the state tree over them."""
+
+    cells: Mapping[int, Cell]
+    tree: SparseTree
+
+    @classmethod
+    def of_cells(cls, cells: Mapping[int, Cell]) -> Ledger:
+        """The ledger of these cells.
+
+        Cells 0 to 3 must be what they are for, and the supply the sum of the BTC purses.
+
+        Raises:
+            CodecError: RANGE or KIND.
+        """
+        for index, cell in cells.items():
+            if not 0 <= index < CELL_LIMIT:
+                raise CodecError(CodecReason.RANGE, f"cell {index}", f"below {CELL_LIMIT}")
+            cell.check()
+        ledger = cls(MappingProxyType(dict(cells)), state_tree(leaves_of(cells)))
+        for index, kind in ((SYSTEM_CELL, SystemCell), (INBOX_CELL, InboxCell)):
+            if not isinstance(cells.get(index), kind):
+                raise CodecError(CodecReason.KIND, f"cell {index}", kind.__name__)
+        for index in (BASE_FEE_PURSE, DATA_FEE_PURSE):
+            if ledger.btc_purse(index) is None:
+                raise CodecError(CodecReason.KIND, f"cell {index}", "BTC purse")
+        if ledger.total_btc() != ledger.system.supply:
+            raise CodecError(CodecReason.RANGE, "supply", ledger.total_btc(), ledger.system.supply)
+        if ledger.system.supply > MAX_SUPPLY:
+            raise CodecError(CodecReason.RANGE, "supply", f"at most {MAX_SUPPLY}", ledger.system.supply)
+        return ledger
+
+    @property
+    def root(self) -> Digest:
+        """The state root; shape (8,)."""
+        return self.tree.root
+
+    @property
+    def system(self) -> SystemCell:
+        """Cell 0."""
+        cell = self.cells[SYSTEM_CELL]
+        if not isinstance(cell, SystemCell):
+            raise CodecError(CodecReason.KIND, "cell 0", "SystemCell", type(cell).__name__)
+        return cell
+
+    @property
+    def inbox(self) -> InboxCell:
+        """Cell 1."""
+        cell = self.cells[INBOX_CELL]
+        if not isinstance(cell, InboxCell):
+            raise CodecError(CodecReason.KIND, "cell 1", "InboxCell", type(cell).__name__)
+        return cell
+
+    def btc_purse(self, index: int) -> Purse | None:
+        """The BTC purse in a cell, if there is one."""
+        cell = self.cells.get(index)
+        return cell if isinstance(cell, Purse) and cell.is_btc else None
+
+    def total_btc(self) -> int:
+        """Sum of all BTC purses in msat: equal to the supply, always."""
+        return sum(cell.balance for cell in self.cells.values() if isinstance(cell, Purse) and cell.is_btc)
+
+    def advance(self, cells: Mapping[int, Cell], update: TreeUpdate) -> Ledger:
+        """The ledger with some cells replaced; `update` is the tree's part of it."""
+        return Ledger(MappingProxyType({**self.cells, **cells}), self.tree.advance(update))
+
+
+def leaves_of(cells: Mapping[int, Cell] | Mapping[int, Cell | None]) -> dict[int, Digest]:
+    """Leaf digests by index."""
+    return dict(zip(cells, columns_digests(leaf_digests(list(cells.values()))), strict=True))
+
+
+def genesis_cells(
+    chain_id: int,
+    base_fee: int,
+    *,
+    fee_owner: Digest = ZERO_DIGEST,
+    next_free: int = FIRST_FREE_CELL,
+    supply: int = 0,
+) -> dict[int, Cell]:
+    """Cells 0 to 3 of a new chain: an empty inbox and two empty fee purses.
+
+    Args:
+        chain_id: u32.
+        base_fee: Msat per gas.
+        fee_owner: Owner of the fee purses; 0^8 (the default) can sign nothing.
+        next_free: First cell that will be handed out; at least 16.
+        supply: Sum of the balances that will be put beside them, in msat.
+    """
+    return {
+        SYSTEM_CELL: SystemCell(chain_id, 0, supply, 0, next_free, base_fee, 0),
+        INBOX_CELL: InboxCell(),
+        BASE_FEE_PURSE: Purse(fee_owner),
+        DATA_FEE_PURSE: Purse(fee_owner),
+    }

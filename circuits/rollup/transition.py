@@ -1,0 +1,375 @@
+"""The state transition: what a batch does to a ledger. The specification; it knows no machine and no table.
+
+Rules and formats: docs/machine.md, A batch. Three grades of bad input:
+
+- *The batch is refused* (`BatchRefused`): header, inbox or a counter breaks a rule. Nothing happens.
+- *A transaction is left out* (`RefusalReason`): it cannot be included; the batch that is proven is the one
+  without it. In strict mode (replaying what was published) the whole batch is refused instead.
+- *A transaction fails* (`FailureReason`): it is included, pays its fee, and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from circuits.rollup.batch import Batch
+from circuits.rollup.books import Books, fees_of, next_base_fee, whole_sats
+from circuits.rollup.cells import Cell, CellWords
+from circuits.rollup.errors import (
+    BatchReason,
+    BatchRefused,
+    FailureReason,
+    RefusalReason,
+    TransactionRefused,
+)
+from circuits.rollup.hashing import U32, one_step
+from circuits.rollup.ledger import Ledger, leaves_of
+from circuits.rollup.params import (
+    BANK_PROGRAM,
+    BASE_FEE_PURSE,
+    DATA_FEE_PURSE,
+    EVENT_DEPOSIT,
+    EXIT_LIMIT,
+    LEAF_LIMIT,
+    MAX_DEPOSIT_SATS,
+    MSAT_PER_SAT,
+    OP_TRANSFER,
+    SCRIPT_BYTES,
+    U32_LIMIT,
+)
+from circuits.rollup.public_values import PublicValues
+from circuits.rollup.signatures import check_claims, claims
+from circuits.rollup.tree import TreeUpdate, exit_tree
+from circuits.rollup.types import Deposit, SignedTransaction, Transaction, Transfer, Withdraw
+from circuits.rollup.words import ZERO_DIGEST, ZERO_WORD, Digest, Triple, raw_words
+from circuits.tags import TAG_DATA, TAG_INBOX
+from circuits.xmss.batch import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an included transaction.
+
+    Attributes:
+        position: Its number in the batch as submitted.
+        digest: What was signed; shape (8,).
+        base_fee: To cell 2.
+        tip: To the producer.
+        data_fee: To cell 3.
+        failure: Why it failed, or None.
+        exit_index: Number of its exit in the batch, if it is a withdrawal that succeeded.
+
+    Units: msat.
+    """
+
+    position: int
+    digest: Digest
+    base_fee: int
+    tip: int
+    data_fee: int
+    failure: FailureReason | None
+    exit_index: int | None
+
+    @property
+    def fee(self) -> int:
+        """All that was charged."""
+        return self.base_fee + self.tip + self.data_fee
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A transaction that cannot be included: its number in the batch as submitted, and the rule."""
+
+    position: int
+    reason: RefusalReason
+    expected: object
+    got: object
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A batch, executed.
+
+    Attributes:
+        ledger: The ledger after.
+        batch: The batch that is proven: the included transactions only.
+        receipts: One an included transaction.
+        left_out: What was left out.
+        public_values: What a proof says.
+        cells_before: Touched cells, read or written, before the batch; None where empty.
+        cells_after: The same cells after it.
+        state_update: What happens in the state tree.
+        exit_update: The batch's exit tree, from empty.
+        exits: Exit leaves by number; shape (8,) each.
+        tape: Words in the kernel's order; (4, n) uint32.
+        signatures: Claims of the included transactions, in order, each of them valid.
+    """
+
+    ledger: Ledger
+    batch: Batch
+    receipts: tuple[Receipt, ...]
+    left_out: tuple[LeftOut, ...]
+    public_values: PublicValues
+    cells_before: Mapping[int, Cell | None]
+    cells_after: Mapping[int, Cell | None]
+    state_update: TreeUpdate
+    exit_update: TreeUpdate
+    exits: Mapping[int, Digest]
+    tape: U32
+    signatures: tuple[Claim, ...]
+
+    @property
+    def words_before(self) -> dict[int, CellWords]:
+        """The touched cells that are not empty, as words: what the machine starts from."""
+        return {index: cell.words() for index, cell in self.cells_before.items() if cell is not None}
+
+    @property
+    def num_failed(self) -> int:
+        """Included transactions that failed."""
+        return sum(receipt.failure is not None for receipt in self.receipts)
+
+
+def apply(
+    ledger: Ledger,
+    batch: Batch,
+    *,
+    valid: Sequence[bool] | None = None,
+    strict: bool = False,
+) -> Transition:
+    """Execute a batch on a ledger.
+
+    1 header; 2 events; 3 transactions; 4 fees, base fee, system cells; then tree and public values.
+
+    Args:
+        ledger: The ledger before.
+        batch: What the producer submits.
+        valid: Whether each signature is valid, if that was checked already.
+        strict: Refuse the batch where a transaction would be left out.
+
+    Raises:
+        BatchRefused: The batch breaks a rule; the ledger is what it was.
+    """
+    _check_header(ledger, batch)
+    wanted = claims(batch.chain_id, batch.transactions)
+    if valid is None:
+        valid = check_claims(wanted)
+    books = Books(ledger)
+    books.find(batch.header.producer)
+    for number, event in enumerate(batch.events):
+        _consume(books, event, number)
+    if books.inbox.count < batch.header.inbox_due_count:
+        raise BatchRefused(BatchReason.INBOX_DUE, "inbox", batch.header.inbox_due_count, books.inbox.count)
+    receipts: list[Receipt] = []
+    left_out: list[LeftOut] = []
+    for position, (signed, claim) in enumerate(zip(batch.transactions, wanted, strict=True)):
+        try:
+            receipts.append(_include(books, batch, signed, claim, valid[position], position))
+        except TransactionRefused as refusal:
+            if strict:
+                where = f"transaction {position}"
+                raise BatchRefused(BatchReason.TRANSACTION, where, got=refusal.reason) from refusal
+            left_out.append(LeftOut(position, refusal.reason, refusal.expected, refusal.got))
+    included = replace(batch, transactions=tuple(batch.transactions[r.position] for r in receipts))
+    _settle(books, included, receipts)
+    return _finish(books, included, receipts, left_out, tuple(wanted[r.position] for r in receipts))
+
+
+def _check_header(ledger: Ledger, batch: Batch) -> None:
+    header, system = batch.header, ledger.system
+    if batch.chain_id != system.chain_id:
+        raise BatchRefused(BatchReason.CHAIN_ID, "header", system.chain_id, batch.chain_id)
+    if header.slot <= system.slot:
+        raise BatchRefused(BatchReason.SLOT, "header", f"above {system.slot}", header.slot)
+    height = ledger.inbox.bitcoin_height
+    if header.bitcoin_height < height:
+        raise BatchRefused(BatchReason.BITCOIN_HEIGHT, "header", height, header.bitcoin_height)
+    if ledger.btc_purse(header.producer) is None:
+        raise BatchRefused(BatchReason.PRODUCER, "header", got=header.producer)
+    if header.l1_rate >= U32_LIMIT:
+        raise BatchRefused(BatchReason.L1_RATE, "header", got=header.l1_rate)
+    if max(len(batch.events), len(batch.transactions)) >= U32_LIMIT:
+        raise BatchRefused(BatchReason.TOO_LARGE, "header")
+
+
+def _consume(books: Books, event: Deposit, number: int) -> None:
+    """Consume one inbox event: absorb it, and credit a deposit that is one."""
+    accumulator = one_step(TAG_INBOX, event.digest(), (*raw_words(books.inbox.accumulator), ZERO_WORD))
+    if books.inbox.count + 1 >= U32_LIMIT:
+        raise BatchRefused(BatchReason.COUNTER_OVERFLOW, f"event {number}")
+    books.inbox = replace(books.inbox, accumulator=accumulator, count=books.inbox.count + 1)
+    if event.kind != EVENT_DEPOSIT or not 0 < event.sats <= MAX_DEPOSIT_SATS:
+        return
+    books.deposit(event.cell, event.owner, event.sats * MSAT_PER_SAT, number)
+
+
+def _include(
+    books: Books, batch: Batch, signed: SignedTransaction, claim: Claim, is_valid: bool, position: int
+) -> Receipt:
+    """Check, charge and run one transaction.
+
+    Raises:
+        TransactionRefused: It cannot be included; nothing has changed.
+    """
+    tx = signed.transaction
+    purse = books.peek(tx.signer)
+    if purse is None:
+        raise TransactionRefused(RefusalReason.SIGNER, got=tx.signer)
+    if purse.owner != claim.owner:
+        raise TransactionRefused(RefusalReason.OWNER)
+    if tx.nonce != purse.nonce:
+        raise TransactionRefused(RefusalReason.NONCE, expected=purse.nonce, got=tx.nonce)
+    if tx.leaf < purse.next_leaf or tx.leaf >= LEAF_LIMIT:
+        raise TransactionRefused(RefusalReason.LEAF, expected=purse.next_leaf, got=tx.leaf)
+    if not is_valid:
+        raise TransactionRefused(RefusalReason.SIGNATURE)
+    if tx.nonce + 1 >= U32_LIMIT:
+        raise TransactionRefused(RefusalReason.COUNTER_OVERFLOW)
+    base_fee, tip, data_fee = fees_of(tx, books.system.base_fee, batch.header.l1_rate)
+    fee = base_fee + tip + data_fee
+    if fee > tx.max_fee:
+        raise TransactionRefused(RefusalReason.MAX_FEE, expected=tx.max_fee, got=fee)
+    if fee > purse.balance:
+        raise TransactionRefused(RefusalReason.CANNOT_PAY, expected=purse.balance, got=fee)
+    books.charge(tx.signer, fee, tx.leaf)
+    failure = _failure(books, tx)
+    exit_index = _run(books, tx) if failure is None else None
+    return Receipt(position, claim.message, base_fee, tip, data_fee, failure, exit_index)
+
+
+def _failure(books: Books, tx: Transaction) -> FailureReason | None:
+    """The first rule that makes an included transaction fail, or None."""
+    if tx.program != BANK_PROGRAM:
+        return FailureReason.PROGRAM
+    balance = books.purse(tx.signer).balance
+    if isinstance(tx, Transfer):
+        if tx.op != OP_TRANSFER:
+            return FailureReason.OPERATION
+        if tx.amount > balance:
+            return FailureReason.BALANCE
+        return None if books.find(tx.to) else FailureReason.RECIPIENT
+    if tx.to != 0:
+        return FailureReason.WITHDRAW_TO
+    if not whole_sats(tx.amount):
+        return FailureReason.WITHDRAW_AMOUNT
+    if tx.amount > balance:
+        return FailureReason.BALANCE
+    if len(books.exits) >= EXIT_LIMIT:
+        return FailureReason.EXITS_FULL
+    return None if 1 <= tx.script_length <= SCRIPT_BYTES else FailureReason.SCRIPT
+
+
+def _run(books: Books, tx: Transaction) -> int | None:
+    """Run a transaction that does not fail; the exit's number if it is a withdrawal."""
+    if isinstance(tx, Withdraw):
+        return books.withdraw(tx)
+    books.move(tx.signer, -tx.amount)
+    books.move(tx.to, tx.amount)
+    return None
+
+
+def _settle(books: Books, batch: Batch, receipts: Sequence[Receipt]) -> None:
+    """Credit the fees and write the system cells."""
+    books.move(BASE_FEE_PURSE, sum(r.base_fee for r in receipts))
+    books.move(DATA_FEE_PURSE, sum(r.data_fee for r in receipts))
+    books.move(batch.header.producer, sum(r.tip for r in receipts))
+    system = books.system
+    gas = sum(signed.transaction.gas for signed in batch.transactions)
+    base_fee = next_base_fee(system.base_fee, gas)
+    if max(system.batch_number + 1, system.exit_counter + len(books.exits)) >= U32_LIMIT:
+        raise BatchRefused(BatchReason.COUNTER_OVERFLOW, "end")
+    books.system = replace(
+        system,
+        batch_number=system.batch_number + 1,
+        slot=batch.header.slot,
+        base_fee=base_fee,
+        exit_counter=system.exit_counter + len(books.exits),
+    )
+    books.inbox = replace(books.inbox, bitcoin_height=batch.header.bitcoin_height)
+
+
+def data_commitment(batch: Batch, messages: Sequence[Digest]) -> Digest:
+    """D: commits to header and transactions of a batch; shape (8,).
+
+    Args:
+        batch: The included batch.
+        messages: The transactions' digests, in order.
+    """
+    h0, h1, _, h3 = batch.header_words()
+    commitment = one_step(TAG_DATA, ZERO_DIGEST, (h0, h1, h3))
+    for message in messages:
+        triple: Triple = (*raw_words(commitment), ZERO_WORD)
+        commitment = one_step(TAG_DATA, message, triple)
+    return commitment
+
+
+def build_tape(batch: Batch) -> U32:
+    """The words that the kernel reads, in its order: header, events, transactions; (4, n).
+
+    Source: docs/machine.md, A batch.
+    """
+    words = list(batch.header_words())
+    for event in batch.events:
+        words += event.words()
+    for signed in batch.transactions:
+        words += signed.transaction.words()
+    return np.ascontiguousarray(np.array(words, dtype=np.uint32).T)
+
+
+def _finish(
+    books: Books,
+    batch: Batch,
+    receipts: Sequence[Receipt],
+    left_out: Sequence[LeftOut],
+    signatures: tuple[Claim, ...],
+) -> Transition:
+    before = books.ledger
+    after = books.cells_after()
+    written = {index: cell for index, cell in after.items() if cell is not None}
+    state_update = before.tree.update(leaves_of(after))
+    exit_update = exit_tree().update(books.exits)
+    public_values = PublicValues(
+        state_root_before=before.root,
+        state_root_after=state_update.root_after,
+        exit_root=exit_update.root_after,
+        chain_id=before.system.chain_id,
+        batch_number=before.system.batch_number,
+        slot_before=before.system.slot,
+        slot=batch.header.slot,
+        producer=batch.header.producer,
+        bitcoin_height=batch.header.bitcoin_height,
+        inbox_due_count=batch.header.inbox_due_count,
+        inbox_before=before.inbox.accumulator,
+        inbox_after=books.inbox.accumulator,
+        inbox_count_before=before.inbox.count,
+        inbox_count_after=books.inbox.count,
+        data_commitment=data_commitment(batch, [r.digest for r in receipts]),
+        supply_before=before.system.supply,
+        supply_after=books.system.supply,
+        deposits=books.deposits,
+        withdrawals=books.withdrawals,
+        base_fees=sum(r.base_fee for r in receipts),
+        tips=sum(r.tip for r in receipts),
+        data_fees=sum(r.data_fee for r in receipts),
+        base_fee_before=before.system.base_fee,
+        base_fee_after=books.system.base_fee,
+        num_exits=len(books.exits),
+        num_txs=len(receipts),
+        num_failed=sum(r.failure is not None for r in receipts),
+    )
+    return Transition(
+        ledger=before.advance(written, state_update),
+        batch=batch,
+        receipts=tuple(receipts),
+        left_out=tuple(left_out),
+        public_values=public_values,
+        cells_before={index: before.cells.get(index) for index in after},
+        cells_after=after,
+        state_update=state_update,
+        exit_update=exit_update,
+        exits=dict(books.exits),
+        tape=build_tape(batch),
+        signatures=signatures,
+    )
