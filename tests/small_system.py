@@ -1,4 +1,4 @@
-"""A small complete system: three tables, three heights, lookups (one with degree-2 fingerprints), preprocessed
+"""A small complete system: three tables, three heights, lookups (one with degree-2 fingerprints), fixed
 and periodic columns, every kind of row, public tuples."""
 
 from __future__ import annotations
