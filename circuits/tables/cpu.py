@@ -90,8 +90,8 @@ class CpuAir(Air):
 
     What it leaves to the kernel (tests/circuits/tables/test_kernel_discipline.py): PACK, LO, HI copy limbs,
     and LEAF, SIG, LOAD, STORE read them, without ranging them. LOAD and STORE address va0 + 2^16 va1 mod p,
-    SIG's leaf likewise: below 2^30 (2^18) only because the tree (the signature) knows no other. Limbs that denote
-    p + i < 2^32 therefore mean i: the kernel compares indices and leaves with 2^30 before it uses them.
+    SIG's leaf likewise: below 2^30 (2^18) only because the tree (the signature) knows no other. Limbs that
+    denote p + i < 2^32 therefore mean i: the kernel compares indices and leaves with 2^30 before it uses them.
     """
 
     name = "cpu"
