@@ -135,12 +135,12 @@ class Machine:
         for output in ext_outputs:
             checks.output(where, output, 6, num_rows)
         base_out = Columns(where, base_outputs, num_rows)
-        ext_out = Columns(where, [output[0] for output in ext_outputs], num_rows)
+        ext_out = Columns(where, ext_outputs, num_rows)
         source = Columns(where, [], 0)
         source.parts = [view for part in parts for view in part.views()]
         source.pointers = pointers
         run_checked(
             "machine_run", self.code, len(self.code), self.base_slots, self.ext_slots, self.base_constants,
             len(self.base_constants), self.ext_constants, self.ext_constants.shape[1], source, heights, num_rows,
-            row_stride, row_step, base_out, ext_out, np.full(len(ext_outputs), num_rows, dtype=np.uintp),
+            row_stride, row_step, base_out, ext_out,
         )  # fmt: skip

@@ -25,7 +25,8 @@ class Commitment:
 
     Attributes:
         tree: its place in the layout.
-        matrices: by class, (width, N) low-degree extensions in column order; one matrix a table (the quotient: one).
+        matrices: by class, (width, N) low-degree extensions in column order; one matrix a table (the
+            quotient: one).
         merkle: the tree.
     """
 

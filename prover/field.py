@@ -1,10 +1,11 @@
 """KoalaBear and its sextic extension KB6, on plain integers.
 
-KoalaBear is F_p, p = 2^31 - 2^24 + 1; KB6 = F_p[X]/(X^6 + X^3 + 1), whose elements are 6-tuples, coefficient of
-X^0 first. Everything here is canonical: 0 <= coefficient < p. This is the reference; kernels are tested against it.
+KoalaBear is F_p, p = 2^31 - 2^24 + 1; KB6 = F_p[X]/(X^6 + X^3 + 1), whose elements are 6-tuples, coefficient
+of X^0 first. Everything here is canonical: 0 <= coefficient < p. This is the reference; kernels are tested
+against it.
 
-Source: Plonky3 koala-bear (p, generator 3); X^6 + X^3 + 1 is the 9th cyclotomic polynomial, irreducible because
-p = 2 mod 9 generates (Z/9)*.
+Source: Plonky3 koala-bear (p, generator 3); X^6 + X^3 + 1 is the 9th cyclotomic polynomial, irreducible
+because p = 2 mod 9 generates (Z/9)*.
 """
 
 from __future__ import annotations

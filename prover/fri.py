@@ -40,9 +40,7 @@ class FriProof:
         return out
 
 
-def commit(
-    layout: Layout, quotient: Callable[[int], U32], transcript: Transcript
-) -> FriProof:
+def commit(layout: Layout, quotient: Callable[[int], U32], transcript: Transcript) -> FriProof:
     """Step 7.
 
     Args:
@@ -54,9 +52,9 @@ def commit(
     codeword = quotient(layout.log_max_height)
     for i, layer in enumerate(layout.fri_layers):
         arity, leaves = 1 << layer.fold.log_arity, 1 << layer.log_leaves
-        group = np.ascontiguousarray(
-            codeword.reshape(DEGREE, arity, leaves).transpose(1, 0, 2)
-        ).reshape(DEGREE * arity, leaves)
+        group = np.ascontiguousarray(codeword.reshape(DEGREE, arity, leaves).transpose(1, 0, 2)).reshape(
+            DEGREE * arity, leaves
+        )
         tree = MerkleTree({layer.log_leaves: [group]})
         proof.groups.append(group)
         proof.trees.append(tree)

@@ -1,4 +1,4 @@
-"""The prover: nine steps, numbered as the verifier's (`verifier.stark.steps`) and architecture.md's. Uses native."""
+"""The prover: nine steps, numbered as in `verifier.stark.steps` and architecture.md. Uses native."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class _Prover:
             self.body.extend(value)
 
     def bind_statement(self) -> None:
-        """Step 1: parameters, shape, AIR digest, preprocessed root, public values; the trace's form is checked."""
+        """Step 1: checks the trace's form; binds parameters, shape, AIR digest, fixed root, public values."""
         key, layout = self.key.verifying_key, self.layout
         if len(self.public_values) != self.system.num_public_values or not all(
             0 <= v < P for v in self.public_values
@@ -235,7 +235,9 @@ class _Prover:
             for tree in layout.trees[:-1]:
                 for c in tree.classes:
                     if c.log_height == log:
-                        values = native.dot_columns([self.traces[tree.name][i] for i, _, _ in c.tables], weights)
+                        values = native.dot_columns(
+                            [self.traces[tree.name][i] for i, _, _ in c.tables], weights
+                        )
                         self._place(c.start, values)
             native.powers(self.zeta, n, out=weights[:DEGREE])
             native.powers(self.zeta_next[log], n, out=weights[DEGREE:])
@@ -275,7 +277,9 @@ class _Prover:
 
     def _grind(self, bits: int, label: str) -> None:
         nonce = (
-            native.grind(self.transcript.state, bits, Context.GRIND.value, threads=self.threads) if bits else 0
+            native.grind(self.transcript.state, bits, Context.GRIND.value, threads=self.threads)
+            if bits
+            else 0
         )
         words = [nonce & 0xFFFFFFFF, nonce >> 32]
         self._write(words[:NONCE_WORDS])
@@ -357,12 +361,12 @@ def prove(
         timings: filled with seconds by step.
         log: sees every absorption and challenge.
         threads: for this proof; None keeps native's setting.
-        check_self: stop at step 5 when the trace is wrong, and say where (costs no pass over the trace unless it
-            is); without it a wrong trace gives a proof that verifiers reject.
+        check_self: stop at step 5 when the trace is wrong, and say where (costs no pass over the trace unless
+            it is); without it a wrong trace gives a proof that verifiers reject.
 
     Raises:
-        ProvingError: tables of the wrong form, or (with `check_self`) a trace that breaks the system, with every
-            violated constraint and unbalanced lookup.
+        ProvingError: tables of the wrong form, or (with `check_self`) a trace that breaks the system, with
+            every violated constraint and unbalanced lookup.
     """
     before = native.threads()
     if threads is not None:

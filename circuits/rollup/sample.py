@@ -29,7 +29,7 @@ from circuits.rollup.store import Store
 from circuits.rollup.types import Deposit, SignedTransaction, Transaction, Transfer, Withdraw, withdraw_script
 from circuits.tags import TAG_TX
 from circuits.xmss import batch as xmss_batch
-from circuits.xmss.batch import Kernels, SignRequest
+from circuits.xmss.batch import SignRequest
 from circuits.xmss.scheme import SecretKey
 
 STATE_FILE: Final = "state.db"
@@ -68,7 +68,6 @@ def sample(
     seed: int,
     out_dir: Path,
     *,
-    kernels: Kernels | None = None,
     progress: Progress | None = None,
 ) -> dict[str, object]:
     """Write a sample directory; returns the summary.
@@ -78,7 +77,6 @@ def sample(
             one, come on top.
         seed: Any integer.
         out_dir: Made if missing; must not hold a complete sample.
-        kernels: For keys and signatures; defaults to the native ones.
         progress: Told of the long steps.
 
     Raises:
@@ -86,7 +84,7 @@ def sample(
         StoreError: EXISTS, DISK_FULL or IO.
     """
     _prepare(out_dir)
-    genesis, batch = build_sample(transfers, seed, kernels=kernels, progress=progress)
+    genesis, batch = build_sample(transfers, seed, progress=progress)
     with Store.create(out_dir / STATE_FILE, genesis) as store:
         ledger = store.ledger()
     data = batch.encode()
@@ -114,7 +112,7 @@ def sample(
 
 
 def build_sample(
-    transfers: int, seed: int, *, kernels: Kernels | None = None, progress: Progress | None = None
+    transfers: int, seed: int, *, progress: Progress | None = None
 ) -> tuple[dict[int, Cell], Batch]:
     """Genesis cells and the signed batch of a sample.
 
@@ -126,7 +124,7 @@ def build_sample(
         raise CodecError(CodecReason.RANGE, "transfers", f"1..{LEDGER_CELLS // 2}", transfers)
     report = progress or _silent
     rng = random.Random(f"pegproof sample {transfers} {seed}")
-    keys = _keys(num_accounts, transfers, seed, kernels, report)
+    keys = _keys(num_accounts, transfers, seed, report)
     accounts = _accounts(rng, keys)
     num_others = max(1, transfers // 50)
     events = tuple(_deposit(rng, accounts, number) for number in range(num_others))
@@ -137,7 +135,7 @@ def build_sample(
         (_withdraw if is_withdrawal else _transfer)(rng, account, accounts)
         for is_withdrawal, account in zip(kinds, order, strict=True)
     ]
-    transactions = _sign(unsigned, order, kernels, report)
+    transactions = _sign(unsigned, order, report)
     supply = sum(account.genesis.balance for account in accounts)
     cells = genesis_cells(CHAIN_ID, BASE_FEE, next_free=LEDGER_CELLS, supply=supply)
     cells.update((account.cell, account.genesis) for account in accounts)
@@ -161,9 +159,7 @@ def _prepare(out_dir: Path) -> None:
         raise StoreError(os_reason(error), str(out_dir), got=error) from error
 
 
-def _keys(
-    count: int, transfers: int, seed: int, kernels: Kernels | None, report: Progress
-) -> list[SecretKey]:
+def _keys(count: int, transfers: int, seed: int, report: Progress) -> list[SecretKey]:
     seeds = [
         blake3(f"{transfers} {seed} {i}".encode(), derive_key_context=_KEY_CONTEXT).digest()
         for i in range(count)
@@ -171,7 +167,7 @@ def _keys(
     keys: list[SecretKey] = []
     for first in range(0, count, KEYS_AT_ONCE):
         report("keys", first, count)
-        keys += xmss_batch.keygen(seeds[first : first + KEYS_AT_ONCE], KEY_HEIGHT, kernels)
+        keys += xmss_batch.keygen(seeds[first : first + KEYS_AT_ONCE], KEY_HEIGHT)
     report("keys", count, count)
     return keys
 
@@ -238,7 +234,7 @@ def _withdraw(rng: random.Random, account: _Account, accounts: list[_Account]) -
 
 
 def _sign(
-    transactions: list[Transaction], signers: list[_Account], kernels: Kernels | None, report: Progress
+    transactions: list[Transaction], signers: list[_Account], report: Progress
 ) -> tuple[SignedTransaction, ...]:
     messages = chain_digests(TAG_TX, [tx.triples(CHAIN_ID) for tx in transactions])
     requests = [
@@ -249,7 +245,7 @@ def _sign(
     for first in range(0, len(requests), SIGNATURES_AT_ONCE):
         report("signatures", first, len(requests))
         part = requests[first : first + SIGNATURES_AT_ONCE]
-        signatures = xmss_batch.sign(part, kernels)
+        signatures = xmss_batch.sign(part)
         for offset, (request, signature) in enumerate(zip(part, signatures, strict=True)):
             signed.append(SignedTransaction(transactions[first + offset], request.key.public_key, signature))
     report("signatures", len(requests), len(requests))

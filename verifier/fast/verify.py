@@ -1,4 +1,4 @@
-"""Fast verification: the recorded Program, run by the native interpreter. Same verdict and reason as the reference."""
+"""Fast verification: the recorded Program on the native interpreter; verdict and reason of the reference."""
 
 from __future__ import annotations
 
@@ -95,11 +95,7 @@ class FastVerifier:
         return VerificationError(RejectReason.NON_CANONICAL, place, f"below {P}", got)
 
     def _loop_name(self, number: int) -> str:
-        main = self.program.blocks[0].code
-        for at in range(0, len(main), INSTRUCTION_WORDS):
-            if main[at] == Code.FOR_EACH and main[at + 4] == number:
-                return self.program.labels[main[at + 7]]
-        return "item"
+        return next(loop.name for loop in self.program.loops() if loop.block == number)
 
 
 @lru_cache(maxsize=16)
