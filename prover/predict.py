@@ -70,7 +70,7 @@ def predict(layout: Layout) -> Prediction:
     steps["quotient"] = kept + work
     steps["openings"] = kept + _WORD * 2 * DEGREE * tallest
     points = tallest * blowup
-    codewords = _WORD * DEGREE * points * 3  # codeword, its groups, the folded one and a joining one
+    codewords = _WORD * DEGREE * points * 2  # the codeword, the folded ones and a joining one
     steps["FRI"] = kept + codewords + 2 * _tree_bytes(points >> 1)
     peak = max(steps, key=lambda name: steps[name])
     cells = main + interaction
