@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -68,6 +68,7 @@ def sample(
     seed: int,
     out_dir: Path,
     *,
+    purses: Sequence[Purse] = (),
     kernels: Kernels | None = None,
     progress: Progress | None = None,
 ) -> dict[str, object]:
@@ -78,6 +79,7 @@ def sample(
             one, come on top.
         seed: Any integer.
         out_dir: Made if missing; must not hold a complete sample.
+        purses: Further purses of the genesis ledger, at the lowest free cells.
         kernels: For keys and signatures; defaults to the native ones.
         progress: Told of the long steps.
 
@@ -86,7 +88,8 @@ def sample(
         StoreError: EXISTS, DISK_FULL or IO.
     """
     _prepare(out_dir)
-    genesis, batch = build_sample(transfers, seed, kernels=kernels, progress=progress)
+    genesis, batch = build_sample(transfers, seed, purses=purses, kernels=kernels, progress=progress)
+    own_cells = [index for index, cell in genesis.items() if any(cell is purse for purse in purses)]
     with Store.create(out_dir / STATE_FILE, genesis) as store:
         ledger = store.ledger()
     data = batch.encode()
@@ -96,7 +99,8 @@ def sample(
         "transfers": transfers,
         "deposits": len(batch.events),
         "withdrawals": withdrawals,
-        "accounts": len(genesis) - len(genesis_cells(CHAIN_ID, BASE_FEE)),
+        "accounts": len(genesis) - len(genesis_cells(CHAIN_ID, BASE_FEE)) - len(purses),
+        "own_cells": own_cells,
         "seed": seed,
         "chain_id": batch.chain_id,
         "key_height": KEY_HEIGHT,
@@ -114,7 +118,12 @@ def sample(
 
 
 def build_sample(
-    transfers: int, seed: int, *, kernels: Kernels | None = None, progress: Progress | None = None
+    transfers: int,
+    seed: int,
+    *,
+    purses: Sequence[Purse] = (),
+    kernels: Kernels | None = None,
+    progress: Progress | None = None,
 ) -> tuple[dict[int, Cell], Batch]:
     """Genesis cells and the signed batch of a sample.
 
@@ -138,9 +147,11 @@ def build_sample(
         for is_withdrawal, account in zip(kinds, order, strict=True)
     ]
     transactions = _sign(unsigned, order, kernels, report)
-    supply = sum(account.genesis.balance for account in accounts)
+    supply = sum(account.genesis.balance for account in accounts) + sum(purse.balance for purse in purses)
     cells = genesis_cells(CHAIN_ID, BASE_FEE, next_free=LEDGER_CELLS, supply=supply)
     cells.update((account.cell, account.genesis) for account in accounts)
+    free = (index for index in range(FIRST_FREE_CELL, LEDGER_CELLS) if index not in cells)
+    cells.update(zip(islice(free, len(purses)), purses, strict=True))
     header = Header(1, accounts[0].cell, L1_RATE, BITCOIN_HEIGHT, len(events))
     return cells, Batch(CHAIN_ID, header, events, transactions)
 
