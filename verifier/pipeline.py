@@ -454,6 +454,12 @@ def check_roots(proof: ProofFile, expected: Mapping[str, str | None]) -> None:
                 raise VerificationError(RejectReason.PUBLIC_VALUES, name, wanted, got)
 
 
+def prepare(proof: ProofFile, reference: bool = False) -> None:
+    """Builds the key (and records the native verifier's program), so that `verify_proof` only verifies."""
+    if not reference:
+        fast_verifier(proof.key)
+
+
 def verify_proof(proof: ProofFile, min_bits: float = MIN_BITS, reference: bool = False) -> None:
     """Checks a proof of the statement that it carries.
 

@@ -44,8 +44,9 @@ def command(proof: Path, as_json: bool) -> None:
 
     def render() -> None:
         show_table(f"{proof}: {len(file.data):,} bytes", ("part", "bytes"), list(parts.items()))
-        rows = [(k, str(v)) for k, v in (result["public_values"] or {}).items()]
-        show_table("what it says (not verified here)", ("public value", "value"), rows)
+        console.print("[bold]what it says (not verified here)[/]")
+        for name, value in (result["public_values"] or {"public values": "not those of any batch"}).items():
+            console.print(f"  {name:<22}{value}")
         show(security)
 
     emit(result, as_json, render)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from verifier.cli.output import btc, console, emit, json_option, reports_errors
-from verifier.pipeline import ProofFile, check_roots, identify, read_proof, verify_proof
+from verifier.pipeline import ProofFile, check_roots, identify, prepare, read_proof, verify_proof
 from verifier.stark.reasons import VerificationError
 from verifier.stark.verify import MIN_BITS
 
@@ -39,10 +39,13 @@ def command(
     data = read_proof(proof)
     start = time.perf_counter()
     file: ProofFile | None = None
+    checked_from = start
     refusal: VerificationError | None = None
     try:
         file = identify(data)
         check_roots(file, {"state_root_before": root_before, "state_root_after": root_after})
+        prepare(file, reference)
+        checked_from = time.perf_counter()
         verify_proof(file, min_bits, reference)
     except VerificationError as error:
         refusal = error
@@ -50,6 +53,7 @@ def command(
         "accepted": refusal is None,
         "reason": refusal and refusal.reason.name,
         "seconds": time.perf_counter() - start,
+        "check_seconds": time.perf_counter() - checked_from,
         "proven_bits": file and file.key.security().proven_bits,
         "preset": file and file.preset,
         "shape": file and file.shape,
@@ -67,7 +71,8 @@ def render(figures: dict[str, Any], file: ProofFile | None) -> None:
         return
     console.print(
         f"[bold green]accepted[/]: {figures['proven_bits']:.0f} proven bits, preset {figures['preset']}, "
-        f"shape {figures['shape']}, {1000 * figures['seconds']:.0f} ms"
+        f"shape {figures['shape']}, {1000 * figures['check_seconds']:.1f} ms once the key is ready "
+        f"({1000 * figures['seconds']:.0f} ms in all)"
     )
     values = file and file.public_values
     if values is None:
