@@ -56,7 +56,9 @@ def script_of(text: str) -> bytes:
     lower = text.lower()
     prefix, found, data = lower.rpartition("1")
     if text not in (lower, text.upper()) or not found or prefix not in _PREFIXES or len(text) > MAX_LENGTH:
-        raise AddressError(f"{text!r} is neither a segwit address ({', '.join(_PREFIXES)}) nor a script in hexadecimal")
+        raise AddressError(
+            f"{text!r} is neither a segwit address ({', '.join(_PREFIXES)}) nor a script in hexadecimal"
+        )
     if len(data) < 8 or any(c not in _CHARSET for c in data):
         raise AddressError(f"{text!r}: a character is not of bech32, or it is too short")
     words = [_CHARSET.index(c) for c in data]

@@ -89,7 +89,11 @@ class _Bench:
             for tx, signature in zip(transactions, signatures, strict=True)
         )
         header = Header(1, self.purses[0], 1, 1, 0)
-        return witness(execute_batch(self.ledger, Batch(CHAIN_ID, header, tuple(deposits), signed), strict=True).transition)
+        return witness(
+            execute_batch(
+                self.ledger, Batch(CHAIN_ID, header, tuple(deposits), signed), strict=True
+            ).transition
+        )
 
 
 def operations() -> list[Operation]:
@@ -104,10 +108,10 @@ def operations() -> list[Operation]:
     failing = small.transfer(0, 1, nonce=1, amount=2 * _BALANCE)
     return [
         _sample_average(),
-        _difference("transfer between purses already touched", small.run([*opening, small.transfer(0, 2, 1)]), base),
         _difference(
-            "transfer to an untouched purse", small.run([*opening, small.transfer(0, 5, 1)]), base
+            "transfer between purses already touched", small.run([*opening, small.transfer(0, 2, 1)]), base
         ),
+        _difference("transfer to an untouched purse", small.run([*opening, small.transfer(0, 5, 1)]), base),
         _difference("transfer, both purses untouched", fresh_base, base),
         _difference("transfer that fails", small.run([*opening, failing]), base),
         _difference("withdrawal", small.run([*opening, small.withdraw(0, 1)]), base),
@@ -115,7 +119,9 @@ def operations() -> list[Operation]:
         _difference("deposit, new purse", small.run(deposits=[small.deposit(None)]), empty),
         _signature(base),
         _level(tall.run([tall.transfer(0, 1)]), base),
-        _priced("empty batch", {name: float(rows) for name, rows in empty.rows.items() if name not in _FIXED}),
+        _priced(
+            "empty batch", {name: float(rows) for name, rows in empty.rows.items() if name not in _FIXED}
+        ),
         _priced("fixed tables", {name: float(empty.rows[name]) for name in _FIXED}),
     ]
 

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import native
-
 from circuits.rollup.batch import Batch
 from circuits.rollup.codec import elements_bytes
 from circuits.rollup.errors import RollupError, StoreError, StoreReason

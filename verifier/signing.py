@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from circuits.rollup.batch import Batch
 from circuits.rollup.books import fees_of
 from circuits.rollup.cells import Purse
 from circuits.rollup.files import write_atomic

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import native
 
+import native
 from circuits.machine import executor_jit
 from circuits.rollup.execute import execute_batch
 from circuits.rollup.ledger import Ledger
@@ -24,8 +24,8 @@ from prover.params import PRESETS
 from prover.predict import available_memory, predict
 from prover.prove import prove
 from verifier.cli.output import console, diagnostics, emit, json_option, reports_errors
-from verifier.pipeline import DEFAULT_PRESET, megabytes, proving_key
 from verifier.fast.verify import fast_verifier
+from verifier.pipeline import DEFAULT_PRESET, megabytes, proving_key
 
 PACKAGES = ("pegproof", "numpy", "numba", "cffi", "blake3", "click", "rich")
 FLAGS = ("avx2", "bmi2", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512ifma", "neon", "asimd")
@@ -66,7 +66,9 @@ def render(figures: dict[str, Any]) -> None:
         console.print(f"  shape {name} (preset {DEFAULT_PRESET}) needs {megabytes(needed)}: {verdict}")
     cache = figures["executor_cache"]
     console.print(f"compiled executor: {cache['state']} ({cache['directory']})")
-    console.print("versions: " + ", ".join(f"{name} {number}" for name, number in figures["versions"].items()))
+    console.print(
+        "versions: " + ", ".join(f"{name} {number}" for name, number in figures["versions"].items())
+    )
     if figures["warm"]:
         console.print(
             f"tried everything once: executed, proved and verified a small batch ({figures['warm']['seconds']:.1f} s)"
@@ -106,7 +108,11 @@ def executor_cache() -> dict[str, str]:
         return {"state": "cannot be kept: no writable cache directory", "directory": "none"}
     found = list(Path(directory).glob("executor_jit.execute-*.nbi"))
     fresh = any(index.stat().st_mtime >= source.stat().st_mtime for index in found)
-    state = "ready" if fresh else "not there: the first batch compiles it (5 to 10 s); `pegproof doctor --warm` does"
+    state = (
+        "ready"
+        if fresh
+        else "not there: the first batch compiles it (5 to 10 s); `pegproof doctor --warm` does"
+    )
     return {"state": state, "directory": str(directory)}
 
 

@@ -50,7 +50,9 @@ def render(executed: Executed, figures: dict[str, Any]) -> None:
         f"batch {figures['batch_number']}: {figures['transactions']:,} transactions ({figures['failed']} failed), "
         f"{values.inbox_count_after - values.inbox_count_before} deposits, {values.num_exits} exits"
     )
-    console.print(f"state root    {figures['state_root_before']}\n           -> {figures['state_root_after']}")
+    console.print(
+        f"state root    {figures['state_root_before']}\n           -> {figures['state_root_after']}"
+    )
     console.print(f"supply        {btc(values.supply_before)} + deposits {btc(values.deposits)}")
     console.print(f"              - withdrawals {btc(values.withdrawals)} = {btc(values.supply_after)}")
     fees = ", ".join(f"{kind} {amount:,}" for kind, amount in figures["fees_msat"].items())
@@ -61,9 +63,18 @@ def render(executed: Executed, figures: dict[str, Any]) -> None:
         if len(figures[kind]) > 10:
             console.print(f"{kind.replace('_', ' ')}: and {len(figures[kind]) - 10} more (--json has all)")
     rows = [
-        (t["name"], t["rows"], t["capacity"], f"{100 * t['rows'] / t['capacity']:.0f} %", t["columns"], t["cells"])
+        (
+            t["name"],
+            t["rows"],
+            t["capacity"],
+            f"{100 * t['rows'] / t['capacity']:.0f} %",
+            t["columns"],
+            t["cells"],
+        )
         for t in figures["tables"]
     ]
-    show_table(f"tables, shape {figures['shape']}", ("table", "rows", "capacity", "full", "columns", "cells"), rows)
+    show_table(
+        f"tables, shape {figures['shape']}", ("table", "rows", "capacity", "full", "columns", "cells"), rows
+    )
     if figures["committed"] is not None:
         console.print(f"the state store is at batch {figures['committed']}")

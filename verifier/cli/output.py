@@ -59,17 +59,17 @@ def fail(message: str) -> NoReturn:
 
 def _known_errors() -> tuple[type[Exception], ...]:
     """Refusals with a message for people; any other exception is a defect and keeps its traceback."""
-    import sqlite3  # noqa: PLC0415
+    import sqlite3
 
-    from circuits.machine.errors import MachineError  # noqa: PLC0415
-    from circuits.rollup.errors import RollupError  # noqa: PLC0415
-    from circuits.trace.capacity import CapacityError  # noqa: PLC0415
-    from circuits.witness import WitnessError  # noqa: PLC0415
-    from circuits.xmss.errors import XmssError  # noqa: PLC0415
-    from circuits.xmss.wallet_store import WalletError  # noqa: PLC0415
-    from native import KernelError  # noqa: PLC0415
-    from prover.prove import ProvingError  # noqa: PLC0415
-    from verifier.pipeline import PipelineError  # noqa: PLC0415
+    from circuits.machine.errors import MachineError
+    from circuits.rollup.errors import RollupError
+    from circuits.trace.capacity import CapacityError
+    from circuits.witness import WitnessError
+    from circuits.xmss.errors import XmssError
+    from circuits.xmss.wallet_store import WalletError
+    from native import KernelError
+    from prover.prove import ProvingError
+    from verifier.pipeline import PipelineError
 
     rules = (RollupError, XmssError, WalletError, CapacityError, PipelineError)
     return (*rules, ProvingError, WitnessError, MachineError, KernelError, OSError, sqlite3.Error)

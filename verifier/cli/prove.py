@@ -25,7 +25,9 @@ from verifier.pipeline import (
 
 @click.command(short_help="prove a batch")
 @click.argument("batch", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The proof file to write.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The proof file to write."
+)
 @click.option("--preset", type=click.Choice(list(PRESETS)), default=DEFAULT_PRESET, show_default=True)
 @click.option("--threads", type=click.IntRange(1, 256), help="Default: one a processor.")
 @click.option("--shape", type=click.Choice(SHAPES), help="Default: the smallest that holds the batch.")

@@ -17,10 +17,15 @@ WALLET_MSAT = 10**9
 
 @click.command(short_help="make a signed batch over a fresh ledger")
 @click.option(
-    "--transfers", type=click.IntRange(min=1), required=True, help="Transfers; deposits and withdrawals extra."
+    "--transfers",
+    type=click.IntRange(min=1),
+    required=True,
+    help="Transfers; deposits and withdrawals extra.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same batch.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory to write; made if missing.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Directory to write; made if missing."
+)
 @click.option(
     "--wallet",
     type=click.Path(path_type=Path),

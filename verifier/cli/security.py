@@ -27,7 +27,11 @@ def command(preset: str | None, shape_name: str | None, as_json: bool) -> None:
     The JSON object has the weakest report asked for at the top and every report under "reports"; the comparison
     preset counts only where it is named.
     """
-    reports = [figures(p, s) for p in ([preset] if preset else PRESETS) for s in ([shape_name] if shape_name else SHAPES)]
+    reports = [
+        figures(p, s)
+        for p in ([preset] if preset else PRESETS)
+        for s in ([shape_name] if shape_name else SHAPES)
+    ]
     counted = [r for r in reports if preset or r["preset"] != COMPARISON]
     weakest = min(counted, key=lambda r: float(r["proven_bits"]))
 

@@ -17,7 +17,11 @@ from verifier.stark.verify import MIN_BITS
 @click.command(short_help="verify a proof")
 @click.argument("proof", type=click.Path(path_type=Path))
 @click.option(
-    "--min-bits", type=click.FloatRange(0), default=MIN_BITS, show_default=True, help="Refuse what proves less."
+    "--min-bits",
+    type=click.FloatRange(0),
+    default=MIN_BITS,
+    show_default=True,
+    help="Refuse what proves less.",
 )
 @click.option("--reference", is_flag=True, help="Use the plain-integer verifier: slower, the same verdict.")
 @click.option("--root-before", help="State root (hexadecimal) that the batch must start from.")

@@ -41,7 +41,9 @@ def read_seed(context: click.Context, parameter: click.Parameter, value: str | N
 
 @command.command("new", short_help="make a wallet")
 @click.argument("directory", type=DIRECTORY)
-@click.option("--seed", callback=read_seed, help="A FRESH seed in hexadecimal, or - to read it; default: random.")
+@click.option(
+    "--seed", callback=read_seed, help="A FRESH seed in hexadecimal, or - to read it; default: random."
+)
 @click.option("--height", type=click.IntRange(MIN_HEIGHT, MAX_HEIGHT), default=10, show_default=True)
 @json_option
 @reports_errors
@@ -58,8 +60,12 @@ def new(directory: Path, seed: bytes | None, height: int, as_json: bool) -> None
 @click.argument("directory", type=DIRECTORY)
 @click.option("--seed", callback=read_seed, required=True, help="The seed in hexadecimal, or - to read it.")
 @click.option("--height", type=click.IntRange(MIN_HEIGHT, MAX_HEIGHT), default=10, show_default=True)
-@click.option("--ledger-leaf", type=click.IntRange(min=0), required=True, help="next_leaf of its purses, settled.")
-@click.option("--earlier-restores", type=click.IntRange(min=0), default=0, help="How often it was restored before.")
+@click.option(
+    "--ledger-leaf", type=click.IntRange(min=0), required=True, help="next_leaf of its purses, settled."
+)
+@click.option(
+    "--earlier-restores", type=click.IntRange(min=0), default=0, help="How often it was restored before."
+)
 @json_option
 @reports_errors
 def restore(
@@ -72,7 +78,9 @@ def restore(
 
 @command.command("show", short_help="keys and purses of a wallet")
 @click.argument("directory", type=DIRECTORY)
-@click.option("--batch", type=DIRECTORY, help="Also show the wallet's purses in this batch directory's ledger.")
+@click.option(
+    "--batch", type=DIRECTORY, help="Also show the wallet's purses in this batch directory's ledger."
+)
 @json_option
 @reports_errors
 def show(directory: Path, batch: Path | None, as_json: bool) -> None:
@@ -106,14 +114,18 @@ def _show(wallet: Wallet, directory: Path, batch: Path | None, as_json: bool) ->
             console.print(f"{directory}: key {key['number']}, {key['signatures_left']} signatures left")
             console.print(f"  owner {key['owner']}")
             for purse in key["purses"]:
-                console.print(f"  purse: cell {purse['cell']}, {btc(purse['balance_msat'])}, nonce {purse['nonce']}")
+                console.print(
+                    f"  purse: cell {purse['cell']}, {btc(purse['balance_msat'])}, nonce {purse['nonce']}"
+                )
 
     emit({"directory": str(directory), "keys": keys}, as_json, render)
 
 
 @command.command("sign", short_help="sign a transaction into a batch")
 @click.argument("directory", type=DIRECTORY)
-@click.option("--batch", type=DIRECTORY, required=True, help="Batch directory; its batch file gets the transaction.")
+@click.option(
+    "--batch", type=DIRECTORY, required=True, help="Batch directory; its batch file gets the transaction."
+)
 @click.option("--to", type=click.IntRange(0, 2**32 - 1), help="Cell of the purse to pay.")
 @click.option("--withdraw-to", help="Segwit address, or scriptPubKey in hexadecimal, to withdraw to.")
 @click.option("--amount-msat", type=click.IntRange(0, 2**64 - 1), required=True, help="1 sat is 1000 msat.")
@@ -141,7 +153,9 @@ def sign(
     except AddressError as error:
         raise click.BadParameter(str(error), param_hint="--withdraw-to") from error
     if withdraw_to is not None and (amount_msat == 0 or amount_msat % 1000):
-        raise click.BadParameter("a withdrawal is of whole sats: a multiple of 1000 msat", param_hint="--amount-msat")
+        raise click.BadParameter(
+            "a withdrawal is of whole sats: a multiple of 1000 msat", param_hint="--amount-msat"
+        )
     order = Order(amount_msat, to, script, tip, max_fee_msat)
     done = sign_and_append(Wallet(directory), batch, order, cell)
     tx = done.transaction
