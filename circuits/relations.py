@@ -8,8 +8,8 @@ from prover.air.air import Relation
 ROM = Relation("rom", 1, 7)
 """pc, op, d, a, b, imm0, imm1."""
 MEMORY = Relation("memory", 2, 9)
-"""segment (0 registers, 1 cells), hi (frame 0 | cell index), lo (register | word), ts, value4, kind (0 read, 1 write, 2 seed, 3 drain).
-Sent by the accessor, received by `memory`."""
+"""segment (0 registers, 1 cells), hi (frame 0 | cell index), lo (register | word), ts, value4, kind (0 read,
+1 write, 2 seed, 3 drain). Sent by the accessor, received by `memory`."""
 CELL_WORD = Relation("cell_word", 3, 10)
 """cell index, word number, before4, after4. Sent by p24, received by `cells`."""
 TREE = Relation("tree", 4, 18)
@@ -39,5 +39,5 @@ CHUNK = Relation("chunk", 15, 17)
 CHAIN_END = Relation("chain_end", 16, 16)
 """t0 of the first step, t0 of the last step, t1, parameter5, end8. Sent by p16, received by chain."""
 ENCODING = Relation("encoding", 17, 12)
-"""signature id, half (0, 1), epoch, parameter5, A4: half of the message hash that is encoded into digits, with the
-key's parameter. Sent twice by p24's owner row, received twice by chain."""
+"""signature id, half (0, 1), epoch, parameter5, A4: half of the message hash that is encoded into digits,
+with the key's parameter. Sent twice by p24's owner row, received twice by chain."""

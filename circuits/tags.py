@@ -1,9 +1,8 @@
-"""Domain tags: the first input of every tagged width-24 compression inside the statement (rollup.md, Hashing).
+"""Domain tags: the first input of every width-24 compression inside the statement (rollup.md, Hashing).
 
-Two uses of `compress` at width 24 never share an input, because their first elements differ. XMSS tree
-nodes are not tagged (they follow leanSig: the public parameter comes first); key generation keeps the
-parameter's first element at or above TAG_LIMIT, so that a node of an honest key is never a tagged input
-either.
+Two uses of `compress` at width 24 never share an input, because their first elements differ. XMSS tree nodes
+are not tagged (they follow leanSig: the public parameter comes first); key generation keeps the parameter's
+first element at or above TAG_LIMIT, so that a node of an honest key is never a tagged input either.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 TAG_MSG: Final = 1
-"""XMSS message hash: epoch, randomness, owner, message."""
+"""XMSS message encoding: epoch, randomness, owner, message."""
 TAG_OWNER: Final = 2
 """Owner digest of a public key: XMSS root, parameter, key type, key height."""
 TAG_CELL: Final = 3

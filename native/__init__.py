@@ -1,10 +1,10 @@
-"""The kernels: everything that is hot, in C (AVX-512, AVX2, portable), with numba where the C build is missing.
+"""The kernels: everything that is hot, in C (AVX-512, AVX2, portable), or numba where the C build is missing.
 
 This file is the whole public face. Arrays are canonical uint32 below p = 2^31 - 2^24 + 1, C-contiguous,
 (num_columns, num_rows), natural order; KB6 = F_p[X]/(X^6 + X^3 + 1) is planar (6, n), digests planar (8, n);
-see docs/architecture.md. Where a function takes columns, it takes one (c, n) array or a list of (n) and (c, n)
-arrays of equal n, anywhere in memory, and does not copy them. Wrong types and shapes raise `KernelError`; elements
-are trusted to be canonical (`is_canonical` checks).
+see docs/architecture.md. Where a function takes columns, it takes one (c, n) array or a list of (n) and
+(c, n) arrays of equal n, anywhere in memory, and does not copy them. Wrong types and shapes raise
+`KernelError`; elements are trusted to be canonical (`is_canonical` checks).
 """
 
 from native.backend import set_threads, set_tier, threads, tier, tiers, why
@@ -27,8 +27,14 @@ from native.fri import barycentric_weights, deep_quotient, dot_columns, fri_fold
 from native.hashing import blake3_context_key, grind, hash_inject, hash_nodes, hash_rows
 from native.machine import Machine, Op
 from native.ntt import coset_intt, coset_lde, coset_ntt, dft_natural, intt, ntt, two_adic_root
+from native.poseidon2 import (
+    poseidon2_compress,
+    poseidon2_permute,
+    poseidon2_trace,
+    trace_columns,
+    xmss_chains,
+)
 from native.program import ProgramCode, ProgramFailure, first_non_canonical
-from native.poseidon2 import poseidon2_compress, poseidon2_permute, poseidon2_trace, trace_columns, xmss_chains
 
 __all__ = [
     "KB6",

@@ -107,7 +107,9 @@ def why() -> list[tuple[str, str]]:
         ("C build (native/_kernels)", "loaded" if _module is not None else f"missing: {_load_failure}"),
     ]
     if _module is not None:
-        lines += [(name, "yes" if _module.lib.pp_tier_available(i) else "no") for i, name in enumerate(TIERS[:3])]
+        lines += [
+            (name, "yes" if _module.lib.pp_tier_available(i) else "no") for i, name in enumerate(TIERS[:3])
+        ]
     lines.append(("numba", "installed" if "numba" in tiers() else "missing"))
     lines.append((ENVIRONMENT, os.environ.get(ENVIRONMENT) or "not set"))
     lines.append(("tier in use", tier()))

@@ -100,7 +100,7 @@ class Columns:
         for part in self.parts:
             if not isinstance(part, np.ndarray) or part.dtype != np.uint32 or part.ndim not in (1, 2):
                 raise KernelError(where, "uint32 columns (n) or (c, n)", describe(part))
-            if part.shape[-1] > 1 and part.strides[-1] != 4:
+            if part.size and part.shape[-1] > 1 and part.strides[-1] != 4:
                 raise KernelError(where, "columns with contiguous rows", describe(part))
             rows = part.shape[-1] if rows is None else rows
             if part.shape[-1] != rows:

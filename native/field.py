@@ -27,17 +27,17 @@ def _binary(name: str, a: U32, b: U32, out: U32 | None) -> U32:
 
 
 def add(a: U32, b: U32, out: U32 | None = None) -> U32:
-    """a + b. Shapes: any, equal; `out` may be an argument."""
+    """A + b. Shapes: any, equal; `out` may be an argument."""
     return _binary("add", a, b, out)
 
 
 def sub(a: U32, b: U32, out: U32 | None = None) -> U32:
-    """a - b. Shapes: any, equal; `out` may be an argument."""
+    """A - b. Shapes: any, equal; `out` may be an argument."""
     return _binary("sub", a, b, out)
 
 
 def mul(a: U32, b: U32, out: U32 | None = None) -> U32:
-    """a b. Shapes: any, equal; `out` may be an argument."""
+    """A b. Shapes: any, equal; `out` may be an argument."""
     return _binary("mul", a, b, out)
 
 
@@ -68,7 +68,7 @@ def kb6_batch_inverse(a: U32, out: U32 | None = None) -> U32:
 
 
 def kb6_axpy(acc: U32, scale: KB6, x: U32) -> U32:
-    """acc += scale x in place, in KB6. Shapes: (6, n), scalar, (6, n); returns acc."""
+    """Acc += scale x in place, in KB6. Shapes: (6, n), scalar, (6, n); returns acc."""
     checks.array("kb6_axpy", x, 6, None)
     checks.output("kb6_axpy", acc, *x.shape)
     run("kb6_axpy", acc, checks.kb6("kb6_axpy", scale), x, x.shape[1])
@@ -76,7 +76,7 @@ def kb6_axpy(acc: U32, scale: KB6, x: U32) -> U32:
 
 
 def logup_accumulate(numerators: U32, denominators: U32, out: U32 | None = None) -> U32:
-    """phi = N / D in KB6, 0 where D = 0. Shapes: (6, n), (6, n) -> (6, n)."""
+    """Phi = N / D in KB6, 0 where D = 0. Shapes: (6, n), (6, n) -> (6, n)."""
     checks.array("logup_accumulate", numerators, 6, None)
     checks.array("logup_accumulate", denominators, *numerators.shape)
     out = checks.output("logup_accumulate", out, *numerators.shape)

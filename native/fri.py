@@ -28,7 +28,10 @@ def dot_columns(columns: U32 | Sequence[U32], weights: U32, out: U32 | None = No
 
 
 def row_dot(columns: U32 | Sequence[U32], weights: U32, out: U32 | None = None) -> U32:
-    """For each row i, the sum over columns of column_k[i] weight_k. Shapes: c columns of n rows, (6, c) -> (6, n)."""
+    """For each row i, the sum over columns of column_k[i] weight_k.
+
+    Shapes: c columns of n rows, (6, c) -> (6, n).
+    """
     source = Columns("row_dot", columns)
     checks.array("row_dot", weights, 6, source.count)
     out = checks.output("row_dot", out, 6, source.rows)
@@ -37,7 +40,9 @@ def row_dot(columns: U32 | Sequence[U32], weights: U32, out: U32 | None = None) 
 
 
 def barycentric_weights(log_n: int, point: KB6, out: U32 | None = None) -> U32:
-    """w_i(z) = (z^n - 1)/n * w^i/(z - w^i): f(z) = sum of f(w^i) w_i(z) for degree < n. Shapes: -> (6, 2^log_n).
+    """w_i(z) = (z^n - 1)/n * w^i/(z - w^i): f(z) = sum of f(w^i) w_i(z) for degree < n = 2^log_n.
+
+    Shapes: -> (6, n).
 
     Raises:
         KernelError: log_n above the two-adicity, or a point of the base field (it may lie on the domain).
@@ -87,9 +92,10 @@ def deep_quotient(
 
 
 def fri_fold(codeword: U32, arity: int, beta: KB6, shift: int, out: U32 | None = None) -> U32:
-    """Folds a codeword on shift * H_M: f = sum_i x^i f_i(x^arity) -> sum_i beta^i f_i, on shift^arity * H_(M/arity).
+    """Folds a codeword: f = sum_i x^i f_i(x^arity) on shift * H_M -> sum_i beta^i f_i.
 
-    Group j is indices j + t M / arity. Shapes: (6, M) -> (6, M / arity).
+    The result lives on shift^arity * H_(M / arity). Group j is
+    indices j + t M / arity. Shapes: (6, M) -> (6, M / arity).
 
     Raises:
         KernelError: arity not 2, 4, 8; M no power of two or below the arity; shift 0.

@@ -28,7 +28,7 @@ MAX_GRINDING_BITS = 40
 
 
 def _compress(cv: Sequence[int], block: bytes, flags: int) -> list[int]:
-    """First eight words of BLAKE3's compression of one block, counter 0. Source: the BLAKE3 paper, section 2.2."""
+    """First eight words of the compression of one block, counter 0. Source: BLAKE3 paper, section 2.2."""
     words = [int.from_bytes(block.ljust(64, b"\0")[i : i + 4], "little") for i in range(0, 64, 4)]
     s = [*cv, *_IV[:4], 0, 0, len(block), flags]
     for _ in range(7):
@@ -72,7 +72,7 @@ def _key(context: str) -> U32:
 def hash_rows(columns: U32 | Sequence[U32], context: str, out: U32 | None = None) -> U32:
     """The hash of every row: its elements as little-endian words, columns in order.
 
-    Shapes: (c, n), or a list of (n) and (c, n) -> (8, n). Rows of more than 256 columns follow the chunk tree.
+    Shapes: (c, n), or a list of (n) and (c, n) -> (8, n). Rows above 256 columns follow the chunk tree.
 
     Raises:
         KernelError: no columns at all (the number of rows is then unknown), unequal lengths.

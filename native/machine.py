@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from native import checks
 from native.backend import run_checked
-from native.checks import P, U32, Columns
+from native.checks import U32, Columns, P
 from native.errors import KernelError
 
 
 class Op(IntEnum):
-    """Instructions [op, dst, a, b]. B slots hold base elements, E slots KB6 elements; `off` is 0 or more steps."""
+    """Instructions [op, dst, a, b]. B slots hold base elements, E slots KB6; `off` counts steps."""
 
     LOAD = 0  # B[dst] = column a, off b
     BCONST = 1  # B[dst] = base constant a
@@ -40,12 +40,26 @@ class Op(IntEnum):
 
 _B, _E, _BC, _EC, _COLUMN, _COLUMN6, _BOUT, _EOUT, _OFFSET, _NONE = range(10)
 _KINDS = {
-    Op.LOAD: (_B, _COLUMN, _OFFSET), Op.BCONST: (_B, _BC, _NONE), Op.BADD: (_B, _B, _B), Op.BSUB: (_B, _B, _B),
-    Op.BMUL: (_B, _B, _B), Op.ECONST: (_E, _EC, _NONE), Op.EADD: (_E, _E, _E), Op.ESUB: (_E, _E, _E),
-    Op.EMUL: (_E, _E, _E), Op.EBMUL: (_E, _E, _B), Op.EFROMB: (_E, _B, _NONE), Op.LOADE: (_E, _COLUMN6, _OFFSET),
-    Op.STOREB: (_BOUT, _B, _NONE), Op.STOREE: (_EOUT, _E, _NONE), Op.EMAC: (_E, _B, _EC),
-    Op.BADDC: (_B, _B, _BC), Op.BMULC: (_B, _B, _BC), Op.EMULC: (_E, _E, _EC), Op.EADDB: (_E, _E, _B),
-}  # fmt: skip
+    Op.LOAD: (_B, _COLUMN, _OFFSET),
+    Op.BCONST: (_B, _BC, _NONE),
+    Op.BADD: (_B, _B, _B),
+    Op.BSUB: (_B, _B, _B),
+    Op.BMUL: (_B, _B, _B),
+    Op.ECONST: (_E, _EC, _NONE),
+    Op.EADD: (_E, _E, _E),
+    Op.ESUB: (_E, _E, _E),
+    Op.EMUL: (_E, _E, _E),
+    Op.EBMUL: (_E, _E, _B),
+    Op.EFROMB: (_E, _B, _NONE),
+    Op.LOADE: (_E, _COLUMN6, _OFFSET),
+    Op.STOREB: (_BOUT, _B, _NONE),
+    Op.STOREE: (_EOUT, _E, _NONE),
+    Op.EMAC: (_E, _B, _EC),
+    Op.BADDC: (_B, _B, _BC),
+    Op.BMULC: (_B, _B, _BC),
+    Op.EMULC: (_E, _E, _EC),
+    Op.EADDB: (_E, _E, _B),
+}
 """What dst, a and b of each instruction index."""
 
 
@@ -92,7 +106,9 @@ class Machine:
                     continue
                 most = int(lines[:, position].max())
                 if kind in limits and most >= limits[kind]:
-                    raise KernelError("Machine", f"{op.name} operand {position} below {limits[kind]}", str(most))
+                    raise KernelError(
+                        "Machine", f"{op.name} operand {position} below {limits[kind]}", str(most)
+                    )
                 if kind in self._used:
                     self._used[kind] = max(self._used[kind], most + (6 if kind == _COLUMN6 else 1))
         self.num_columns = max(self._used[_COLUMN], self._used[_COLUMN6])
@@ -108,8 +124,9 @@ class Machine:
     ) -> None:
         """Runs the code for rows i = 0..num_rows-1.
 
-        LOAD of column c with offset o reads index (i * row_stride + o * row_step) mod height(c); `row_step` is in
-        column indices (the blowup, on an LDE domain). Columns may differ in height (a short one is periodic).
+        LOAD of column c with offset o reads index (i * row_stride + o * row_step) mod height(c); `row_step`
+        is in column indices (the blowup, on an LDE domain). Columns may differ in height (a short one is
+        periodic).
 
         Shapes: columns: arrays (h) or (c, h); base_outputs: (num_rows) each; ext_outputs: (6, num_rows) each.
 
@@ -119,14 +136,18 @@ class Machine:
         where = "Machine.run"
         parts = [Columns(where, part) for part in columns]
         empty = np.empty(0, dtype=np.uintp)
-        pointers: npt.NDArray[np.uintp] = np.concatenate([part.pointers for part in parts]) if parts else empty
+        pointers: npt.NDArray[np.uintp] = (
+            np.concatenate([part.pointers for part in parts]) if parts else empty
+        )
         heights = np.repeat([part.rows for part in parts], [part.count for part in parts]).astype(np.uintp)
         if len(pointers) < self.num_columns:
             raise KernelError(where, f"{self.num_columns} columns", str(len(pointers)))
         if len(heights) and int(heights.min()) == 0:
             raise KernelError(where, "columns with rows", "an empty column")
         if num_rows < 0 or row_step < 0 or row_stride < 1:
-            raise KernelError(where, "num_rows, row_step >= 0, row_stride >= 1", f"{num_rows}, {row_step}, {row_stride}")
+            raise KernelError(
+                where, "num_rows, row_step >= 0, row_stride >= 1", f"{num_rows}, {row_step}, {row_stride}"
+            )
         if len(base_outputs) < self._used[_BOUT] or len(ext_outputs) < self._used[_EOUT]:
             wanted = f"{self._used[_BOUT]} base and {self._used[_EOUT]} ext outputs"
             raise KernelError(where, wanted, f"{len(base_outputs)} and {len(ext_outputs)}")
@@ -135,12 +156,25 @@ class Machine:
         for output in ext_outputs:
             checks.output(where, output, 6, num_rows)
         base_out = Columns(where, base_outputs, num_rows)
-        ext_out = Columns(where, [output[0] for output in ext_outputs], num_rows)
+        ext_out = Columns(where, ext_outputs, num_rows)
         source = Columns(where, [], 0)
         source.parts = [view for part in parts for view in part.views()]
         source.pointers = pointers
         run_checked(
-            "machine_run", self.code, len(self.code), self.base_slots, self.ext_slots, self.base_constants,
-            len(self.base_constants), self.ext_constants, self.ext_constants.shape[1], source, heights, num_rows,
-            row_stride, row_step, base_out, ext_out, np.full(len(ext_outputs), num_rows, dtype=np.uintp),
-        )  # fmt: skip
+            "machine_run",
+            self.code,
+            len(self.code),
+            self.base_slots,
+            self.ext_slots,
+            self.base_constants,
+            len(self.base_constants),
+            self.ext_constants,
+            self.ext_constants.shape[1],
+            source,
+            heights,
+            num_rows,
+            row_stride,
+            row_step,
+            base_out,
+            ext_out,
+        )

@@ -11,7 +11,7 @@ import numpy as np
 
 from native import checks
 from native.backend import run_checked
-from native.checks import P, TWO_ADICITY, U32, Columns
+from native.checks import TWO_ADICITY, U32, Columns, P
 from native.errors import KernelError
 
 _G24 = pow(3, 127, P)
@@ -28,7 +28,12 @@ def two_adic_root(log_n: int) -> int:
 
 
 def _transform(
-    where: str, columns: U32 | Sequence[U32], log_blowup: int, shift: int, out: U32 | None, kinds: tuple[int, int]
+    where: str,
+    columns: U32 | Sequence[U32],
+    log_blowup: int,
+    shift: int,
+    out: U32 | None,
+    kinds: tuple[int, int],
 ) -> U32:
     source = Columns(where, columns)
     log_n = checks.log2(where, source.rows)
@@ -83,6 +88,7 @@ def dft_natural(coefficients: U32) -> U32:
     root = two_adic_root(checks.log2("dft_natural", n))
     table = [pow(root, k, P) for k in range(n)]
     rows = [
-        [sum(int(x) * table[i * k % n] for k, x in enumerate(row)) % P for i in range(n)] for row in coefficients
+        [sum(int(x) * table[i * k % n] for k, x in enumerate(row)) % P for i in range(n)]
+        for row in coefficients
     ]
     return np.array(rows, dtype=np.uint32).reshape(coefficients.shape)

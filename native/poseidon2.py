@@ -49,10 +49,11 @@ def poseidon2_compress(inputs: U32, out_len: int, out: U32 | None = None) -> U32
 def poseidon2_trace(inputs: U32, out: U32 | None = None) -> U32:
     """Input and intermediate values of every permutation, one a row.
 
-    Shapes: (16 or 24, n) -> (`trace_columns(width)`, n). Columns in order: the input (w); the state after each of
-    the four initial full rounds (4 w; a full round is x -> M_E((x + rc)^3), and M_E comes before the first); the
-    S-box output (s_0 + rc)^3 of each partial round (20 or 23); the state after each of the last four full rounds
-    (4 w, the last of them the permutation's output). `out` may be a (columns, n) view whose rows are contiguous.
+    Shapes: (16 or 24, n) -> (`trace_columns(width)`, n). Columns in order: the input (w); the state after
+    each of the four initial full rounds (4 w; a full round is x -> M_E((x + rc)^3), and M_E comes before the
+    first); the S-box output (s_0 + rc)^3 of each partial round (20 or 23); the state after each of the last
+    four full rounds (4 w, the last of them the permutation's output). `out` may be a (columns, n) view whose
+    rows are contiguous.
     """
     width = _width("poseidon2_trace", inputs)
     n = inputs.shape[1]
@@ -61,7 +62,9 @@ def poseidon2_trace(inputs: U32, out: U32 | None = None) -> U32:
         out = np.empty((columns, n), dtype=np.uint32)
     contiguous = n < 2 or (isinstance(out, np.ndarray) and out.ndim == 2 and out.strides[1] == 4)
     if out.dtype != np.uint32 or out.shape != (columns, n) or not contiguous or not out.flags.writeable:
-        raise KernelError("poseidon2_trace", f"uint32 ({columns}, {n}), rows contiguous", checks.describe(out))
+        raise KernelError(
+            "poseidon2_trace", f"uint32 ({columns}, {n}), rows contiguous", checks.describe(out)
+        )
     run("poseidon2_trace", inputs, out, width, n, out.strides[0] // 4)
     return out
 
@@ -69,8 +72,8 @@ def poseidon2_trace(inputs: U32, out: U32 | None = None) -> U32:
 def xmss_chains(parameter: U32, t0: U32, t1: U32, starts: U32, steps: U32, out: U32 | None = None) -> U32:
     """Hash chains of XMSS, n of them, each of its own length.
 
-    A step is value = compress([parameter 5, t0, t1, value 8, 0])[:8] of width 16; the given t0 is that of the first
-    step, and 256 is added before each further one.
+    A step is value = compress([parameter 5, t0, t1, value 8, 0])[:8] of width 16; the given t0 is that of
+    the first step, and 256 is added before each further one.
 
     Shapes: (5, n), (n), (n), (8, n), (n) -> (8, n).
     """

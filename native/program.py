@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from native import backend, checks
 from native.checks import U32
@@ -15,9 +16,9 @@ INSTRUCTION_WORDS = 8
 DIGEST, EXT, WIDE, BLOCK = 8, 6, 16, 16
 FOR_EACH = 21
 
-# What an instruction writes and reads, in words: name -> (code, destination, a, b, c); "n" stands for its count,
-# "6n" for six times it, None where an operand is no address.
-_SIZES: dict[int, tuple[object, object, object, object]] = {
+# What an instruction writes (destination) and reads (a, b, c), in words: "n" stands for its count, "6n" for
+# six times it, None for an operand that is no address.
+_SIZES: dict[int, tuple[int | str | None, ...]] = {
     0: ("n", None, None, None),  # READ_ELEMENTS
     1: ("n", None, None, None),  # READ_WORDS
     2: ("n", "n", None, None),  # COPY
@@ -51,7 +52,7 @@ class ProgramFailure(NamedTuple):
 
 
 class ProgramCode:
-    """A Program ready to run. Every address and every read is checked here, so that no body can reach outside.
+    """A Program ready to run. Addresses and reads are checked here, once for all bodies.
 
     Attributes:
         memory_words: size of the memory that `run` returns.
@@ -100,10 +101,10 @@ class ProgramCode:
         code = self._blocks[number].astype(np.int64)
         op, count = code[:, 0], code[:, 5]
 
-        def refuse(bad: np.ndarray, what: str) -> None:
+        def refuse(bad: npt.NDArray[np.bool_], what: str) -> None:
             if bad.any():
-                line = int(np.argmax(bad))
-                raise KernelError("ProgramCode", what, f"block {number}, {self._blocks[number][line].tolist()}")
+                line = self._blocks[number][int(np.argmax(bad))]
+                raise KernelError("ProgramCode", what, f"block {number}, {line.tolist()}")
 
         refuse(op > FOR_EACH, "a known operation")
         for known, sizes in _SIZES.items():
@@ -111,7 +112,7 @@ class ProgramCode:
             for position, size in zip((1, 2, 3, 4), sizes, strict=True):
                 if size is None:
                     continue
-                length = {"n": count, "6n": EXT * count}.get(str(size), size)
+                length = size if isinstance(size, int) else count * (EXT if size == "6n" else 1)
                 refuse(lines & (code[:, position] + length > self.memory_words), "addresses inside memory")
         refuse((op <= 1) & (code[:, 2] + count > body_words), "reads inside the body")
         refuse(((op == 3) | (op == 4)) & (code[:, 3] >= len(self._keys)), "a known context")
@@ -140,7 +141,7 @@ class ProgramCode:
         failure = np.zeros(3, np.uint32)
         ffi, lib = backend._module.ffi, backend._module.lib
 
-        def pointer(array: np.ndarray, kind: str) -> object:
+        def pointer(array: npt.NDArray[Any], kind: str) -> object:
             return ffi.cast(kind, array.__array_interface__["data"][0])
 
         accepted = lib.pp_program_run(
@@ -159,7 +160,7 @@ class ProgramCode:
 
 
 def first_non_canonical(body: U32, spans: U32) -> int | None:
-    """Index of the first word of the spans that is not below p. Shapes: body (n); spans (k, 2), (start, length)."""
+    """First word of the spans (start, length) that is not below p. Shapes: body (n), spans (k, 2)."""
     checks.array("first_non_canonical", body, None)
     checks.array("first_non_canonical", spans, None, 2)
     if len(spans) and int((spans[:, 0].astype(np.int64) + spans[:, 1]).max()) > len(body):

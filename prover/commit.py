@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import native
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from prover.air.air import AirError, AirSystem
 from prover.domains import coset_shift
 from prover.key import VerifyingKey
@@ -25,7 +25,8 @@ class Commitment:
 
     Attributes:
         tree: its place in the layout.
-        matrices: by class, (width, N) low-degree extensions in column order; one matrix a table (the quotient: one).
+        matrices: by class, (width, N) low-degree extensions in column order; one matrix a table (the
+            quotient: one).
         merkle: the tree.
     """
 

@@ -1,7 +1,7 @@
 """Evaluation domains: trace subgroups, LDE cosets, and how they nest. Plain integers.
 
-The LDE domain of height n is shift * <g>, shift = 3^(n_max / n), in natural order; x -> x^r maps the tallest onto
-that of height n_max / r, index i to i mod (N / r).
+The LDE domain of height n is shift * <g>, shift = 3^(n_max / n), in natural order; x -> x^r maps the tallest
+onto that of height n_max / r, index i to i mod (N / r).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def point_inverse(log_height: int) -> int:
 
 @lru_cache(maxsize=1024)
 def periodic_coefficients(values: tuple[int, ...]) -> tuple[int, ...]:
-    """Coefficients of the polynomial with these values on the subgroup of their number (O(n^2), n a period)."""
+    """Coefficients of the polynomial with these values on the subgroup of their number (O(n^2))."""
     n = len(values)
     root_inverse = inverse(TWO_ADIC_ROOTS[n.bit_length() - 1])
     scale = inverse(n)

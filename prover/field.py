@@ -1,10 +1,11 @@
 """KoalaBear and its sextic extension KB6, on plain integers.
 
-KoalaBear is F_p, p = 2^31 - 2^24 + 1; KB6 = F_p[X]/(X^6 + X^3 + 1), whose elements are 6-tuples, coefficient of
-X^0 first. Everything here is canonical: 0 <= coefficient < p. This is the reference; kernels are tested against it.
+KoalaBear is F_p, p = 2^31 - 2^24 + 1; KB6 = F_p[X]/(X^6 + X^3 + 1), whose elements are 6-tuples, coefficient
+of X^0 first. Everything here is canonical: 0 <= coefficient < p. This is the reference; kernels are tested
+against it.
 
-Source: Plonky3 koala-bear (p, generator 3); X^6 + X^3 + 1 is the 9th cyclotomic polynomial, irreducible because
-p = 2 mod 9 generates (Z/9)*.
+Source: Plonky3 koala-bear (p, generator 3); X^6 + X^3 + 1 is the 9th cyclotomic polynomial, irreducible
+because p = 2 mod 9 generates (Z/9)*.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def lift(a: int) -> Kb6:
 
 
 def add(a: Kb6, b: Kb6) -> Kb6:
-    """a + b."""
+    """A + b."""
     return (
         (a[0] + b[0]) % P,
         (a[1] + b[1]) % P,
@@ -59,7 +60,7 @@ def add(a: Kb6, b: Kb6) -> Kb6:
 
 
 def sub(a: Kb6, b: Kb6) -> Kb6:
-    """a - b."""
+    """A - b."""
     return (
         (a[0] - b[0]) % P,
         (a[1] - b[1]) % P,
@@ -71,12 +72,12 @@ def sub(a: Kb6, b: Kb6) -> Kb6:
 
 
 def scale(a: Kb6, c: int) -> Kb6:
-    """a * c for c in the base field."""
+    """A * c for c in the base field."""
     return (a[0] * c % P, a[1] * c % P, a[2] * c % P, a[3] * c % P, a[4] * c % P, a[5] * c % P)
 
 
 def mul(a: Kb6, b: Kb6) -> Kb6:
-    """a * b; reduction by X^6 = -X^3 - 1, X^9 = 1."""
+    """A * b; reduction by X^6 = -X^3 - 1, X^9 = 1."""
     a0, a1, a2, a3, a4, a5 = a
     b0, b1, b2, b3, b4, b5 = b
     c6 = a1 * b5 + a2 * b4 + a3 * b3 + a4 * b2 + a5 * b1

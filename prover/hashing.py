@@ -1,7 +1,7 @@
 """BLAKE3 with one `derive_key` context per use, on 32-bit little-endian words.
 
-Separate contexts keep a 64-byte row from being read as a node, and so on; within BLAKE3 a context is only another
-initial value. Source: BLAKE3 specification, section 2.3 (derive_key) and 2.6 (extendable output).
+Separate contexts keep a 64-byte row from being read as a node, and so on; within BLAKE3 a context is only
+another initial value. Source: BLAKE3 specification, section 2.3 (derive_key) and 2.6 (extendable output).
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from prover.air.air import AirSystem
 from prover.air.digest import system_digest
@@ -81,9 +82,7 @@ class VerifyingKey:
         if len(data) != sum(cuts):
             raise KeyFormatError(f"{len(data)} bytes, not {sum(cuts)}")
         ends = [sum(cuts[: i + 1]) for i in range(len(cuts))]
-        magic, version, params, digest_, root, shape = (
-            data[a:b] for a, b in zip(ends, ends[1:], strict=False)
-        )
+        magic, version, params, digest_, root, shape = (data[a:b] for a, b in pairwise(ends))
         if magic != _MAGIC or list(to_words(version)) != [_VERSION]:
             raise KeyFormatError("not a verifying key of this version")
         if digest_ != system_digest(system):

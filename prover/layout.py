@@ -1,8 +1,8 @@
-"""Everything that a system, a shape and parameters fix: column numbers, trees, FRI rounds, proof layout, figures.
+"""What a system, a shape and parameters fix: column numbers, trees, FRI rounds, proof layout, figures.
 
 Columns are numbered through the system (the powers of gamma): tree by tree (preprocessed, main, interaction,
-quotient), within a tree by height class, tallest first, within a class by table in system order. So the row of a
-class is a run of neighbouring numbers.
+quotient), within a tree by height class, tallest first, within a class by table in system order. So the row
+of a class is a run of neighbouring numbers.
 """
 
 from __future__ import annotations

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import native
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from prover.air.air import Air
-from prover.air.compile import MachineCode, compiled
+from prover.air.compile import compiled
+from prover.air.emission import MachineCode
 from prover.field import DEGREE, Kb6, P, inverse
 
 U32 = NDArray[np.uint32]
@@ -58,9 +59,7 @@ def periodic_columns(air: Air) -> list[U32]:
     return [np.asarray(values, np.uint32)[None, :] for values in air.periodic.values()]
 
 
-def interaction_trace(
-    air: Air, main: U32, fixed: U32 | None, lookup: LookupValues
-) -> tuple[U32, Kb6]:
+def interaction_trace(air: Air, main: U32, fixed: U32 | None, lookup: LookupValues) -> tuple[U32, Kb6]:
     """A table's interaction columns and cumulative sum.
 
     Shapes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import native
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from prover.hashing import DIGEST_WORDS, Context, to_bytes
 
 U32 = NDArray[np.uint32]

@@ -15,7 +15,7 @@ class ParamsError(ValueError):
 
 
 _RANGES = {
-    "log_blowup": (1, 8),
+    "log_blowup": (1, 4),
     "num_queries": (1, 1024),
     "query_grinding_bits": (0, 31),
     "batching_grinding_bits": (0, 31),
@@ -78,7 +78,8 @@ class ProofParams:
         *numbers, hasher = to_words(data)
         if hasher >= len(HASHERS):
             raise ParamsError(f"unknown hasher number {hasher}")
-        return cls(*numbers, hasher=HASHERS[hasher])
+        names = [field.name for field in fields(cls)]
+        return cls(**dict(zip(names, numbers, strict=False)), hasher=HASHERS[hasher])
 
     @classmethod
     def encoded_length(cls) -> int:
@@ -87,9 +88,7 @@ class ProofParams:
 
 
 PRESETS = {
-    "standard": ProofParams(
-        log_blowup=2, num_queries=110, query_grinding_bits=20, batching_grinding_bits=16
-    ),
+    "standard": ProofParams(log_blowup=2, num_queries=110, query_grinding_bits=20, batching_grinding_bits=16),
     "fast": ProofParams(log_blowup=1, num_queries=224, query_grinding_bits=20, batching_grinding_bits=16),
     "compare-plonky3": ProofParams(
         log_blowup=1, num_queries=100, query_grinding_bits=16, batching_grinding_bits=0

@@ -1,8 +1,8 @@
 """Proofs and their canonical bytes.
 
-A proof is a header (magic, version, parameters, shape id, public values) and a body of 32-bit little-endian words
-whose layout the shape fixes (`prover.layout`): every length is known before a byte is read. Field elements are
-canonical; there is no checksum and nothing may follow.
+A proof is a header (magic, version, parameters, shape id, public values) and a body of 32-bit little-endian
+words whose layout the shape fixes (`prover.layout`): every length is known before a byte is read. Field
+elements are canonical; there is no checksum and nothing may follow.
 """
 
 from __future__ import annotations

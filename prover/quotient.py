@@ -1,15 +1,17 @@
-"""Step 4: the composition over Z_H of every height class, on the first coset of size 2n inside the LDE domain."""
+"""Step 4: each height class's composition over Z_H, on the first coset of size 2n of the LDE domain."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-import native
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from prover.air.air import Rows
-from prover.air.compile import Emission, MachineCode, Recorder, Sum, compiled
+from prover.air.compile import compiled
+from prover.air.emission import Emission, MachineCode
+from prover.air.recorder import Recorder, Sum
 from prover.commit import Commitment
 from prover.domains import coset_shift, point_inverse
 from prover.field import DEGREE, Kb6, P, inverse, scale
@@ -21,7 +23,7 @@ U32 = NDArray[np.uint32]
 
 @lru_cache(maxsize=256)
 def _combination(kinds: tuple[Rows, ...]) -> MachineCode:
-    """Sum of the parts by their selectors; columns: the parts, then 1/Z_H, x - w^-1, 1/(x - 1), 1/(x - w^-1)."""
+    """Sum of the parts by selectors; columns: parts, then 1/Z_H, x - w^-1, 1/(x - 1), 1/(x - w^-1)."""
     recorder = Recorder()
     start = DEGREE * len(kinds)
     vanishing, transition, first, last = (recorder.load(start + i, 0) for i in range(4))

@@ -3,11 +3,11 @@
 Two regimes: UDR (unique decoding) and JBR (list decoding up to the Johnson bound). A round's bits are
 -log2(error) plus its grinding; the level proven is the minimum over the rounds. Nothing rests on conjectures.
 
-Notation: F = size of the challenge field, k = rows of the tallest table, n = k / rate, e = error of a random line
-(per degree), theta = proximity radius, L = list size.
+Notation: F = size of the challenge field, k = rows of the tallest table, n = k / rate, e = error of a random
+line (per degree), theta = proximity radius, L = list size.
 
-Source: proof-system.md; Ben-Sasson, Carmon, Ishai, Kopparty, Saraf (eprint 2020/654, UDR); eprint 2025/2055 (JBR);
-Habock (eprint 2022/1530, LogUp); the formulas agree with ethereum/soundcalc @809896fb
+Source: proof-system.md; Ben-Sasson, Carmon, Ishai, Kopparty, Saraf (eprint 2020/654, UDR); eprint 2025/2055
+(JBR); Habock (eprint 2022/1530, LogUp); the formulas agree with ethereum/soundcalc @809896fb
 (tests/vectors/soundcalc/levels.json).
 """
 
@@ -33,7 +33,7 @@ class Regime(StrEnum):
 
 @dataclass(frozen=True)
 class FoldRound:
-    """One FRI commit round: `log_size` is the codeword's length before the fold; `joins`: a shorter codeword enters."""
+    """One FRI commit round, from 2^log_size points; `joins`: a shorter codeword enters after the fold."""
 
     log_size: int
     log_arity: int
@@ -55,7 +55,8 @@ class SecurityFigures:
         opened_points: points at which a column is opened.
         field_size: size of the challenge field.
         gap: eta, where it is not to be chosen by the rule.
-        round_grinding_bits, deep_grinding_bits, lookup_grinding_bits: work before those challenges (0 in pegproof).
+        round_grinding_bits, deep_grinding_bits, lookup_grinding_bits: work before those challenges (0 in
+            pegproof).
     """
 
     log_heights: tuple[int, ...]
@@ -92,7 +93,7 @@ class Term:
 
 @dataclass(frozen=True)
 class StatementLine:
-    """A bound on what is proven rather than on the proof (a hash inside the circuit); never part of `proven_bits`."""
+    """A bound on the statement, not on its proof (a hash inside the circuit); not part of `proven_bits`."""
 
     bits: float
     reason: str
@@ -195,7 +196,9 @@ def report(
             figures.lookup_grinding_bits,
             "no fingerprint is zero (Schwartz-Zippel)",
         )
-    term("ALI", near.list_size * figures.num_constraints / f, 0, "powers of alpha, list of L (eprint 2021/582)")
+    term(
+        "ALI", near.list_size * figures.num_constraints / f, 0, "powers of alpha, list of L (eprint 2021/582)"
+    )
     c, d = figures.opened_points, figures.max_degree
     deep = sum(d * (k + c - 1) + k - 1 for k in heights)
     excluded = sum(k + k / rate for k in heights)
@@ -233,9 +236,7 @@ def report(
     return Report(tuple(terms), regime, near.theta, near.list_size, statement)
 
 
-def security(
-    params: ProofParams, figures: SecurityFigures, statement: StatementLine | None = None
-) -> Report:
+def security(params: ProofParams, figures: SecurityFigures, statement: StatementLine | None = None) -> Report:
     """The report under the regime that proves more; `report` gives the other."""
     both = (report(params, figures, regime, statement) for regime in (Regime.JBR, Regime.UDR))
     return max(both, key=lambda r: r.proven_bits)

@@ -67,8 +67,8 @@ def check_shape(system: AirSystem, shape: Shape) -> None:
     """The rules that do not depend on parameters.
 
     Raises:
-        ShapeError: a table missing or out of order, a height out of range, a period above its table's height, or
-            so many lookups that multiplicities could wrap round p.
+        ShapeError: a table missing or out of order, a height out of range, a period above its table's height,
+            or so many lookups that multiplicities could wrap round p.
     """
     if [name for name, _ in shape.log_heights] != [air.name for air in system.airs] or not system.airs:
         raise ShapeError("the shape's tables are not the system's, in order")
@@ -81,7 +81,9 @@ def check_shape(system: AirSystem, shape: Shape) -> None:
             if len(values) > 1 << log:
                 raise ShapeError(f"{name}.{column}: a period of {len(values)} in a table of height 2^{log}")
     if lookup_fractions(system, shape) >= P:
-        raise ShapeError(f"{lookup_fractions(system, shape)} lookups in all reach p: multiplicities could wrap round")
+        raise ShapeError(
+            f"{lookup_fractions(system, shape)} lookups in all reach p: multiplicities could wrap round"
+        )
 
 
 def fold_schedule(distinct: tuple[int, ...], params: ProofParams) -> tuple[FoldRound, ...]:
@@ -92,10 +94,12 @@ def fold_schedule(distinct: tuple[int, ...], params: ProofParams) -> tuple[FoldR
     """
     if distinct[-1] < params.log_final_degree:
         raise ShapeError(
-            f"height 2^{distinct[-1]} is below the final polynomial's 2^{params.log_final_degree} coefficients"
+            f"height 2^{distinct[-1]} is below the 2^{params.log_final_degree} final coefficients"
         )
     if distinct[0] + params.log_blowup > TWO_ADICITY:
-        raise ShapeError(f"height 2^{distinct[0]} at rate 2^-{params.log_blowup} exceeds 2^{TWO_ADICITY} points")
+        raise ShapeError(
+            f"height 2^{distinct[0]} at rate 2^-{params.log_blowup} exceeds 2^{TWO_ADICITY} points"
+        )
     stops = [*distinct[1:]]
     if not stops or stops[-1] != params.log_final_degree:
         stops.append(params.log_final_degree)

@@ -1,8 +1,8 @@
 """The Fiat-Shamir transcript: a 32-byte state, absorbed into and squeezed from by BLAKE3.
 
-`absorb`: state = H(state || data). `squeeze`: block = 64 bytes of H(state), then state = H(first 32 bytes of block).
-Labels name the steps in a log only; what is absorbed has a length fixed by the shape. Absorbed data is never empty,
-so an absorption (more than 32 bytes) and a squeeze (exactly 32) never hash the same input.
+`absorb`: state = H(state || data). `squeeze`: block = 64 bytes of H(state), then state = H(first 32 bytes of
+block). Labels name the steps in a log only; what is absorbed has a length fixed by the shape. Absorbed data
+is never empty, so an absorption (more than 32 bytes) and a squeeze (exactly 32) never hash the same input.
 """
 
 from __future__ import annotations

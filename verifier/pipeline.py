@@ -28,9 +28,9 @@ from prover.commit import ProvingKey, setup
 from prover.field import DEGREE, P
 from prover.hashing import to_words
 from prover.key import VerifyingKey
-from prover.layout import Layout
+from prover.layout import Layout, TreeName
 from prover.params import PRESETS, ProofParams
-from prover.predict import Prediction, available_memory, predict
+from prover.predict import available_bytes, predict
 from prover.proof import MAGIC, VERSION, Proof, proof_length
 from prover.prove import Timings, prove
 from prover.shape import groups
@@ -42,6 +42,14 @@ from verifier.stark.verify import verify as reference_verify
 DEFAULT_PRESET = "standard"
 MEMORY_MARGIN = 1.05
 """Free memory asked for, over what is predicted."""
+BASE_BYTES = 165 << 20
+"""Interpreter, libraries, compiled code and the ledger, measured."""
+WITNESS_BYTES_PER_CELL = 1
+"""Logs and claims from which the tables are filled, measured, per main cell."""
+ELEMENTS_PER_SECOND = 50e6
+"""Committed elements that one thread takes through all steps of a proof in a second, measured with AVX-512."""
+EXECUTION_SECONDS = 1.3e-3
+"""A transaction's check, execution and rows, measured."""
 MAX_PROOF_BYTES = 1 << 26
 """No proof of any preset and shape is longer; more is not read."""
 
@@ -254,7 +262,9 @@ class Plan:
         executed: the batch.
         preset, shape: of the proof.
         threads: that will work.
-        prediction: time and memory.
+        cells: main and interaction cells to prove.
+        peak_bytes: predicted peak memory of the process.
+        seconds: predicted, from the execution to the file; processors differ by a factor of two or three.
         available_bytes: free memory, if the system says.
     """
 
@@ -262,8 +272,16 @@ class Plan:
     preset: str
     shape: str
     threads: int
-    prediction: Prediction
+    cells: int
+    peak_bytes: int
+    seconds: float
     available_bytes: int | None
+
+
+def peak_bytes(layout: Layout) -> int:
+    """Predicted peak memory of a process that proves: interpreter, witness and the prover's own."""
+    main = sum(c.width << c.log_height for tree in layout.trees if tree.name is TreeName.MAIN for c in tree.classes)
+    return BASE_BYTES + WITNESS_BYTES_PER_CELL * main + predict(layout).peak_bytes
 
 
 def plan(executed: Executed, preset: str, shape_name: str | None, threads: int | None) -> Plan:
@@ -275,15 +293,17 @@ def plan(executed: Executed, preset: str, shape_name: str | None, threads: int |
     name = executed.shape(shape_name)
     count = threads or native.threads()
     layout = Layout(system(), shape(name), PRESETS[preset])
-    prediction = predict(layout, count, executed.transactions)
-    free = available_memory()
-    needed = MEMORY_MARGIN * prediction.peak_bytes - resident_bytes()
+    prediction = predict(layout)
+    peak = peak_bytes(layout)
+    seconds = prediction.committed_elements / (ELEMENTS_PER_SECOND * count) + EXECUTION_SECONDS * executed.transactions
+    free = available_bytes()
+    needed = MEMORY_MARGIN * peak - resident_bytes()
     if free is not None and needed > free:
         raise PipelineError(
-            f"not enough memory: shape {name} with preset {preset} peaks at about {megabytes(prediction.peak_bytes)} "
+            f"not enough memory: shape {name} with preset {preset} peaks at about {megabytes(peak)} "
             f"and {megabytes(free)} are free; close something, split the batch, or take preset fast"
         )
-    return Plan(executed, preset, name, count, prediction, free)
+    return Plan(executed, preset, name, count, prediction.cells, peak, seconds, free)
 
 
 @dataclass

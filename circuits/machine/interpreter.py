@@ -1,7 +1,7 @@
 """The machine in plain Python: the specification of the instruction set (docs/machine.md).
 
 Stricter than the tables in one point: arithmetic on a raw word is refused here, while the `add` table leaves
-one operand's limbs to its caller. A program that runs here keeps that discipline on the inputs it was run with.
+one operand's limbs to its caller. A program that runs here keeps that discipline, on what it was run with.
 """
 
 from __future__ import annotations

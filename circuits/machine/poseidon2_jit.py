@@ -1,8 +1,8 @@
 """`prover.poseidon2.compress` at width 24 as a scalar numba function: the executor's HASH.
 
 Bounds (all in uint64, elements below p < 2^31): a cube reduces after each product (< 2^62); a block of the
-external matrix sums 7 elements, the column sums 6 blocks, and the output one block and one sum: 49 p < 2^37; the
-internal layer adds a product (< 2^62) to a sum of 24 elements (< 2^36).
+external matrix sums 7 elements, the column sums 6 blocks, and the output one block and one sum: 49 p < 2^37;
+the internal layer adds a product (< 2^62) to a sum of 24 elements (< 2^36).
 """
 
 from __future__ import annotations

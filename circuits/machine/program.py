@@ -38,8 +38,9 @@ SYNTAX: dict[Opcode, str] = {
     Opcode.OUT: "k a",
     Opcode.HALT: "",
 }
-"""Operands as written, in order: registers d, a, b; i = a u32 immediate (both halves); k = a 16-bit one (imm0):
-a label, word number, tag or public word. MULDIV a, b, d is a * b / d; HASH and SIG end with d as well."""
+"""Operands as written, in order: registers d, a, b; i = a u32 immediate (both halves); k = a 16-bit
+one (imm0): a label, word number, tag or public word. MULDIV a, b, d is a * b / d; HASH and SIG end with d
+as well."""
 
 JUMPS = frozenset({Opcode.JMP, Opcode.JEQ, Opcode.JNE, Opcode.JLT, Opcode.JGE})
 

@@ -14,7 +14,6 @@ from circuits.rollup.sample import BATCH_FILE, STATE_FILE
 from circuits.rollup.signatures import check_claims, claims
 from circuits.rollup.store import Store
 from circuits.rollup.transition import Transition, apply
-from circuits.xmss.batch import Kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +72,26 @@ def load(directory: Path, at: int | None = None) -> tuple[Ledger, Batch]:
         return store.ledger(at), batch
 
 
-def execute_batch(
-    ledger: Ledger, batch: Batch, *, strict: bool = False, kernels: Kernels | None = None
-) -> Execution:
+def execute_batch(ledger: Ledger, batch: Batch, *, strict: bool = False) -> Execution:
     """Check the signatures of a batch and run it.
 
     Args:
         ledger: The ledger before.
         batch: The batch.
         strict: Refuse the batch where a transaction would be left out.
-        kernels: For the signature checks; defaults to the native ones.
 
     Raises:
         BatchRefused: The batch breaks a rule.
     """
     start = time.perf_counter()
-    valid = check_claims(claims(batch.chain_id, batch.transactions), kernels)
+    valid = check_claims(claims(batch.chain_id, batch.transactions))
     checked = time.perf_counter()
     transition = apply(ledger, batch, valid=valid, strict=strict)
     done = time.perf_counter()
     return Execution(transition, {"signatures": checked - start, "transition": done - checked})
 
 
-def execute(
-    directory: Path, *, at: int | None = None, strict: bool = False, kernels: Kernels | None = None
-) -> Execution:
+def execute(directory: Path, *, at: int | None = None, strict: bool = False) -> Execution:
     """Load a batch directory and execute its batch; nothing is written.
 
     Raises:
@@ -108,5 +102,5 @@ def execute(
     start = time.perf_counter()
     ledger, batch = load(directory, at)
     loaded = time.perf_counter() - start
-    execution = execute_batch(ledger, batch, strict=strict, kernels=kernels)
+    execution = execute_batch(ledger, batch, strict=strict)
     return Execution(execution.transition, {"load": loaded, **execution.seconds})

@@ -5,44 +5,26 @@ Shapes: lanes are columns, (elements, lanes), canonical uint32.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from circuits.rollup.cells import Cell, words_of
 from circuits.rollup.words import Digest, Triple
 from circuits.tags import TAG_CELL
-from prover.poseidon2 import compress
 
 U32 = NDArray[np.uint32]
 I64 = NDArray[np.int64]
 DIGEST_LENGTH = 8
 
 
-def plain_compress(inputs: U32, out_len: int) -> U32:
-    """`poseidon2_compress` in plain Python: the oracle, and the stand-in for a missing kernel."""
-    lanes = [compress(len(inputs), lane, out_len) for lane in inputs.T.tolist()]
-    return np.array(lanes, dtype=np.uint32).reshape(-1, out_len).T
-
-
-@cache
-def _kernel() -> Callable[[U32, int], U32]:
-    try:
-        native = importlib.import_module("native")
-    except ImportError:
-        return plain_compress
-    kernel: Callable[[U32, int], U32] = getattr(native, "poseidon2_compress", plain_compress)
-    return kernel
-
-
 def compress_lanes(inputs: U32) -> U32:
     """Feed-forward compression of every column: (16 or 24, n) -> (8, n)."""
     if inputs.shape[1] == 0:
         return np.zeros((DIGEST_LENGTH, 0), dtype=np.uint32)
-    return _kernel()(np.ascontiguousarray(inputs), DIGEST_LENGTH)
+    return native.poseidon2_compress(np.ascontiguousarray(inputs), DIGEST_LENGTH)
 
 
 def node_digests(left: U32, right: U32) -> U32:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from circuits.rollup.batch import Batch, Header
 from circuits.rollup.books import fees_of
 from circuits.rollup.cells import Cell, Purse
 from circuits.rollup.codec import elements_bytes
+from circuits.rollup.compose import to_json
 from circuits.rollup.errors import CodecError, CodecReason, StoreError, StoreReason
 from circuits.rollup.files import os_reason, write_atomic
 from circuits.rollup.hashing import chain_digests
@@ -29,7 +30,7 @@ from circuits.rollup.store import Store
 from circuits.rollup.types import Deposit, SignedTransaction, Transaction, Transfer, Withdraw, withdraw_script
 from circuits.tags import TAG_TX
 from circuits.xmss import batch as xmss_batch
-from circuits.xmss.batch import Kernels, SignRequest
+from circuits.xmss.batch import SignRequest
 from circuits.xmss.scheme import SecretKey
 
 STATE_FILE: Final = "state.db"
@@ -69,7 +70,6 @@ def sample(
     out_dir: Path,
     *,
     purses: Sequence[Purse] = (),
-    kernels: Kernels | None = None,
     progress: Progress | None = None,
 ) -> dict[str, object]:
     """Write a sample directory; returns the summary.
@@ -80,7 +80,6 @@ def sample(
         seed: Any integer.
         out_dir: Made if missing; must not hold a complete sample.
         purses: Further purses of the genesis ledger, at the lowest free cells.
-        kernels: For keys and signatures; defaults to the native ones.
         progress: Told of the long steps.
 
     Raises:
@@ -88,7 +87,7 @@ def sample(
         StoreError: EXISTS, DISK_FULL or IO.
     """
     _prepare(out_dir)
-    genesis, batch = build_sample(transfers, seed, purses=purses, kernels=kernels, progress=progress)
+    genesis, batch = build_sample(transfers, seed, purses=purses, progress=progress)
     own_cells = [index for index, cell in genesis.items() if any(cell is purse for purse in purses)]
     with Store.create(out_dir / STATE_FILE, genesis) as store:
         ledger = store.ledger()
@@ -99,8 +98,7 @@ def sample(
         "transfers": transfers,
         "deposits": len(batch.events),
         "withdrawals": withdrawals,
-        "accounts": len(genesis) - len(genesis_cells(CHAIN_ID, BASE_FEE)) - len(purses),
-        "own_cells": own_cells,
+        "accounts": len(genesis) - len(genesis_cells(CHAIN_ID, BASE_FEE)),
         "seed": seed,
         "chain_id": batch.chain_id,
         "key_height": KEY_HEIGHT,
@@ -111,19 +109,14 @@ def sample(
         "batch_bytes": len(data),
         "published_bytes": sum(len(s.transaction.encode()) for s in batch.transactions),
         "files": {"state": STATE_FILE, "batch": BATCH_FILE},
-        "first_transactions": [_describe(s.transaction) for s in batch.transactions[:5]],
+        "first_transactions": [to_json(s.transaction) for s in batch.transactions[:5]],
     }
     write_atomic(out_dir / SUMMARY_FILE, (json.dumps(summary, indent=2) + "\n").encode())
     return summary
 
 
 def build_sample(
-    transfers: int,
-    seed: int,
-    *,
-    purses: Sequence[Purse] = (),
-    kernels: Kernels | None = None,
-    progress: Progress | None = None,
+    transfers: int, seed: int, *, purses: Sequence[Purse] = (), progress: Progress | None = None
 ) -> tuple[dict[int, Cell], Batch]:
     """Genesis cells and the signed batch of a sample.
 
@@ -135,7 +128,7 @@ def build_sample(
         raise CodecError(CodecReason.RANGE, "transfers", f"1..{LEDGER_CELLS // 2}", transfers)
     report = progress or _silent
     rng = random.Random(f"pegproof sample {transfers} {seed}")
-    keys = _keys(num_accounts, transfers, seed, kernels, report)
+    keys = _keys(num_accounts, transfers, seed, report)
     accounts = _accounts(rng, keys)
     num_others = max(1, transfers // 50)
     events = tuple(_deposit(rng, accounts, number) for number in range(num_others))
@@ -146,12 +139,10 @@ def build_sample(
         (_withdraw if is_withdrawal else _transfer)(rng, account, accounts)
         for is_withdrawal, account in zip(kinds, order, strict=True)
     ]
-    transactions = _sign(unsigned, order, kernels, report)
+    transactions = _sign(unsigned, order, report)
     supply = sum(account.genesis.balance for account in accounts) + sum(purse.balance for purse in purses)
     cells = genesis_cells(CHAIN_ID, BASE_FEE, next_free=LEDGER_CELLS, supply=supply)
     cells.update((account.cell, account.genesis) for account in accounts)
-    free = (index for index in range(FIRST_FREE_CELL, LEDGER_CELLS) if index not in cells)
-    cells.update(zip(islice(free, len(purses)), purses, strict=True))
     header = Header(1, accounts[0].cell, L1_RATE, BITCOIN_HEIGHT, len(events))
     return cells, Batch(CHAIN_ID, header, events, transactions)
 
@@ -172,9 +163,7 @@ def _prepare(out_dir: Path) -> None:
         raise StoreError(os_reason(error), str(out_dir), got=error) from error
 
 
-def _keys(
-    count: int, transfers: int, seed: int, kernels: Kernels | None, report: Progress
-) -> list[SecretKey]:
+def _keys(count: int, transfers: int, seed: int, report: Progress) -> list[SecretKey]:
     seeds = [
         blake3(f"{transfers} {seed} {i}".encode(), derive_key_context=_KEY_CONTEXT).digest()
         for i in range(count)
@@ -182,7 +171,7 @@ def _keys(
     keys: list[SecretKey] = []
     for first in range(0, count, KEYS_AT_ONCE):
         report("keys", first, count)
-        keys += xmss_batch.keygen(seeds[first : first + KEYS_AT_ONCE], KEY_HEIGHT, kernels)
+        keys += xmss_batch.keygen(seeds[first : first + KEYS_AT_ONCE], KEY_HEIGHT)
     report("keys", count, count)
     return keys
 
@@ -249,7 +238,7 @@ def _withdraw(rng: random.Random, account: _Account, accounts: list[_Account]) -
 
 
 def _sign(
-    transactions: list[Transaction], signers: list[_Account], kernels: Kernels | None, report: Progress
+    transactions: list[Transaction], signers: list[_Account], report: Progress
 ) -> tuple[SignedTransaction, ...]:
     messages = chain_digests(TAG_TX, [tx.triples(CHAIN_ID) for tx in transactions])
     requests = [
@@ -260,26 +249,8 @@ def _sign(
     for first in range(0, len(requests), SIGNATURES_AT_ONCE):
         report("signatures", first, len(requests))
         part = requests[first : first + SIGNATURES_AT_ONCE]
-        signatures = xmss_batch.sign(part, kernels)
+        signatures = xmss_batch.sign(part)
         for offset, (request, signature) in enumerate(zip(part, signatures, strict=True)):
             signed.append(SignedTransaction(transactions[first + offset], request.key.public_key, signature))
     report("signatures", len(requests), len(requests))
     return tuple(signed)
-
-
-def _describe(tx: Transaction) -> dict[str, object]:
-    """A transaction for people."""
-    fields: dict[str, object] = {
-        "kind": "withdraw" if isinstance(tx, Withdraw) else "transfer",
-        "signer": tx.signer,
-        "nonce": tx.nonce,
-        "leaf": tx.leaf,
-        "amount_msat": tx.amount,
-        "max_fee_msat": tx.max_fee,
-        "tip_msat_per_gas": tx.tip,
-    }
-    if isinstance(tx, Withdraw):
-        fields["script"] = tx.script[: tx.script_length].hex()
-    else:
-        fields["to"] = tx.to
-    return fields

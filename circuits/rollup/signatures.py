@@ -15,7 +15,7 @@ from circuits.rollup.types import SignedTransaction
 from circuits.rollup.words import Digest
 from circuits.tags import KEY_TYPE_XMSS, TAG_OWNER, TAG_TX
 from circuits.xmss import batch as xmss_batch
-from circuits.xmss.batch import Claim, Kernels
+from circuits.xmss.batch import Claim
 from circuits.xmss.scheme import PublicKey
 
 
@@ -42,11 +42,6 @@ def claims(chain_id: int, transactions: Sequence[SignedTransaction]) -> list[Cla
     ]
 
 
-def check_claims(wanted: Sequence[Claim], kernels: Kernels | None = None) -> list[bool]:
-    """Which claims are valid.
-
-    Args:
-        wanted: Any claims.
-        kernels: Defaults to the native ones.
-    """
-    return [reason is None for reason in xmss_batch.verify(wanted, kernels)]
+def check_claims(wanted: Sequence[Claim]) -> list[bool]:
+    """Which claims are valid; any claims may be given."""
+    return [reason is None for reason in xmss_batch.verify(wanted)]

@@ -72,6 +72,8 @@ class Store:
         """
         if path.exists():
             raise StoreError(StoreReason.EXISTS, str(path))
+        if not path.parent.is_dir():
+            raise StoreError(StoreReason.MISSING, str(path.parent))
         ledger = Ledger.of_cells(genesis)
         draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:

@@ -17,7 +17,7 @@ import numpy as np
 
 from circuits.rollup.batch import Batch
 from circuits.rollup.books import Books, fees_of, next_base_fee, whole_sats
-from circuits.rollup.cells import Cell
+from circuits.rollup.cells import Cell, CellWords
 from circuits.rollup.errors import (
     BatchReason,
     BatchRefused,
@@ -46,7 +46,7 @@ from circuits.rollup.tree import TreeUpdate, exit_tree
 from circuits.rollup.types import Deposit, SignedTransaction, Transaction, Transfer, Withdraw
 from circuits.rollup.words import ZERO_DIGEST, ZERO_WORD, Digest, Triple, raw_words
 from circuits.tags import TAG_DATA, TAG_INBOX
-from circuits.xmss.batch import Claim, Kernels
+from circuits.xmss.batch import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,11 @@ class Transition:
     signatures: tuple[Claim, ...]
 
     @property
+    def words_before(self) -> dict[int, CellWords]:
+        """The touched cells that are not empty, as words: what the machine starts from."""
+        return {index: cell.words() for index, cell in self.cells_before.items() if cell is not None}
+
+    @property
     def num_failed(self) -> int:
         """Included transactions that failed."""
         return sum(receipt.failure is not None for receipt in self.receipts)
@@ -133,7 +138,6 @@ def apply(
     *,
     valid: Sequence[bool] | None = None,
     strict: bool = False,
-    kernels: Kernels | None = None,
 ) -> Transition:
     """Execute a batch on a ledger.
 
@@ -144,7 +148,6 @@ def apply(
         batch: What the producer submits.
         valid: Whether each signature is valid, if that was checked already.
         strict: Refuse the batch where a transaction would be left out.
-        kernels: For the signature checks; defaults to the native ones.
 
     Raises:
         BatchRefused: The batch breaks a rule; the ledger is what it was.
@@ -152,7 +155,7 @@ def apply(
     _check_header(ledger, batch)
     wanted = claims(batch.chain_id, batch.transactions)
     if valid is None:
-        valid = check_claims(wanted, kernels)
+        valid = check_claims(wanted)
     books = Books(ledger)
     books.find(batch.header.producer)
     for number, event in enumerate(batch.events):

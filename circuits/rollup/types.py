@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from circuits.rollup.codec import Reader, elements_bytes
 from circuits.rollup.errors import CodecError, CodecReason
@@ -125,10 +125,14 @@ class Transfer:
         tip: Msat per gas for the producer.
         program: 0 is the bank.
         op: 0; any but 1.
+        gas: Gas charged.
+        num_bytes: Published bytes charged.
 
     Units: msat.
     """
 
+    gas: ClassVar[int] = GAS_TRANSFER
+    num_bytes: ClassVar[int] = BYTES_TRANSFER
     signer: int
     nonce: int
     leaf: int
@@ -144,9 +148,6 @@ class Transfer:
         check_u32("operation", self.op)
         if self.op == OP_WITHDRAW:
             raise CodecError(CodecReason.KIND, "transfer operation", "any but 1", self.op)
-
-    gas = property(lambda self: GAS_TRANSFER, doc="Gas charged.")
-    num_bytes = property(lambda self: BYTES_TRANSFER, doc="Published bytes charged.")
 
     def words(self) -> tuple[Word, ...]:
         """T0..T4."""
@@ -170,14 +171,18 @@ class Withdraw:
     """Takes whole sats out of the ledger, to a Bitcoin script.
 
     Attributes:
-        signer, nonce, leaf, amount, max_fee, tip, program: As in `Transfer`.
+        signer, nonce, leaf, amount, max_fee, tip, program, gas, num_bytes: As in `Transfer`.
         script: scriptPubKey, zero padded to 40 bytes.
         script_length: Bytes that count; anything but 1..40 fails.
         to: 0, else it fails.
+        op: 1.
 
     Units: msat.
     """
 
+    op: ClassVar[int] = OP_WITHDRAW
+    gas: ClassVar[int] = GAS_WITHDRAW
+    num_bytes: ClassVar[int] = BYTES_WITHDRAW
     signer: int
     nonce: int
     leaf: int
@@ -194,10 +199,6 @@ class Withdraw:
         check_u64("script length", self.script_length)
         if len(self.script) != SCRIPT_BYTES:
             raise CodecError(CodecReason.LENGTH, "script", SCRIPT_BYTES, len(self.script))
-
-    op = property(lambda self: OP_WITHDRAW, doc="Operation number.")
-    gas = property(lambda self: GAS_WITHDRAW, doc="Gas charged.")
-    num_bytes = property(lambda self: BYTES_WITHDRAW, doc="Published bytes charged.")
 
     def script_words(self) -> tuple[Word, ...]:
         """S0..S4."""
@@ -309,6 +310,18 @@ class SignedTransaction:
         """Nonce (4), published words (40 or 88), public key (53), signature (2072 + 32 * height)."""
         head = self.transaction.nonce.to_bytes(4, "little") + self.transaction.encode()
         return head + self.public_key.encode() + self.signature.encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> SignedTransaction:
+        """Read what `encode` wrote, all of it.
+
+        Raises:
+            CodecError: As `read`, or TRAILING.
+        """
+        reader = Reader(data)
+        signed = cls.read(reader)
+        reader.done()
+        return signed
 
     @classmethod
     def read(cls, reader: Reader) -> SignedTransaction:

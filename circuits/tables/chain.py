@@ -1,26 +1,29 @@
 """chain: 64 rows a signature, row i = Winternitz chain i: digits of the message, chain ends, leaf chunks.
 
-A block is 64 rows (periodic columns have period 64, heights are multiples of it); row i = 8e + k is octal digit k, most
-significant first, of d_e, where element e of the message hash is A_e = 127 d_e + r_e. What a block states:
+A block is 64 rows (periodic columns have period 64, heights are multiples of it); row i = 8e + k is octal
+digit k, most significant first, of d_e, where element e of the message hash is A_e = 127 d_e + r_e. What a
+block states:
 
-- *Digits are those of the hash.* `accumulator` sums 127 digit_k 8^(7-k) and r_e over the 8 rows of an element. Digits are
-  three booleans; r_e = 62 x_0 + 32 x_1 + 16 x_2 + 8 x_3 + 4 x_4 + 2 x_5 + x_6 + x_7 with boolean x_k: every value of
-  0..126 and no other. So the sum is an integer <= 127 (2^24 - 1) + 126 = p - 2: it does not wrap, d_e and r_e are unique
-  (the bits of r_e are not, and nothing else reads them), and A_e = p - 1 has no digits: such a message aborts.
-  The four A_e of a half are received at rows 31 and 63 (ENCODING).
+- *Digits are those of the hash.* `accumulator` sums 127 digit_k 8^(7-k) and r_e over the 8 rows of an
+  element. Digits are three booleans; r_e = 62 x_0 + 32 x_1 + 16 x_2 + 8 x_3 + 4 x_4 + 2 x_5 + x_6 + x_7 with
+  boolean x_k: every value of 0..126 and no other. So the sum is an integer <= 127 (2^24 - 1) + 126 = p - 2:
+  it does not wrap, d_e and r_e are unique (the bits of r_e are not, and nothing else reads them), and
+  A_e = p - 1 has no digits: such a message aborts. The four A_e of a half are received at rows 31 and 63.
 - *Their sum is 295* (digit_sum; an integer <= 448, exact).
-- *Each chain is walked from its digit to 7.* CHAIN_END has t0 of step digit + 1 and of step 7, for this epoch, chain and
-  parameter; a digit of 7 takes no step and the end is the signature's value itself. t0 = epoch 2^24 + chain 2^16 +
-  step 2^8 mod p, t1 = epoch div 127 (`circuits.xmss.hashing`: injective).
-- *t1 is right.* `range_bits` shows, one bit a transition: rest = epoch - 127 t1 in 0..127 (rows 0..7), rest + 1 in 0..127
-  (rows 8..15), so rest <= 126; t1 < 2^15 (rows 16..31). 127 t1 + rest < 2^22 does not wrap: epoch div 127 is unique. (So an
-  epoch is below 127 * 2^15; keys have at most 2^18.)
-- *The leaf is that of these ends.* The 519 elements parameter5, 256 epoch + 1, 0, end_0, .., end_63 are cut into 35 chunks
-  of 15, each sent from one row that sees three neighbouring ends: chunk 0 from row 0, chunk c >= 1 from row
-  (15 c - 7) div 8 + 1, at offset (15 c - 7) mod 8 of previous, end, following end; chunk 34 has 9 elements and zeros.
+- *Each chain is walked from its digit to 7.* CHAIN_END has t0 of step digit + 1 and of step 7, for this
+  epoch, chain and parameter; a digit of 7 takes no step and the end is the signature's value itself. t0 =
+  epoch 2^24 + chain 2^16 + step 2^8 mod p, t1 = epoch div 127 (`circuits.xmss.hashing`: injective).
+- *t1 is right.* `range_bits` shows, one bit a transition: rest = epoch - 127 t1 in 0..127 (rows 0..7), rest +
+  1 in 0..127 (rows 8..15), so rest <= 126; t1 < 2^15 (rows 16..31). 127 t1 + rest < 2^22 does not wrap: epoch
+  div 127 is unique. (So an epoch is below 127 * 2^15; keys have at most 2^18.)
+- *The leaf is that of these ends.* The 519 elements parameter5, 256 epoch + 1, 0, end_0, .., end_63 are cut
+  into 35 chunks of 15, each sent from one row that sees three neighbouring ends: chunk 0 from row 0, chunk c
+  >= 1 from row (15 c - 7) div 8 + 1, at offset (15 c - 7) mod 8 of previous, end, following end; chunk 34 has
+  9 elements and zeros.
 
-Ids differ from block to block (sig_id grows by one; blocks are fewer than p), so that each (sig_id, step) is sent at most
-once: what `p24` builds on. Only a block with is_active = 1 sends or receives. Blocks that are not active are free.
+Ids differ from block to block (sig_id grows by one; blocks are fewer than p), so that each (sig_id, step) is
+sent at most once: what `p24` builds on. Only a block with is_active = 1 sends or receives. Blocks that are
+not active are free.
 """
 
 from __future__ import annotations
@@ -74,7 +77,7 @@ class ChainColumns(Columns):
     """36 columns."""
 
     end = columns(8)
-    """Value of chain i at position 7. Any elements: bound by CHAIN_END (or free, digit 7) and hashed by CHUNK."""
+    """Value of chain i at position 7. Any elements; bound by CHAIN_END (unless the digit is 7) and CHUNK."""
     previous = columns(8)
     """`end` of the row before (previous)."""
     bits = columns(3)
@@ -84,13 +87,16 @@ class ChainColumns(Columns):
     remainder_bit = column()
     """One term of r_e (REMAINDER_WEIGHTS). Boolean."""
     accumulator = column()
-    """Row k of element e: sum over rows j <= k of (127 digit_j + w_j bit_j / 8^(7-j)) 8^(k-j); at k = 7: A_e < p - 1."""
+    """Row k of element e: the sum over j <= k of (127 digit_j + w_j bit_j / 8^(7-j)) 8^(k-j).
+
+    At k = 7 it is A_e, an integer below p - 1 (see the module).
+    """
     earlier = columns(3)
     """The last three completed A_e before this element, oldest first; shifted at each element's end."""
     digit_sum = column()
     """Sum of the block's digits up to this row; <= 448; 295 at the end of an active block."""
     range_bits = column()
-    """Range checks by halving: this - 2 * following is a bit inside a word, and 0 at its end (rows 7, 15, 31, 63)."""
+    """Range checks by halving: this - 2 following is a bit inside a word; 0 on rows 7, 15, 31 and 63."""
     parameter = columns(5)
     """The key's parameter; constant in a block; bound by ENCODING and CHAIN_END."""
     epoch = column()
@@ -158,7 +164,7 @@ class Chain(Air):
         )
 
     def _epoch_ranges(self, builder: AirBuilder, local: ChainColumns, following: ChainColumns) -> None:
-        """epoch = 127 t1 + rest, rest <= 126, t1 < 2^15."""
+        """States epoch = 127 t1 + rest, rest <= 126, t1 < 2^15."""
         at = builder.periodic
         value = local.range_bits
         rest = local.epoch - QUOTIENT * local.t1
@@ -177,7 +183,9 @@ class Chain(Air):
         inside.assert_eq(following.epoch, local.epoch, "epoch_constant")
         inside.assert_eq(following.t1, local.t1, "t1_constant")
         inside.assert_eq(following.is_active, local.is_active, "is_active_constant")
-        builder.when_transition().assert_eq(following.sig_id, local.sig_id + at.block_end, "sig_id_counts_blocks")
+        builder.when_transition().assert_eq(
+            following.sig_id, local.sig_id + at.block_end, "sig_id_counts_blocks"
+        )
         builder.assert_all_eq(following.previous, local.end, "previous")
 
     def _chain_end(self, builder: AirBuilder, local: ChainColumns) -> None:

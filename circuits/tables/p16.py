@@ -1,27 +1,28 @@
 """p16: one width-16 permutation a row. XMSS chain steps, and nodes of the ledger's and the exit tree.
 
-Rows, all on a ring (the row after the last is row 0; every constraint holds there too, so no row is special and a
-run may lie across the table's end):
+Rows, all on a ring (the row after the last is row 0; every constraint holds there too, so no row is special
+and a run may lie across the table's end):
 
 - chain step: one of `cont` (the following row is the next step) and `last` (the chain ends here) is 1;
 - tree node, two rows: before (`is_tree` = 1, in = children before the batch) and after (no kind flag, in =
   children after it);
 - padding: no flag, the permutation of zeros.
 
-Why a CHAIN_END tuple is true. `cont` forces the following row to be a chain step (chain_goes_on) with the same
-parameter, t1 and key, with t0 + 256 and with this row's digest as its value; a row that does not follow a `cont`
-row is a first step and has key = t0 (chain_starts). So a `last` row ends a run of steps whose first t0 is its key:
-end8 is the image of some value under all steps t0 = key, key + 256, .., t0. Runs end: on a ring of `cont` rows
-alone t0 would grow by 256 * height, which is not 0 mod p, and such a ring sends nothing anyway. The number of steps
-is exactly (t0 - key)/256 + 1 as an integer, being at most the table's height < p.
+Why a CHAIN_END tuple is true. `cont` forces the following row to be a chain step (chain_goes_on) with the
+same parameter, t1 and key, with t0 + 256 and with this row's digest as its value; a row that does not follow
+a `cont` row is a first step and has key = t0 (chain_starts). So a `last` row ends a run of steps whose first
+t0 is its key: end8 is the image of some value under all steps t0 = key, key + 256, .., t0. Runs end: on a
+ring of `cont` rows alone t0 would grow by 256 * height, which is not 0 mod p, and such a ring sends nothing
+anyway. The number of steps is exactly (t0 - key)/256 + 1 as an integer, being at most the table's height < p.
 
-Why TREE is sound. The verifier sends the roots' tuples (level 0 and level 64). All multiplicities are 0 or 1 and
-their number is below p, so each node row's tuple was sent by one place: the verifier, or the row of the node
-above, whose level is one less. Levels cannot go round (that takes p rows), so every node row descends from a root:
-its level is below 128, its index is < 2^(level - root's level) as an integer (indexes double from 0), its key and
-level need no range check, and no node is opened twice. A child that is not sent is equal before and after
-(left_untouched, right_untouched); a sent one is consumed by a node row, or by a leaf (level 30: p24's cells; level
-74: the machine's exit leaves). Going on below level 30 would need a compress16 preimage of a cell's digest.
+Why TREE is sound. The verifier sends the roots' tuples (level 0 and level 64). All multiplicities are 0 or 1
+and their number is below p, so each node row's tuple was sent by one place: the verifier, or the row of the
+node above, whose level is one less. Levels cannot go round (that takes p rows), so every node row descends
+from a root: its level is below 128, its index is < 2^(level - root's level) as an integer (indexes double
+from 0), its key and level need no range check, and no node is opened twice. A child that is not sent is equal
+before and after (left_untouched, right_untouched); a sent one is consumed by a node row, or by a leaf (level
+30: p24's cells; level 74: the machine's exit leaves). Going on below level 30 would need a compress16
+preimage of a cell's digest.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class P16Columns(Columns):
     """
 
     inputs = columns(WIDTH)
-    """Input of the permutation. Any field elements: a hash takes them all; what they mean is bound by relations."""
+    """Input of the permutation. Any field elements; what they mean is bound by the relations."""
     initial = columns(FULL_ROUNDS_HALF * WIDTH)
     """State after initial full rounds 0..3 (constraints full0..full3)."""
     partial = columns(PARTIAL_ROUNDS[WIDTH])
@@ -59,7 +60,7 @@ class P16Columns(Columns):
     is_tree = column()
     """The before-row of a tree node. Boolean."""
     touched = column()
-    """Before-row: the left child changes or is opened; its after-row: the right child. Boolean; 0 elsewhere."""
+    """Before-row: the left child is sent on (TREE); its after-row: the right child. Boolean; 0 elsewhere."""
     key = column()
     """Chain row: t0 of the chain's first step. Before-row: the node's index. After-row: the node's level.
 
@@ -75,9 +76,7 @@ class P16(Air):
 
     def eval(self, builder: AirBuilder, local: P16Columns, following: P16Columns) -> None:
         """Permutation on every row, then chains, then tree nodes."""
-        constrain_permutation(
-            builder, local.inputs, local.initial, local.partial, local.final, local.outputs
-        )
+        constrain_permutation(builder, local.inputs, local.initial, local.partial, local.final, local.outputs)
         for name in ("cont", "last", "is_tree", "touched"):
             builder.assert_bool(getattr(local, name), f"{name}_bool")
         builder.assert_bool(local.cont + local.last + local.is_tree, "kinds_exclusive")

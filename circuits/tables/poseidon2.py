@@ -1,8 +1,9 @@
 """Poseidon2 as constraints: the permutation of every row of p16 and p24, degree 3.
 
-Columns: the input, the state after each initial full round, the partial rounds' S-box outputs, the state after
-each final full round. Between them everything is linear, so that each of these columns is the cube of a linear
-form or a sum of such cubes, and each is determined by the input: a row has one valid filling per input.
+Columns: the input, the state after each initial full round, the partial rounds' S-box outputs, the state
+after each final full round. Between them everything is linear, so that each of these columns is the cube of a
+linear form or a sum of such cubes, and each is determined by the input: a row has one valid filling per
+input.
 """
 
 from __future__ import annotations
@@ -80,7 +81,11 @@ def external_layer(state: Sequence[Any]) -> list[Any]:
 
 
 def _full_round(
-    builder: AirBuilder, state: Sequence[Any], round_constants: Sequence[int], after: Sequence[Any], label: str
+    builder: AirBuilder,
+    state: Sequence[Any],
+    round_constants: Sequence[int],
+    after: Sequence[Any],
+    label: str,
 ) -> list[Any]:
     cubes = [_cube(x + c) for x, c in zip(state, round_constants, strict=True)]
     for i, (column, value) in enumerate(zip(after, external_layer(cubes), strict=False)):

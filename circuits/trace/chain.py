@@ -73,7 +73,7 @@ def _fill_elements(table: U32, signatures: SignatureBatch, digits: I64) -> None:
 
 
 def _range_bits(epoch: I64) -> I64:
-    """Words of `range_bits`: rest (8 rows), rest + 1 (8 rows), t1 (48 rows), each halved from row to row; (n, 64)."""
+    """Words of `range_bits`, halved from row to row: rest (8 rows), rest + 1 (8), t1 (48); (n, 64)."""
     high, rest = np.divmod(epoch, EPOCHS_PER_HIGH)
     words = [(rest, 8), (rest + 1, 8), (high, 48)]
     return np.concatenate([word[:, None] >> np.arange(length) for word, length in words], axis=1)

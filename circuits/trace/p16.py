@@ -49,7 +49,7 @@ Trees = Sequence[tuple[int, TreeUpdate]]
 def rows_needed(signatures: SignatureBatch, trees: Trees) -> int:
     """Rows without padding: a chain step each, two for a touched node."""
     nodes = sum(len(level.index) for _, tree in trees for level in tree.levels)
-    return signatures.steps.inputs.shape[1] + 2 * nodes
+    return int(signatures.steps.inputs.shape[1]) + 2 * nodes
 
 
 def generate(signatures: SignatureBatch, trees: Trees, height: int) -> U32:

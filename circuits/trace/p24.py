@@ -35,7 +35,7 @@ class CellUpdates:
 
 def rows_needed(hashes: U32, cells: CellUpdates, signatures: SignatureBatch) -> int:
     """Rows without padding: one a hash, two a cell, 37 + height a signature."""
-    return hashes.shape[1] + 2 * len(cells.index) + int((signatures.height + OTHER_ROWS).sum())
+    return int(hashes.shape[1]) + 2 * len(cells.index) + int((signatures.height + OTHER_ROWS).sum())
 
 
 def generate(hashes: U32, cells: CellUpdates, signatures: SignatureBatch, height: int) -> U32:
@@ -115,7 +115,7 @@ def _sponge(table: U32, inputs: U32, signatures: SignatureBatch, starts: I64) ->
     stream[:5] = signatures.parameter
     stream[5] = 256 * signatures.epoch + 1
     ends = signatures.steps.ends.reshape(8, n, NUM_CHAINS).transpose(2, 0, 1)
-    stream[7 : 7 + 8 * NUM_CHAINS] = ends.reshape(-1, n)
+    stream[7 : 7 + 8 * NUM_CHAINS] = ends.reshape(8 * NUM_CHAINS, n)
     state = np.zeros((WIDTH, n), dtype=np.uint32)
     state[RATE:] = np.array(LEAF_CAPACITY, dtype=np.uint32)[:, None]
     for step in range(LEAF_CHUNKS):

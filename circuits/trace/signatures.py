@@ -1,4 +1,4 @@
-"""XMSS signatures as arrays, with the chain steps that verifying them takes: what p16, p24 and chain are made of."""
+"""XMSS signatures as arrays, with the chain steps that verifying them takes: for p16, p24 and chain."""
 
 from __future__ import annotations
 

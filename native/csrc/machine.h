@@ -18,8 +18,7 @@ struct machine_job {
     const size_t *column_rows;
     size_t rows, stride, step;
     u32 *const *base_out;
-    u32 *const *ext_out;
-    const size_t *ext_out_stride;
+    u32 *const *ext_out; /* six planes each */
     int failed;
 };
 
@@ -145,8 +144,8 @@ static void machine_block(const struct machine_job *job, u32 *base, u32 *ext, si
             break;
         case OP_STOREE:
             for (size_t k = 0; k < 6; k++)
-                EACH(i) v_store_part(job->ext_out[d] + k * job->ext_out_stride[d] + row + i,
-                                     f_from(v_load(ea + k * MACHINE_BLOCK + i)), block_rows - i);
+                EACH(i) v_store_part(job->ext_out[6 * d + k] + row + i, f_from(v_load(ea + k * MACHINE_BLOCK + i)),
+                                     block_rows - i);
             break;
         case OP_EMAC: {
             size_t count = 1;
@@ -180,7 +179,7 @@ static void machine_task(void *context, size_t task) {
 static int FN(machine_run)(const u32 *code, size_t length, size_t base_slots, size_t ext_slots, const u32 *base_constants,
                            size_t base_constant_count, const u32 *ext_constants, size_t ext_constant_count,
                            const u32 *const *columns, const size_t *column_rows, size_t rows, size_t row_stride, size_t row_step,
-                           u32 *const *base_out, u32 *const *ext_out, const size_t *ext_out_stride) {
+                           u32 *const *base_out, u32 *const *ext_out) {
     u64 *ext = aligned_new((base_constant_count + 42 * ext_constant_count) * sizeof(u64));
     if (!ext) return 0;
     u64 *matrices = ext + 6 * ext_constant_count;
@@ -194,7 +193,7 @@ static int FN(machine_run)(const u32 *code, size_t length, size_t base_slots, si
     struct machine_job job = {.code = code, .length = length, .base_slots = base_slots, .ext_slots = ext_slots,
                               .base_constants = base, .ext_constants = ext, .ext_matrices = matrices, .columns = columns,
                               .column_rows = column_rows, .rows = rows, .stride = row_stride, .step = row_step,
-                              .base_out = base_out, .ext_out = ext_out, .ext_out_stride = ext_out_stride};
+                              .base_out = base_out, .ext_out = ext_out};
     size_t blocks = (rows + MACHINE_BLOCK - 1) / MACHINE_BLOCK;
     pool_run(machine_task, &job, (blocks + BLOCKS_PER_TASK - 1) / BLOCKS_PER_TASK);
     aligned_free(ext);

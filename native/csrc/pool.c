@@ -1,6 +1,10 @@
 /* One pool of worker threads for all kernels. Tasks are claimed from a counter; the calling thread works too. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "kernels.h"
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,6 +31,27 @@ static void work(pool_task task, void *context, size_t count) {
         task(context, i);
     }
 }
+
+/* A virtual processor that is halted does not count as idle, so Linux wakes a worker on the processor of the thread that wakes
+ * it, where it waits for the next tick. Workers are therefore kept off the caller's processor, whichever that is. */
+static pthread_t workers[MAX_THREADS];
+#ifdef __linux__
+static int avoided = -1;
+static int placed_workers;
+
+static void place_workers(void) {
+    int here = sched_getcpu();
+    cpu_set_t allowed;
+    if (here < 0 || here >= CPU_SETSIZE || (here == avoided && placed_workers == started_workers)) return;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+    CPU_CLR(here, &allowed);
+    for (int i = 0; i < started_workers; i++) (void)pthread_setaffinity_np(workers[i], sizeof allowed, &allowed);
+    avoided = here;
+    placed_workers = started_workers;
+}
+#else
+static void place_workers(void) {}
+#endif
 
 static void *worker(void *unused) {
     (void)unused;
@@ -58,6 +83,9 @@ static void after_fork(void) {
     pthread_cond_init(&work_ready, NULL);
     pthread_cond_init(&work_done, NULL);
     started_workers = running_workers = admitted_workers = 0;
+#ifdef __linux__
+    avoided = -1;
+#endif
 }
 
 int pool_threads(void) {
@@ -81,15 +109,15 @@ void pool_run(pool_task task, void *context, size_t count) {
     pthread_mutex_lock(&lock);
     if (!registered) registered = pthread_atfork(NULL, NULL, after_fork) == 0;
     while ((size_t)started_workers < helpers) {
-        pthread_t thread;
         pthread_attr_t attributes;
         pthread_attr_init(&attributes);
         pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        int failed = pthread_create(&thread, &attributes, worker, NULL);
+        int failed = pthread_create(&workers[started_workers], &attributes, worker, NULL);
         pthread_attr_destroy(&attributes);
         if (failed) break;
         started_workers++;
     }
+    place_workers();
     job_task = task;
     job_context = context;
     job_count = count;

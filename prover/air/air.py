@@ -149,9 +149,13 @@ class AirBuilder:
         self.assert_zero(value * (value - 1), label)
 
     def send(
-        self, relation: Relation, values: Sequence[Expression | int], multiplicity: Expression | int, label: str
+        self,
+        relation: Relation,
+        values: Sequence[Expression | int],
+        multiplicity: Expression | int,
+        label: str,
     ) -> None:
-        """Adds a tuple to the relation `multiplicity` times on every row (selectors of `when` do not apply)."""
+        """Adds a tuple to the relation `multiplicity` times on every row (`when` does not apply)."""
         if self._guard is not None or self._rows is not Rows.ALL:
             raise AirError(f"{label}: put the selector into the multiplicity")
         if len(values) != relation.arity:
@@ -161,7 +165,11 @@ class AirBuilder:
         )
 
     def receive(
-        self, relation: Relation, values: Sequence[Expression | int], multiplicity: Expression | int, label: str
+        self,
+        relation: Relation,
+        values: Sequence[Expression | int],
+        multiplicity: Expression | int,
+        label: str,
     ) -> None:
         """Takes a tuple from the relation `multiplicity` times."""
         self.send(relation, values, constant(0) - lift(multiplicity), label)
@@ -247,9 +255,7 @@ class Air:
             self.Main([variable(Space.MAIN, i, offset) for i in range(self.Main.width)]) for offset in (0, 1)
         )
         fixed = self.Fixed([variable(Space.PREPROCESSED, i, 0) for i in range(self.Fixed.width)])
-        periodic = _Periodic(
-            {name: variable(Space.PERIODIC, i, 0) for i, name in enumerate(self.periodic)}
-        )
+        periodic = _Periodic({name: variable(Space.PERIODIC, i, 0) for i, name in enumerate(self.periodic)})
         self.eval(AirBuilder(record, fixed, periodic), local, following)
         return record
 

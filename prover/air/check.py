@@ -1,4 +1,4 @@
-"""The trace checker: every violated constraint and every unbalanced tuple, by name and row. Uses numpy, not native."""
+"""The trace checker: every violated constraint and unbalanced tuple, by name. Uses numpy, not native."""
 
 from __future__ import annotations
 
@@ -95,19 +95,19 @@ class _ArrayRing:
         return np.full(1, value, np.int64)
 
     def add(self, a: I64, b: I64) -> I64:
-        """a + b."""
+        """A + b."""
         return (a + b) % P
 
     def sub(self, a: I64, b: I64) -> I64:
-        """a - b."""
+        """A - b."""
         return (a - b) % P
 
     def mul(self, a: I64, b: I64) -> I64:
-        """a * b."""
+        """A * b."""
         return a * b % P
 
     def scale(self, a: I64, value: int) -> I64:
-        """a times a constant."""
+        """A times a constant."""
         return a * value % P
 
 
@@ -145,9 +145,7 @@ def check(
         if air.name not in tables or tables[air.name].shape[0] != air.Main.width:
             raise ValueError(f"{air.name}: a table of {air.Main.width} columns is needed")
         _check_table(air, tables[air.name], _fixed_of(air, tables, fixed), found, buses, limit)
-    names = {}
     for public in system.public_tuples:
-        names[public.relation.name] = public.relation
         bus = buses.setdefault(public.relation.name, _Bus())
         items = [public_values[v] if kind == "public" else v for kind, v in public.values]
         bus.values.append(np.array(items, np.int64).reshape(-1, 1))
@@ -179,7 +177,7 @@ def _check_table(
             if space is Space.PERIODIC:
                 return periods[index][rows % len(periods[index])]
             source = main if space is Space.MAIN else fixed
-            return source[index, (rows + offset) % height].astype(np.int64)
+            return np.asarray(source[index, (rows + offset) % height], np.int64)
 
         values = evaluate(table.graph, _ArrayRing(), variable, table.roots())
         for constraint, node in table.constraints:
@@ -246,10 +244,11 @@ def _check_bus(name: str, bus: _Bus, found: Violations, limit: int) -> None:
     rows = np.concatenate([rows for _, _, rows in bus.sources])
     for k in bad[: max(limit - len(found.tuples), 0)]:
         members = order[starts[k] : ends[k]]
-        origins = tuple(
-            (*bus.sources[origin[m]][:1], int(rows[m]), bus.sources[origin[m]][1], _centred(int(multiplicities[m])))
+        found_in = [
+            (bus.sources[origin[m]][0], int(rows[m]), bus.sources[origin[m]][1], int(multiplicities[m]))
             for m in sorted(members)[:16]
-        )
+        ]
+        origins = tuple((t, r, label, _centred(m)) for t, r, label, m in found_in)
         values = tuple(int(v) for v in ordered[:, starts[k]])
         found.tuples.append(TupleImbalance(name, values, _centred(int(sums[k])), origins))
 

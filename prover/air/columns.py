@@ -26,7 +26,9 @@ class Column:
     def __get__(self, row: Columns | None, owner: type) -> Any:
         if row is None:
             return self
-        return row.values[self.start] if self.scalar else tuple(row.values[self.start : self.start + self.width])
+        return (
+            row.values[self.start] if self.scalar else tuple(row.values[self.start : self.start + self.width])
+        )
 
 
 def column() -> Any:

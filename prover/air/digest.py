@@ -1,4 +1,4 @@
-"""The digest of an AIR system: what the transcript binds so that a proof speaks of these constraints and no others."""
+"""The digest of an AIR system: it binds a proof to these constraints."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def check_system(system: AirSystem) -> None:
     """The rules that join tables.
 
     Raises:
-        AirError: two tables of one name, two relations of one id, a public tuple that does not fit, a periodic
-            column that is not a power of two long.
+        AirError: two tables of one name, two relations of one id, a public tuple that does not fit, a
+            periodic column that is not a power of two long.
     """
     names = [air.name for air in system.airs]
     if len(set(names)) != len(names):

@@ -139,16 +139,16 @@ class Ring(Protocol[T]):
         """An integer in [0, p)."""
 
     def add(self, a: T, b: T) -> T:
-        """a + b."""
+        """A + b."""
 
     def sub(self, a: T, b: T) -> T:
-        """a - b."""
+        """A - b."""
 
     def mul(self, a: T, b: T) -> T:
-        """a * b."""
+        """A * b."""
 
     def scale(self, a: T, value: int) -> T:
-        """a times a constant."""
+        """A times a constant."""
 
 
 def evaluate(
@@ -190,17 +190,17 @@ class IntegerRing:
         return value
 
     def add(self, a: int, b: int) -> int:
-        """a + b."""
+        """A + b."""
         return (a + b) % P
 
     def sub(self, a: int, b: int) -> int:
-        """a - b."""
+        """A - b."""
         return (a - b) % P
 
     def mul(self, a: int, b: int) -> int:
-        """a * b."""
+        """A * b."""
         return a * b % P
 
     def scale(self, a: int, value: int) -> int:
-        """a times a constant."""
+        """A times a constant."""
         return a * value % P

@@ -2,8 +2,8 @@
 
 Every interaction column holds one group of fractions m / d (`AirRecord.fraction_groups`), d the fingerprint
 alpha + relation_id + sum_j beta^(j+1) v_j. With phi the group's column: phi * d = m, or phi * d1 * d2 =
-m1 * d2 + m2 * d1. The last group has no column; in its place stands A(wx) - A(x) + S/n - sum of the other phi, A the
-accumulator (last column), S the table's sum: cyclic, so no selector.
+m1 * d2 + m2 * d1. The last group has no column; in its place stands A(wx) - A(x) + S/n - sum of the other
+phi, A the accumulator (last column), S the table's sum: cyclic, so no selector.
 
 Written once over `LookupAlgebra`; the interaction trace, the quotient and the verifier all call it.
 
@@ -19,7 +19,7 @@ from typing import Generic, Protocol, TypeVar
 from prover.air.expression import Op
 from prover.air.graph import AirGraph, InteractionNodes
 
-B = TypeVar("B")
+B = TypeVar("B", contravariant=True)
 E = TypeVar("E")
 
 
@@ -30,19 +30,19 @@ class LookupAlgebra(Protocol[B, E]):
         """A base value as an extension value."""
 
     def ext_offset(self, a: E, value: int) -> E:
-        """a plus a base-field constant."""
+        """A plus a base-field constant."""
 
     def ext_add(self, a: E, b: E) -> E:
-        """a + b."""
+        """A + b."""
 
     def ext_sub(self, a: E, b: E) -> E:
-        """a - b."""
+        """A - b."""
 
     def ext_mul(self, a: E, b: E) -> E:
-        """a * b."""
+        """A * b."""
 
     def ext_scale(self, a: E, b: B) -> E:
-        """a * b."""
+        """A * b."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ def fingerprint(
     values: dict[int, B],
     challenges: LookupChallenges[E],
 ) -> E:
-    """d of one interaction."""
+    """D of one interaction."""
     relation = item.interaction.relation.id
     if relation not in challenges.offsets:
         challenges.offsets[relation] = algebra.ext_offset(challenges.alpha, relation)

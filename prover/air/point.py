@@ -33,7 +33,7 @@ class Kb6Algebra:
 
 
 def _extension(values: Sequence[Kb6]) -> Kb6:
-    """sum of X^i v_i."""
+    """Sum of X^i v_i."""
     total = field.ZERO
     for i, value in enumerate(values):
         unit = field.to_kb6(int(i == j) for j in range(DEGREE))
@@ -73,10 +73,15 @@ def failing_heights(
             periods = list(air.periodic.values())
 
             def variable(
-                space: Space, index: int, offset: int, starts: dict[Space, int] = starts, periods: list[tuple[int, ...]] = periods
+                space: Space,
+                index: int,
+                offset: int,
+                starts: dict[Space, int] = starts,
+                periods: list[tuple[int, ...]] = periods,
+                log: int = log,
             ) -> Kb6:
                 if space is Space.PERIODIC:
-                    at = field.power(zeta, (1 << log) // len(periods[index]))  # noqa: B023
+                    at = field.power(zeta, (1 << log) // len(periods[index]))
                     return field.horner([lift(c) for c in periodic_coefficients(periods[index])], at)
                 return (at_next if offset else at_zeta)[starts[space] + index]
 

@@ -1,7 +1,7 @@
 """Every column of every machine table: a changed cell violates a constraint or unbalances a relation.
 
-Survivors are listed below with the reason why they carry no meaning; a new survivor fails the test, and so
-does a listed one that no longer survives. Conversely, some change hits every labelled constraint and relation.
+Survivors are listed below with the reason why they mean nothing; a new one fails the test, and so does a
+listed one that no longer survives. Conversely, some change hits every labelled constraint and relation.
 """
 
 from __future__ import annotations

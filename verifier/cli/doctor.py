@@ -21,11 +21,11 @@ from circuits.statement import SHAPES, shape, system
 from circuits.witness import witness
 from prover.layout import Layout
 from prover.params import PRESETS
-from prover.predict import available_memory, predict
+from prover.predict import available_bytes
 from prover.prove import prove
 from verifier.cli.output import console, diagnostics, emit, json_option, reports_errors
 from verifier.fast.verify import fast_verifier
-from verifier.pipeline import DEFAULT_PRESET, megabytes, proving_key
+from verifier.pipeline import DEFAULT_PRESET, megabytes, peak_bytes, proving_key
 
 PACKAGES = ("pegproof", "numpy", "numba", "cffi", "blake3", "click", "rich")
 FLAGS = ("avx2", "bmi2", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512ifma", "neon", "asimd")
@@ -44,7 +44,7 @@ def command(warm: bool, as_json: bool) -> None:
         "processor_flags": processor_flags(),
         "processors": os.cpu_count(),
         "threads": native.threads(),
-        "memory_available_bytes": available_memory(),
+        "memory_available_bytes": available_bytes(),
         "memory_needed_bytes": {name: memory_needed(name) for name in SHAPES},
         "executor_cache": executor_cache(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
@@ -97,7 +97,7 @@ def processor_flags() -> list[str]:
 def memory_needed(shape_name: str) -> int:
     """Predicted peak of a proof with the default preset."""
     layout = Layout(system(), shape(shape_name), PRESETS[DEFAULT_PRESET])
-    return predict(layout, native.threads()).peak_bytes
+    return peak_bytes(layout)
 
 
 def executor_cache() -> dict[str, str]:

@@ -57,9 +57,9 @@ def command(
         "shape": work.shape,
         "preset": preset,
         "threads": work.threads,
-        "predicted_seconds": work.prediction.seconds,
-        "predicted_peak_bytes": work.prediction.peak_bytes,
-        "committed_cells": work.prediction.committed_cells,
+        "predicted_seconds": work.seconds,
+        "predicted_peak_bytes": work.peak_bytes,
+        "cells": work.cells,
         "proof": str(output),
     }
     emit(figures, as_json, lambda: render(figures))
@@ -67,11 +67,11 @@ def command(
 
 def announce(work: Plan) -> None:
     """What is about to be done, and its price."""
-    prediction, free = work.prediction, work.available_bytes
+    free = work.available_bytes
     console.print(
         f"{work.executed.transactions:,} transactions, shape {work.shape}, preset {work.preset}: "
-        f"about {prediction.seconds:.1f} s (an estimate) on {work.threads} threads and "
-        f"{megabytes(prediction.peak_bytes)} of memory" + (f" ({megabytes(free)} free)" if free else "")
+        f"about {work.seconds:.1f} s (an estimate) on {work.threads} threads and "
+        f"{megabytes(work.peak_bytes)} of memory" + (f" ({megabytes(free)} free)" if free else "")
     )
 
 

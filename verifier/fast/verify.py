@@ -1,17 +1,18 @@
-"""Fast verification: the recorded Program, run by the native interpreter. Same verdict and reason as the reference."""
+"""Fast verification: the recorded Program on the native interpreter; verdict and reason of the reference."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
 
-import native
 import numpy as np
 
+import native
 from prover.field import DEGREE, P
 from prover.key import VerifyingKey
 from prover.layout import LeafKind
 from prover.proof import FormatReason, ProofFormatError, path_of, split
+from verifier.stark import verify as reference
 from verifier.stark.program import CONTEXTS, INSTRUCTION_WORDS, REASONS, Code, Program, record
 from verifier.stark.reasons import RejectReason, VerificationError
 from verifier.stark.verify import MIN_BITS, check_public_values, check_strength
@@ -95,11 +96,7 @@ class FastVerifier:
         return VerificationError(RejectReason.NON_CANONICAL, place, f"below {P}", got)
 
     def _loop_name(self, number: int) -> str:
-        main = self.program.blocks[0].code
-        for at in range(0, len(main), INSTRUCTION_WORDS):
-            if main[at] == Code.FOR_EACH and main[at + 4] == number:
-                return self.program.labels[main[at + 7]]
-        return "item"
+        return next(loop.name for loop in self.program.loops() if loop.block == number)
 
 
 @lru_cache(maxsize=16)
@@ -111,9 +108,14 @@ def fast_verifier(key: VerifyingKey) -> FastVerifier:
 def verify(
     key: VerifyingKey, data: bytes, public_values: Sequence[int], *, min_bits: float = MIN_BITS
 ) -> None:
-    """As `verifier.stark.verify.verify`, some hundred times faster.
+    """As `verifier.stark.verify.verify`, some fifty times faster; the same where the C build is missing.
 
     Raises:
         VerificationError: the proof is rejected.
     """
-    fast_verifier(key).verify(data, public_values, min_bits=min_bits)
+    try:
+        verifier = fast_verifier(key)
+    except native.KernelError:
+        reference.verify(key, data, public_values, min_bits=min_bits)
+    else:
+        verifier.verify(data, public_values, min_bits=min_bits)

@@ -1,7 +1,7 @@
 """The operations over which `verify_steps` is written: plain integers check, a recorder writes the Program.
 
-A value is a vector of 32-bit words of known length: one word (base element, bit), six (KB6), eight (digest), or a
-run of them. No operation branches on a value.
+A value is a vector of 32-bit words of known length: one word (base element, bit), six (KB6), eight (digest),
+or a run of them. No operation branches on a value.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ class Ops(Protocol[V]):
         """Product of base elements."""
 
     def ext_add(self, a: V, b: V) -> V:
-        """a + b in KB6."""
+        """A + b in KB6."""
 
     def ext_sub(self, a: V, b: V) -> V:
-        """a - b in KB6."""
+        """A - b in KB6."""
 
     def ext_mul(self, a: V, b: V) -> V:
-        """a * b in KB6."""
+        """A * b in KB6."""
 
     def ext_scale(self, a: V, b: V) -> V:
         """KB6 element times base element."""

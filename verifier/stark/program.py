@@ -1,8 +1,9 @@
 """The verifier as a straight-line Program: the steps recorded once, array-backed.
 
-Memory is a flat run of words, each written once: constants, public values, then results in order. An instruction is
-eight words (opcode, destination, a, b, c, count, reason, where). The query is a sub-program recorded once; FOR_EACH
-runs it once an item over the same local memory, its reads offset by the query's number.
+Memory is a flat run of words, each written once: constants, public values, then results in order. An
+instruction is eight words (opcode, destination, a, b, c, count, reason, where). The query is a sub-program
+recorded once; FOR_EACH runs it once an item over the same local memory, its reads offset by the query's
+number.
 """
 
 from __future__ import annotations
@@ -76,6 +77,14 @@ class Block:
         return len(self.code) // INSTRUCTION_WORDS
 
 
+class Loop(NamedTuple):
+    """A FOR_EACH: its name, its sub-program, how often it runs."""
+
+    name: str
+    block: int
+    times: int
+
+
 @dataclass
 class Program:
     """The verifier for one key.
@@ -90,7 +99,7 @@ class Program:
     """
 
     constants: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
-    public: Ref = Ref(0, 0)
+    public: Ref = field(default_factory=lambda: Ref(0, 0))
     blocks: list[Block] = field(default_factory=lambda: [Block()])
     labels: list[str] = field(default_factory=list)
     memory_words: int = 0
@@ -98,21 +107,19 @@ class Program:
 
     def counts(self) -> dict[str, int]:
         """Executed instructions by opcode, loops unrolled."""
-        times = [1] * len(self.blocks)
-        for _, code, _, _, block, count in self._loops():
-            times[block] = count
-            del code
         out: dict[str, int] = {}
-        for block, n in zip(self.blocks, times, strict=True):
+        times = {0: 1} | {loop.block: loop.times for loop in self.loops()}
+        for number, block in enumerate(self.blocks):
             for at in range(0, len(block.code), INSTRUCTION_WORDS):
                 name = Code(block.code[at]).name
-                out[name] = out.get(name, 0) + n
+                out[name] = out.get(name, 0) + times[number]
         return out
 
-    def _loops(self) -> list[tuple[int, int, int, int, int, int]]:
+    def loops(self) -> list[Loop]:
+        """The main program's loops, in order."""
         main = self.blocks[0].code
         return [
-            (at, main[at], main[at + 2], main[at + 3], main[at + 4], main[at + 5])
+            Loop(self.labels[main[at + 7]], main[at + 4], main[at + 5])
             for at in range(0, len(main), INSTRUCTION_WORDS)
             if main[at] == Code.FOR_EACH
         ]

@@ -24,6 +24,7 @@ class QueryContext(Generic[V]):
         layout: the proof's.
         roots: by tree.
         fri_roots, betas: by layer.
+        join_betas: beta^arity by layer.
         final: the final polynomial's coefficients.
         zeta: the out-of-domain point.
         zeta_next: log height -> zeta * w.
@@ -37,6 +38,7 @@ class QueryContext(Generic[V]):
     roots: dict[TreeName, V]
     fri_roots: Sequence[V]
     betas: Sequence[V]
+    join_betas: Sequence[V]
     final: V
     zeta: V
     zeta_next: dict[int, V]
@@ -66,7 +68,7 @@ def verify_query(ops: Ops[V], context: QueryContext[V], index: V) -> None:
 
 
 def _point(ops: Ops[V], bits: V, count: int, shift: int, root: int) -> V:
-    """shift * root^index."""
+    """Shift * root^index."""
     result, one = ops.constant([shift]), ops.constant([1])
     for i in range(count):
         factor = ops.constant([pow(root, 1 << i, P)])
@@ -89,7 +91,7 @@ def _climb(ops: Ops[V], node: V, sibling: V, side: V) -> V:
 
 
 def _open_rows(ops: Ops[V], context: QueryContext[V], tree: Tree, bits: V, rows: dict[int, V]) -> None:
-    """Reads a tree's rows and path, checks them against its root, adds each row's dot with gamma to `rows`."""
+    """Reads a tree's rows and path, checks its root, adds each row's dot with gamma to `rows`."""
     log_blowup = context.layout.params.log_blowup
     leaves: dict[int, V] = {}
     for c in tree.classes:
@@ -143,8 +145,7 @@ def _verify_fri(
         done += arity
         log_height = layer.log_leaves - layout.params.log_blowup
         if layer.fold.joins:
-            power = ops.part(ops.powers(context.betas[i], (1 << arity) + 1), DEGREE << arity, DEGREE)
-            value = ops.ext_add(value, ops.ext_mul(power, quotients[log_height]))
+            value = ops.ext_add(value, ops.ext_mul(context.join_betas[i], quotients[log_height]))
     x, xs = points[done], [ops.constant([1])]
     for _ in range(1, layout.final_degree):
         xs.append(ops.mul(xs[-1], x))
@@ -157,17 +158,15 @@ def _member(ops: Ops[V], group: V, sides: Sequence[V]) -> V:
     size = 1 << len(sides)
     members = [ops.part(group, DEGREE * t, DEGREE) for t in range(size)]
     for side in sides:
-        members = [
-            ops.select(side, members[2 * t], members[2 * t + 1]) for t in range(len(members) // 2)
-        ]
+        members = [ops.select(side, members[2 * t], members[2 * t + 1]) for t in range(len(members) // 2)]
     return members[0]
 
 
 def _fold(ops: Ops[V], layer: FriLayer, group: V, sides: Sequence[V], beta: V, x_inverse: V) -> V:
     """sum_i beta^i f_i(y) from the group's values, by halvings with beta, beta^2, beta^4.
 
-    Each halving of (v, v') at (x, -x) gives (v + v') + (beta / x) (v - v'), twice the fold; the twos go at the end.
-    `x_inverse` is that of the queried member; the group's first member is x_j = x / g^t.
+    Each halving of (v, v') at (x, -x) gives (v + v') + (beta / x) (v - v'), twice the fold; the twos go at
+    the end. `x_inverse` is that of the queried member; the group's first member is x_j = x / g^t.
     """
     arity = layer.fold.log_arity
     one = ops.constant([1])

@@ -1,4 +1,4 @@
-"""The verifier, written once over `Ops`. Step numbers are the prover's (`prover.prove`) and architecture.md's.
+"""The verifier, written once over `Ops`. Steps are numbered as in `prover.prove` and architecture.md.
 
 Nothing branches on a value of the proof: the key alone fixes what runs.
 """
@@ -31,7 +31,7 @@ class OpsTranscript(Generic[V]):
         self.state = ops.constant([0] * DIGEST_WORDS)
 
     def absorb(self, data: V) -> None:
-        """state = H(state || data)."""
+        """State = H(state || data)."""
         self.state = self._ops.hash(Context.TRANSCRIPT, self._ops.join([self.state, data]))
 
     def squeeze(self) -> V:
@@ -46,7 +46,7 @@ class OpsTranscript(Generic[V]):
 
 
 class PointAlgebra(Generic[V]):
-    """Arithmetic at an out-of-domain point, where base columns too take KB6 values (`composition.Algebra`)."""
+    """`composition.Algebra` at an out-of-domain point, where base columns too take KB6 values."""
 
     def __init__(self, ops: Ops[V]) -> None:
         self._ops = ops
@@ -155,9 +155,7 @@ class Verification(Generic[V]):
 
     def read_quotient_commitment(self) -> None:
         """Step 4: alpha, quotient commitment."""
-        self.alphas = self.ops.powers(
-            self.transcript.challenge(), max(self.layout.constraint_starts[-1], 1)
-        )
+        self.alphas = self.ops.powers(self.transcript.challenge(), max(self.layout.constraint_starts[-1], 1))
         self._read_root(TreeName.QUOTIENT)
 
     def read_openings(self) -> None:
@@ -194,23 +192,19 @@ class Verification(Generic[V]):
             last = ops.constant((point_inverse(log), 0, 0, 0, 0, 0))
             to_first, to_last = ops.ext_sub(self.zeta, one), ops.ext_sub(self.zeta, last)
             selectors = {
-                Rows.FIRST: lambda d=to_first, z=vanishing: ops.ext_mul(z, ops.ext_inverse(d, "first row")),
-                Rows.LAST: lambda d=to_last, z=vanishing: ops.ext_mul(z, ops.ext_inverse(d, "last row")),
-                Rows.TRANSITION: lambda d=to_last: d,
+                Rows.FIRST: ops.ext_mul(vanishing, ops.ext_inverse(to_first, "first row")),
+                Rows.LAST: ops.ext_mul(vanishing, ops.ext_inverse(to_last, "last row")),
+                Rows.TRANSITION: to_last,
             }
             total = ops.constant(ZERO)
-            applied: dict[Rows, V] = {}
             for i, air in enumerate(layout.system.airs):
                 if layout.log_heights[i] != log:
                     continue
                 start, end = layout.constraint_starts[i : i + 2]
                 alphas = [self.element(self.alphas, k) for k in range(start, end)]
                 for rows, value in compose(self.algebra, air, self._row(i), self.lookup, alphas).items():
-                    if rows is not Rows.ALL:
-                        if rows not in applied:
-                            applied[rows] = selectors[rows]()
-                        value = ops.ext_mul(value, applied[rows])
-                    total = ops.ext_add(total, value)
+                    part = value if rows is Rows.ALL else ops.ext_mul(value, selectors[rows])
+                    total = ops.ext_add(total, part)
             quotient = self._quotient(log)
             ops.assert_equal(
                 ops.ext_mul(vanishing, quotient), total, RejectReason.CONSTRAINTS, f"height 2^{log}"
@@ -229,7 +223,7 @@ class Verification(Generic[V]):
 
     def _row(self, table: int) -> Row[V, V]:
         """The table's values at zeta."""
-        layout, ops = self.layout, self.ops
+        layout = self.layout
         air, log = layout.system.airs[table], layout.log_heights[table]
         starts = {
             Space.MAIN: layout.column_start(TreeName.MAIN, table),
@@ -303,10 +297,13 @@ class Verification(Generic[V]):
         ops, layout = self.ops, self.layout
         self.fri_roots: list[V] = []
         self.fri_betas: list[V] = []
-        for _ in layout.fri_layers:
+        self.join_betas: list[V] = []
+        for layer in layout.fri_layers:
             self.fri_roots.append(ops.read_words(DIGEST_WORDS))
             self.transcript.absorb(self.fri_roots[-1])
             self.fri_betas.append(self.transcript.challenge())
+            arity = 1 << layer.fold.log_arity
+            self.join_betas.append(self.element(ops.powers(self.fri_betas[-1], arity + 1), arity))
         self.final = ops.read_elements(DEGREE * layout.final_degree, "final polynomial")
         self.transcript.absorb(self.final)
 
@@ -321,6 +318,7 @@ class Verification(Generic[V]):
             roots=self.roots,
             fri_roots=self.fri_roots,
             betas=self.fri_betas,
+            join_betas=self.join_betas,
             final=self.final,
             zeta=self.zeta,
             zeta_next=self.points,

@@ -11,7 +11,7 @@ from circuits.xmss.scheme import PublicKey, Signature
 
 CHAIN_ID = 7
 BASE_FEE = 100
-PRODUCER, ALICE, BOB, CAROL, TOKEN, DATA = 16, 17, 1000, (1 << 30) - 1, 40, 41
+PRODUCER, ALICE, BOB, CAROL, TOKEN, DATA = 16, 17, 1000, (1 << 30) - 2, 40, 41
 START = 10**12
 NEXT_FREE = 5000
 BLANK_SIGNATURE = Signature((0,) * 6, ((0,) * 8,) * 64, ((0,) * 8,) * 8)
@@ -70,3 +70,15 @@ def run(before, after, **options):
 
 def balance(ledger, cell):
     return ledger.cells[cell].balance
+
+
+def numbered(state, wanted):
+    """Transactions of (kind, fields) with the nonces and leaves that follow; most of them can be included."""
+    txs, uses = [], {}
+    for kind, fields in wanted:
+        signer, purse = fields["signer"], state.cells.get(fields["signer"])
+        nonce = getattr(purse, "nonce", 0) + uses.get(signer, 0)
+        leaf = getattr(purse, "next_leaf", 0) + uses.get(signer, 0)
+        txs.append((transfer if kind == "t" else withdraw)(nonce=nonce, leaf=leaf, **fields))
+        uses[signer] = uses.get(signer, 0) + (fields["max_fee"] > 0 and fields["tip"] < 1000)
+    return txs

@@ -3,14 +3,11 @@
 import sys
 from pathlib import Path
 
-from circuits.rollup import hashing
 from circuits.rollup.store import Store
 from tests.circuits.rollup.builders import batch, run, transfer
-from tests.circuits.rollup.conftest import kernels
 
 
 def main():
-    hashing._kernel = lambda: kernels().poseidon2_compress
     with Store.open(Path(sys.argv[1])) as store:
         state = store.ledger()
         while True:

@@ -20,13 +20,12 @@ from circuits.rollup.execute import execute, execute_batch, load
 from circuits.rollup.sample import BATCH_FILE, LEDGER_CELLS, STATE_FILE, SUMMARY_FILE, build_sample, sample
 from circuits.rollup.store import Store
 from circuits.rollup.types import Transfer, Withdraw
-from tests.circuits.rollup.conftest import kernels
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory, fast_hashing):
+def directory(tmp_path_factory):
     path = tmp_path_factory.mktemp("sample") / "batch"
-    sample(6, 42, path, kernels=kernels())
+    sample(6, 42, path)
     return path
 
 
@@ -44,7 +43,7 @@ def test_sample_holds_what_was_asked_for(directory):
 
 
 def test_sample_executes_without_failure(directory):
-    execution = execute(directory, strict=True, kernels=kernels())
+    execution = execute(directory, strict=True)
     figures = execution.figures()
     assert (figures["failed"], figures["left_out"], figures["transactions"]) == (0, [], 7)
     supply = figures["supply_before_msat"] + figures["deposits_msat"] - figures["withdrawals_msat"]
@@ -57,7 +56,7 @@ def test_sample_executes_without_failure(directory):
 
 
 def test_same_seed_same_bytes(directory):
-    genesis, batch = build_sample(6, 42, kernels=kernels())
+    genesis, batch = build_sample(6, 42)
     assert batch.encode() == (directory / BATCH_FILE).read_bytes()
     before, _ = load(directory)
     assert dict(before.cells) == genesis
@@ -68,7 +67,7 @@ def test_forged_signature_is_left_out(directory):
     first = batch.transactions[0]
     forged = dataclasses.replace(first, signature=dataclasses.replace(first.signature, rho=(1,) * 6))
     changed = dataclasses.replace(batch, transactions=(forged, *batch.transactions[1:]))
-    done = execute_batch(before, changed, kernels=kernels()).transition
+    done = execute_batch(before, changed).transition
     assert done.left_out[0].reason == RefusalReason.SIGNATURE
     assert done.left_out[0].position == 0
 
@@ -82,7 +81,7 @@ def test_signed_field_cannot_be_changed(directory):
             first, transaction=dataclasses.replace(first.transaction, **{name: value})
         )
         tampered = dataclasses.replace(batch, transactions=(changed,))
-        done = execute_batch(before, tampered, kernels=kernels()).transition
+        done = execute_batch(before, tampered).transition
         assert [left.reason for left in done.left_out] == [RefusalReason.SIGNATURE]
 
 
@@ -90,19 +89,19 @@ def test_batch_cannot_be_replayed_after_its_commit(tmp_path, directory):
     (tmp_path / BATCH_FILE).write_bytes((directory / BATCH_FILE).read_bytes())
     before, _ = load(directory)
     Store.create(tmp_path / STATE_FILE, before.cells).close()
-    done = execute(tmp_path, kernels=kernels()).transition
+    done = execute(tmp_path).transition
     with Store.open(tmp_path / STATE_FILE) as store:
         store.commit(done)
     with pytest.raises(BatchRefused) as caught:
-        execute(tmp_path, kernels=kernels())
+        execute(tmp_path)
     assert caught.value.reason == BatchReason.SLOT
-    again = execute(tmp_path, at=0, kernels=kernels()).transition
+    again = execute(tmp_path, at=0).transition
     assert again.public_values == done.public_values
 
 
 def test_bad_directories_and_numbers_are_refused(directory, tmp_path):
     with pytest.raises(StoreError) as caught:
-        sample(6, 42, directory, kernels=kernels())
+        sample(6, 42, directory)
     assert caught.value.reason == StoreReason.EXISTS
     with pytest.raises(StoreError) as caught:
         execute(tmp_path)
@@ -119,7 +118,7 @@ def test_bad_directories_and_numbers_are_refused(directory, tmp_path):
 
 def test_progress_is_reported(directory):
     seen = []
-    build_sample(1, 3, kernels=kernels(), progress=lambda *step: seen.append(step))
+    build_sample(1, 3, progress=lambda *step: seen.append(step))
     assert seen == [("keys", 0, 4), ("keys", 4, 4), ("signatures", 0, 2), ("signatures", 2, 2)]
 
 

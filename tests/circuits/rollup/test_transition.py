@@ -40,6 +40,7 @@ from tests.circuits.rollup.builders import (
     deposit,
     key,
     ledger,
+    numbered,
     run,
     transfer,
     withdraw,
@@ -337,18 +338,24 @@ def test_data_commitment_and_tape_follow_the_documented_order():
 cells = st.sampled_from(
     [ALICE, BOB, CAROL, PRODUCER, NEXT_FREE, NEXT_FREE + 1, TOKEN, DATA, 2, 0, 77, 1 << 30]
 )
-amounts = st.one_of(st.integers(0, 10**7), st.sampled_from([0, 1000, START, START // 2, 2**64 - 1]))
+signers = st.one_of(st.sampled_from([ALICE, BOB, CAROL, PRODUCER, NEXT_FREE]), cells)
+amounts = st.one_of(
+    st.integers(0, 10**7),
+    st.integers(0, 10**4).map(lambda sats: 1000 * sats),
+    st.sampled_from([0, 1000, START, START // 2, 2**64 - 1]),
+)
 common = {
     "amount": amounts,
-    "tip": st.sampled_from([0, 3, 10**6, 2**32 - 1]),
-    "max_fee": st.sampled_from([0, 10**6, 2**64 - 1]),
+    "tip": st.sampled_from([*[0, 3, 40] * 4, 10**6, 2**32 - 1]),
+    "max_fee": st.sampled_from([0, *[10**8] * 4, *[2**64 - 1] * 4]),
 }
 transfers = st.builds(
-    lambda **kw: ("t", kw), signer=cells, to=cells, op=st.sampled_from([0, 0, 0, 2]), **common
+    lambda **kw: ("t", kw), signer=signers, to=cells, op=st.sampled_from([0, 0, 0, 2]), **common
 )
-withdrawals = st.builds(lambda **kw: ("w", kw), signer=cells, to=st.sampled_from([0, 0, BOB]), **common)
+withdrawals = st.builds(lambda **kw: ("w", kw), signer=signers, to=st.sampled_from([0, 0, BOB]), **common)
 deposits = st.builds(
     deposit,
+    owner=st.sampled_from([key(NEXT_FREE).owner(), key(NEXT_FREE + 1).owner()]),
     cell=cells,
     sats=st.one_of(st.integers(0, 10**6), st.sampled_from([0, 21 * 10**14 + 1])),
     kind=st.sampled_from([1, 1, 1, 2]),
@@ -367,13 +374,7 @@ deposits = st.builds(
 def test_random_batches_keep_the_supply_identity(batches, l1_rate):
     state = ledger()
     for number, (events, wanted) in enumerate(batches):
-        txs, uses = [], {}
-        for kind, fields in wanted:
-            signer = fields.pop("signer")
-            nonce = uses[signer] = uses.get(signer, getattr(state.cells.get(signer), "nonce", 0) - 1) + 1
-            leaf = getattr(state.cells.get(signer), "next_leaf", 0) + nonce
-            make = transfer if kind == "t" else withdraw
-            txs.append(make(signer, nonce=nonce, leaf=leaf, **fields))
+        txs = numbered(state, wanted)
         done = run(state, batch(*txs, events=events, slot=4 + number, l1_rate=l1_rate))
         values, after = done.public_values, done.ledger
         assert after.total_btc() == after.system.supply == values.supply_after

@@ -55,7 +55,7 @@ def run(program, tape=(), cells=None, lies=None) -> MiniRun:
     """Executes; arithmetic wraps silently, so that runs without a valid trace exist to be refused.
 
     Args:
-        lies: step (from 0) -> jump or not, against the rule; or step -> word, what a read of register a returns.
+        lies: step (from 0) -> jump or not, against the rule; or the word that its read of register a returns.
     """
     lies = lies or {}
     before = {i: [list(w) for w in words] for i, words in (cells or {}).items()}
@@ -63,7 +63,7 @@ def run(program, tape=(), cells=None, lies=None) -> MiniRun:
     registers = [list(ZERO) for _ in range(256)]
     tape = [list(w) for w in tape]
     h, pc, log, outside = [0] * 8, 0, [], []
-    O = Opcode  # noqa: E741, N806
+    O = Opcode  # noqa: E741
     while True:
         op, d, a, b, imm0, imm1 = program[pc]
         va = vb = vc = ZERO

@@ -102,18 +102,14 @@ HEIGHTS = {
 }
 
 
-def airs(program) -> dict[str, Air]:
-    tables = (
-        CpuAir(),
-        RomAir(mini.columns(program)),
-        MemoryAir(),
-        CellsAir(),
-        AddAir(),
-        MulDivAir(),
-        WordAir(),
-        RangeAir(),
-    )
+def airs_of(rom) -> dict[str, Air]:
+    """The eight tables, around the ROM with these columns."""
+    tables = (CpuAir(), RomAir(rom), MemoryAir(), CellsAir(), AddAir(), MulDivAir(), WordAir(), RangeAir())
     return {air.name: air for air in tables}
+
+
+def airs(program) -> dict[str, Air]:
+    return airs_of(mini.columns(program))
 
 
 @dataclass
@@ -143,7 +139,7 @@ class Case:
         return rowcheck.merge(*self.parts.values())
 
     def effect(self, changes: dict[str, list[tuple[int, int, int]]]) -> tuple[set[str], set[str]]:
-        """Labels and relations that (column, row, value) changes of some tables break; restores the tables."""
+        """Labels and relations that changes (column, row, value) of tables break; restores them."""
         labels: set[str] = set()
         parts = []
         saved = []

@@ -1,4 +1,5 @@
-"""A small statement for the three tables: signatures, hashes, cells, a state tree, and the other tables' side of it."""
+"""A small statement for the three tables: signatures, hashes, cells, a state tree, and the other tables' side
+of it."""
 
 from __future__ import annotations
 

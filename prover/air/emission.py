@@ -1,0 +1,198 @@
+"""From recorded nodes to machine code: order of instructions, slots by last use.
+
+Outputs are emitted a few terms at a time and columns are loaded anew in every batch of terms, so that the
+working set stays in the first-level cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from prover.air.recorder import MachineOp, Node, Recorder, Sum, Symbol
+from prover.field import ZERO, Kb6, P, add, scale
+
+BATCH = 16
+"""Terms of a sum that are emitted together."""
+
+
+@dataclass
+class MachineCode:
+    """Code ready for the machine but for the symbols' values.
+
+    Attributes:
+        code: four words an instruction.
+        base_slots, ext_slots: working slots needed.
+        base_constants: in [0, p).
+        symbols: extension constants, to be bound.
+        num_outputs: extension outputs.
+    """
+
+    code: list[int]
+    base_slots: int
+    ext_slots: int
+    base_constants: list[int]
+    symbols: list[Symbol]
+    num_outputs: int
+
+    def bind(self, values: dict[str, Sequence[Kb6]]) -> list[Kb6]:
+        """The symbols' values."""
+        out = []
+        for symbol in self.symbols:
+            value = ZERO if symbol.kind == "zero" else values[symbol.kind][symbol.number]
+            out.append(add(scale(value, symbol.sign % P), (symbol.offset % P, 0, 0, 0, 0, 0)))
+        return out
+
+
+@dataclass
+class Emission:
+    """Linear code over virtual registers, then slots."""
+
+    recorder: Recorder
+    lines: list[tuple[MachineOp, int, int, int]] = field(default_factory=list)  # virtual registers
+    place: dict[int, int] = field(default_factory=dict)  # node -> virtual register
+    ext: list[bool] = field(default_factory=list)  # virtual register -> is it an extension value
+    base_constants: dict[int, int] = field(default_factory=dict)
+    symbols: dict[Symbol, int] = field(default_factory=dict)
+    loaded: list[int] = field(default_factory=list)
+
+    def _register(self, ext: bool) -> int:
+        self.ext.append(ext)
+        return len(self.ext) - 1
+
+    def _symbol(self, symbol: Symbol) -> int:
+        return self.symbols.setdefault(symbol, len(self.symbols))
+
+    def _base_constant(self, value: int) -> int:
+        return self.base_constants.setdefault(value, len(self.base_constants))
+
+    def forget_loads(self) -> None:
+        """Columns are loaded anew from here on."""
+        for number in self.loaded:
+            self.place.pop(number, None)
+        self.loaded.clear()
+
+    def _operands(self, node: Node) -> list[int]:
+        if node.op in (MachineOp.LOAD, MachineOp.LOADE, MachineOp.BCONST):
+            return []
+        if node.op in (MachineOp.BADDC, MachineOp.BMULC, MachineOp.EMULC):
+            return [node.a]
+        return [node.a, node.b]
+
+    def emit(self, root: int) -> int:
+        """Emits a node and what it needs; gives its register."""
+        stack = [root]
+        while stack:
+            number = stack[-1]
+            node = self.recorder.nodes[number]
+            if number in self.place:
+                stack.pop()
+            elif node.sum is not None:
+                # Sums nest only a few deep (a fingerprint in a product): recursion is bounded.
+                self.place[number] = self.emit_sum(node.sum)
+            else:
+                waiting = [n for n in self._operands(node) if n not in self.place]
+                if waiting:
+                    stack += reversed(waiting)
+                else:
+                    self._emit_node(number, node)
+        return self.place[root]
+
+    def _emit_node(self, number: int, node: Node) -> None:
+        op = node.op
+        ext = op in (MachineOp.LOADE, MachineOp.EMUL, MachineOp.EBMUL, MachineOp.EMULC)
+        a, b = node.a, node.b
+        if op in (MachineOp.LOAD, MachineOp.LOADE):
+            self.loaded.append(number)
+        elif op is MachineOp.BCONST:
+            a = self._base_constant(a)
+        elif op in (MachineOp.BADDC, MachineOp.BMULC):
+            a, b = self.place[a], self._base_constant(b)
+        elif op is MachineOp.EMULC and node.symbol is not None:
+            a, b = self.place[a], self._symbol(node.symbol)
+        else:
+            a, b = self.place[a], self.place[b]
+        register = self._register(ext)
+        self.lines.append((op, register, a, b))
+        self.place[number] = register
+
+    def emit_sum(self, total: Sum, batched: bool = False) -> int:
+        """A sum into a fresh register, BATCH terms at a time."""
+        target = self._register(True)
+        offset = total.offset or Symbol("zero")
+        self.lines.append((MachineOp.ECONST, target, self._symbol(offset), 0))
+        for start in range(0, len(total.terms), BATCH):
+            terms = total.terms[start : start + BATCH]
+            registers = [self.emit(term.value) for term in terms]
+            for term, register in zip(terms, registers, strict=True):
+                if term.constant is None:
+                    op = MachineOp.EADD if term.sign == 1 else MachineOp.ESUB
+                    self.lines.append((op, target, target, register))
+            for term, register in zip(terms, registers, strict=True):
+                if term.constant is not None:
+                    self.lines.append((MachineOp.EMAC, target, register, self._symbol(term.constant)))
+            if batched:
+                self.forget_loads()
+        return target
+
+    def store(self, output: int, number: int) -> None:
+        """Emits a node and stores it as an output."""
+        self.lines.append((MachineOp.STOREE, output, self.emit(number), 0))
+
+    def store_sum(self, output: int, total: Sum) -> None:
+        """Emits a long sum in batches and stores it as an output."""
+        self.lines.append((MachineOp.STOREE, output, self.emit_sum(total, batched=True), 0))
+
+    def reads(self, line: tuple[MachineOp, int, int, int]) -> list[int]:
+        """Registers that a line reads."""
+        op, d, a, b = line
+        if op in (MachineOp.LOAD, MachineOp.LOADE, MachineOp.BCONST, MachineOp.ECONST):
+            return []
+        if op is MachineOp.EMAC:
+            return [d, a]
+        if op in (MachineOp.BADDC, MachineOp.BMULC, MachineOp.EMULC, MachineOp.STOREE):
+            return [a]
+        return [a, b]
+
+    def finish(self, num_outputs: int) -> MachineCode:
+        """Registers to slots, by last use."""
+        last: dict[int, int] = {}
+        for at, line in enumerate(self.lines):
+            for register in self.reads(line):
+                last[register] = at
+        slots: dict[int, int] = {}
+        free: tuple[list[int], list[int]] = ([], [])
+        used = [0, 0]
+        code: list[int] = []
+        constant_b = (MachineOp.BADDC, MachineOp.BMULC, MachineOp.EMULC, MachineOp.EMAC)
+        for at, line in enumerate(self.lines):
+            op, d, a, b = line
+            read = self.reads(line)
+            if read:
+                a = slots[a]
+                if op not in constant_b and op is not MachineOp.STOREE:
+                    b = slots[b]
+            # A result may take the slot of an operand that ends here: every kernel loads before it stores.
+            for register in set(read):
+                if last[register] == at and (register != d or op is MachineOp.STOREE):
+                    free[self.ext[register]].append(slots.pop(register))
+            if op is not MachineOp.STOREE:
+                if d not in slots:
+                    kind = self.ext[d]
+                    if free[kind]:
+                        slots[d] = free[kind].pop()
+                    else:
+                        slots[d] = used[kind]
+                        used[kind] += 1
+                if d not in last and d in slots:
+                    last[d] = at
+                d = slots[d]
+            code += [op, d, a, b]
+        return MachineCode(
+            code,
+            max(used[0], 1),
+            max(used[1], 1),
+            list(self.base_constants) or [0],
+            list(self.symbols) or [Symbol("zero")],
+            num_outputs,
+        )

@@ -1,0 +1,84 @@
+"""What the tables leave to the kernel, checked on its instructions (CpuAir).
+
+PACK, LO, HI, LEAF, SIG's d and addresses take limbs without ranging them, so no register that may hold a raw
+word may stand there. Cell and leaf numbers are compared with 2^30 before use: limbs that denote p + i mean i.
+"""
+
+from __future__ import annotations
+
+from circuits.machine.isa import WRITES_D, Opcode
+from circuits.machine.kernel import kernel
+from circuits.machine.program import JUMPS, Instruction, Program
+
+OWNER_WORDS = (1, 2)
+
+
+def raw_sources(program: Program) -> set[int]:
+    """Registers that some instruction may write a raw word to; no flow, so too many rather than too few."""
+    code = program.instructions
+    targets = {x.imm0 for x in code if x.op in JUMPS}
+    never_written = set(range(256)) - {x.d for x in code if x.op in WRITES_D}
+    raw: set[int] = set()
+
+    def writes_raw(pc: int, x: Instruction) -> bool:
+        if x.op is Opcode.HINTR:
+            return True
+        if x.op is Opcode.LOAD:  # owners, accumulator; cell 0 (its address a register of zeros) is numeric
+            return x.imm0 in OWNER_WORDS and x.a not in never_written
+        if x.op in (Opcode.HGETL, Opcode.HGETH):
+            while pc not in targets and pc:
+                pc -= 1
+                if code[pc].op in (Opcode.MULDIV, Opcode.HASH, Opcode.HSET):
+                    return code[pc].op is not Opcode.MULDIV
+            return True
+        if x.op in (Opcode.MOV, Opcode.LO, Opcode.HI):
+            return x.a in raw
+        return x.op is Opcode.PACK and (x.a in raw or x.b in raw)
+
+    while True:
+        found = {x.d for pc, x in enumerate(code) if x.op in WRITES_D and writes_raw(pc, x)}
+        if found <= raw:
+            return raw
+        raw |= found
+
+
+def test_raw_words_are_what_the_kernel_means_to_be_raw():
+    program = kernel()
+    names = {number: name for name, number in program.registers.items()}
+    raw = {names[r] for r in raw_sources(program)}
+    assert raw == {"acc_lo", "acc_hi", "o0", "o1", "d_lo", "d_hi", "owner_lo", "owner_hi"}
+
+
+def test_no_raw_word_reaches_an_operand_that_must_be_a_number():
+    program = kernel()
+    raw = raw_sources(program)
+    numbers = {
+        **dict.fromkeys((Opcode.ADD, Opcode.SUB, Opcode.JLT, Opcode.JGE, Opcode.PACK), "ab"),
+        **dict.fromkeys((Opcode.LO, Opcode.HI, Opcode.LEAF, Opcode.LOAD, Opcode.STORE), "a"),
+        Opcode.MULDIV: "abd",
+        Opcode.SIG: "d",
+    }
+    wrong = [x for x in program.instructions if any(getattr(x, r) in raw for r in numbers.get(x.op, ""))]
+    assert wrong == []
+
+
+def test_raw_words_are_stored_only_where_raw_words_are_loaded():
+    """Owner and accumulator words; so numeric words of cells stay u64 from batch to batch."""
+    program = kernel()
+    raw = raw_sources(program)
+    stores = [x for x in program.instructions if x.op is Opcode.STORE and x.d in raw]
+    assert stores
+    assert {x.imm0 for x in stores} <= set(OWNER_WORDS)
+
+
+def test_every_cell_address_is_a_constant_or_compared_with_the_limit():
+    """A register that addresses cells is only ever a small constant, or compared (JGE) with cell_limit."""
+    program = kernel()
+    number = program.registers
+    limit = number["cell_limit"]
+    compared = {x.a for x in program.instructions if x.op is Opcode.JGE and x.b == limit}
+    addresses = {x.a for x in program.instructions if x.op in (Opcode.LOAD, Opcode.STORE)}
+    constants = {number["zero"], number["one"]}
+    assert addresses <= compared | constants
+    leaves = {x.d for x in program.instructions if x.op is Opcode.SIG}
+    assert leaves <= compared

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import native
+from tests.native import reference as ref
+
+
+def test_every_tier_of_this_machine_can_be_forced(tier: str) -> None:
+    assert native.tier() == tier
+    assert ("tier in use", tier) in native.why()
+
+
+def test_the_environment_forces_a_tier() -> None:
+    for name in native.tiers():
+        environment = {**os.environ, "PEGPROOF_TIER": name}
+        command = [sys.executable, "-c", "import native; print(native.tier())"]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == name
+
+
+def test_an_unknown_tier_is_refused() -> None:
+    with pytest.raises(native.KernelError) as caught:
+        native.set_tier("sse9")
+    assert caught.value.got == "'sse9'"
+
+
+def test_fewer_than_one_thread_is_refused() -> None:
+    with pytest.raises(native.KernelError):
+        native.set_threads(0)
+
+
+def test_kernels_called_from_many_threads_at_once(tier: str) -> None:
+    x = ref.random(1, 16, 3000)
+    want = native.poseidon2_permute(x)
+    start = threading.Barrier(4)
+
+    def call(_: int) -> bool:
+        start.wait()
+        return all(np.array_equal(native.poseidon2_permute(x), want) for _ in range(5))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(call, range(4)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_kernels_work_in_a_forked_child() -> None:
+    x = ref.random(1, 16, 3000)
+    want = native.poseidon2_permute(x)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(native.poseidon2_permute(x), want) else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import native
+from native import P
+from tests.native import reference as ref
+
+LOGS = [*range(11), 12, 13, 14]
+
+
+def test_roots_agree_with_plonky3_vectors() -> None:
+    data = ref.vectors("koalabear/roots.json")
+    assert [native.two_adic_root(k) for k in range(25)] == data["two_adic_generators_log0_to_24"]
+
+
+def test_transforms_agree_with_plonky3_vectors(tier: str) -> None:
+    for case in ref.vectors("koalabear/dft.json"):
+        x, values, coset = (ref.words([case[key]]) for key in ("input", "dft", "coset_dft_shift3"))
+        np.testing.assert_array_equal(native.ntt(x), values)
+        np.testing.assert_array_equal(native.intt(x), ref.words([case["idft"]]))
+        np.testing.assert_array_equal(native.coset_ntt(x, 0, 3), coset)
+        np.testing.assert_array_equal(native.coset_intt(coset, 3), x)
+
+
+def test_lde_agrees_with_plonky3_vectors(tier: str) -> None:
+    for case in ref.vectors("koalabear/coset_lde.json"):
+        shape = (1 << case["log_n"], case["width"])
+        values = ref.words(case["evals_row_major"]).reshape(shape).T.copy()
+        want = ref.words(case["lde_row_major"]).reshape(-1, case["width"]).T
+        got = native.coset_lde(values, case["blowup"].bit_length() - 1, case["shift"])
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("log_n", range(7))
+def test_transform_is_the_definition(tier: str, log_n: int) -> None:
+    x = ref.random(log_n, 2, 1 << log_n)
+    np.testing.assert_array_equal(native.ntt(x), native.dft_natural(x))
+
+
+@pytest.mark.parametrize("log_n", LOGS)
+def test_inverse_undoes_the_transform_on_every_coset(tier: str, log_n: int) -> None:
+    x = ref.random(log_n, 3, 1 << log_n)
+    for shift in (1, 3, P - 1):
+        np.testing.assert_array_equal(native.coset_intt(native.coset_ntt(x, 0, shift), shift), x)
+
+
+@pytest.mark.parametrize("log_blowup", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("log_n", [0, 1, 3, 5, 6, 7, 8, 9, 12, 13])
+def test_lde_is_interpolation_then_evaluation(tier: str, threads: int, log_n: int, log_blowup: int) -> None:
+    values = ref.random(log_n, 5, 1 << log_n)
+    coefficients = native.intt(values)
+    padded = np.zeros((5, 1 << (log_n + log_blowup)), dtype=np.uint32)
+    padded[:, : 1 << log_n] = coefficients
+    lde = native.coset_lde(values, log_blowup, 5)
+    np.testing.assert_array_equal(lde, native.coset_ntt(padded, 0, 5))
+    np.testing.assert_array_equal(lde, native.coset_ntt(coefficients, log_blowup, 5))
+
+
+def test_values_of_a_long_transform_by_horner(tier: str) -> None:
+    log_n = 14
+    x = ref.random(1, 1, 1 << log_n)
+    got = native.coset_ntt(x, 1, 7)
+    root = native.two_adic_root(log_n + 1)
+    for i in (0, 1, 2, 1000, (1 << log_n) + 1, (2 << log_n) - 1):
+        point, value = 7 * pow(root, i, P) % P, 0
+        for c in reversed(x[0].tolist()):
+            value = (value * point + c) % P
+        assert got[0, i] == value
+
+
+def test_columns_may_lie_anywhere_and_output_is_filled(tier: str) -> None:
+    block = ref.random(1, 6, 300)
+    parts = [block[1:3, 20:276], block[5, :256], block[::2, 3:259]]
+    stacked = np.vstack(parts)
+    out = np.empty((6, 512), dtype=np.uint32)
+    assert native.coset_lde(parts, 1, 3, out=out) is out
+    np.testing.assert_array_equal(out, native.coset_lde(stacked, 1, 3))
+
+
+def test_no_columns_is_no_work(tier: str) -> None:
+    assert native.coset_lde(np.empty((0, 8), dtype=np.uint32), 1, 3).shape == (0, 16)
+
+
+def test_wrong_requests_are_refused() -> None:
+    x = np.zeros((1, 8), dtype=np.uint32)
+    for bad in (
+        lambda: native.coset_lde(np.zeros((1, 6), dtype=np.uint32), 1, 3),
+        lambda: native.coset_lde(x, 5, 3),
+        lambda: native.coset_lde(x, -1, 3),
+        lambda: native.coset_lde(x, 1, 0),
+        lambda: native.coset_lde(x, 1, P),
+        lambda: native.coset_lde(x, 1, 3, out=np.zeros((1, 8), dtype=np.uint32)),
+        lambda: native.coset_lde([x, np.zeros(4, dtype=np.uint32)], 1, 3),
+        lambda: native.two_adic_root(25),
+    ):
+        with pytest.raises(native.KernelError):
+            bad()

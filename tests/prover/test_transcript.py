@@ -1,0 +1,81 @@
+import struct
+
+import pytest
+from blake3 import blake3
+
+import native
+from prover.field import P
+from prover.hashing import Context, digest, ood_root, to_bytes, to_words
+from prover.transcript import Transcript, TranscriptError, grinding_digest_bits
+
+
+def _h(data, length=32, context="pegproof 2026 transcript"):
+    return blake3(data, derive_key_context=context).digest(length=length)
+
+
+def test_states_and_challenges_follow_the_definition():
+    transcript = Transcript()
+    transcript.absorb("a", b"abcd")
+    state = _h(bytes(32) + b"abcd")
+    assert transcript.state == state
+    block = _h(state, 64)
+    expected = tuple(w % P for w in struct.unpack("<6Q", block[:48]))
+    assert transcript.challenge("c") == expected
+    assert transcript.state == _h(block[:32])
+    block = _h(transcript.state, 64)
+    assert transcript.index("q", 20) == struct.unpack("<Q", block[:8])[0] % 2**20
+
+
+def test_every_step_is_logged_in_order():
+    log = []
+    transcript = Transcript(lambda kind, label, data: log.append((kind, label, len(data))))
+    transcript.absorb_words("root", [1, 2, 3])
+    transcript.challenge("beta")
+    assert log == [("absorb", "root", 12), ("squeeze", "beta", 64)]
+
+
+def test_nothing_cannot_be_absorbed():
+    with pytest.raises(TranscriptError):
+        Transcript().absorb("empty", b"")
+
+
+def test_order_and_content_change_challenges():
+    outcomes = set()
+    for parts in ([b"aaaa", b"bbbb"], [b"bbbb", b"aaaa"], [b"aaaabbbb"], [b"aaaa"]):
+        transcript = Transcript()
+        for part in parts:
+            transcript.absorb("x", part)
+        outcomes.add(transcript.challenge("c"))
+    assert len(outcomes) == 4
+
+
+def test_native_grinding_finds_the_first_nonce():
+    state = digest(Context.AIR, b"state")
+    nonce = native.grind(state, 10, Context.GRIND.value)
+    assert [n for n in range(nonce + 1) if grinding_digest_bits(state, n, 10) == 0] == [nonce]
+
+
+def test_contexts_are_all_different():
+    assert len({digest(context, bytes(64)) for context in Context}) == len(Context)
+
+
+def test_words_and_bytes_are_inverse():
+    words = [0, 1, 2**32 - 1, P]
+    assert list(to_words(to_bytes(words))) == words
+    assert to_bytes([1]) == b"\1\0\0\0"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_openings_tree_is_half_split_and_zero_padded(count):
+    leaves = [bytes([i]) * 48 for i in range(count)]
+
+    def node(level):
+        if len(level) == 1:
+            return level[0]
+        half = len(level) // 2
+        pairs = zip(level[:half], level[half:], strict=True)
+        return node([_h(a + b, context="pegproof 2026 node") for a, b in pairs])
+
+    size = 1 << (count - 1).bit_length()
+    level = [_h(leaf, context="pegproof 2026 ood leaf") for leaf in leaves]
+    assert ood_root(leaves) == node(level + [bytes(32)] * (size - count))
