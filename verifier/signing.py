@@ -1,4 +1,4 @@
-"""Signs a transaction with a wallet and appends it to a batch file: each of the two steps is durable or did not happen."""
+"""Signs a transaction with a wallet, appends it to a batch file; either step is durable or did not happen."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def owned_purses(ledger: Ledger, owner: Digest) -> dict[int, Purse]:
 def sign_and_append(wallet: Wallet, path: Path, order: Order, cell: int | None = None) -> Appended:
     """Signs an order and appends it to a batch file.
 
-    Nonce, leaf and balance are those after the batch's earlier transactions. The wallet stores the leaf before it
-    signs; the batch file is replaced whole.
+    Nonce, leaf and balance are those after the batch's earlier transactions. The wallet stores the leaf
+    before it signs; the batch file is replaced whole.
 
     Args:
         wallet: signs with its newest key that owns the purse.
@@ -151,7 +151,8 @@ def _sign(
     settled = source.ledger.cells.get(cell)
     settled_leaf = settled.next_leaf if isinstance(settled, Purse) else 0
     for _ in range(TRIES):
-        state = next(k for k in wallet.keys() if k.number == key.number)
+        states = wallet.keys()
+        state = next(k for k in states if k.number == key.number)
         leaf = max(state.next_leaf, purse.next_leaf, settled_leaf)
         tx = order.transaction(cell, purse, leaf, base_fee, l1_rate)
         fee = sum(fees_of(tx, base_fee, l1_rate))
