@@ -48,7 +48,7 @@ BASE_BYTES = 165 << 20
 WITNESS_BYTES_PER_CELL = 1
 """Logs and claims from which the tables are filled, measured, per main cell."""
 ELEMENTS_PER_SECOND = 30e6
-"""Committed elements that a thread takes through all steps in a second, measured with AVX-512 in a new process."""
+"""Committed elements that a thread takes through all steps in a second; AVX-512, a new process, measured."""
 START_SECONDS = 1.0
 """Loading compiled code and compiling constraints, measured."""
 EXECUTION_SECONDS = 1.3e-3
