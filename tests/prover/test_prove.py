@@ -16,7 +16,7 @@ from prover.timing import Timings
 from tests import poseidon_system, small_system
 from tests.proofs import NO_WORK, TINY, rejection, small_key, small_proof, verdicts
 
-FROZEN = "7387eb8daba47b5bb20896e646482a83dd5177881e9e7d90fa277d5422793626"
+FROZEN = "eda066a4a2d3eaadd7d2c5540dc98e66ca0eb12d13af7e0be686baa857fba456"
 
 
 @pytest.mark.parametrize(
