@@ -70,6 +70,7 @@ class BatchDirectory:
 
     Attributes:
         path: the directory.
+        batch_file: in it.
         ledger: before the batch.
         batch: as in the file.
         committed: whether the state store has the batch already.
@@ -77,6 +78,7 @@ class BatchDirectory:
     """
 
     path: Path
+    batch_file: Path
     ledger: Ledger
     batch: Batch
     committed: bool
@@ -84,7 +86,7 @@ class BatchDirectory:
 
 
 def open_batch(path: Path) -> BatchDirectory:
-    """Reads a batch directory (or the batch file in it).
+    """Reads a batch directory, or one of the batch files in it.
 
     A batch that was committed is replayed from the ledger before it.
 
@@ -93,19 +95,18 @@ def open_batch(path: Path) -> BatchDirectory:
         CodecError: the batch file is not canonical.
     """
     start = time.perf_counter()
-    directory = path.parent if path.name == BATCH_FILE and not path.is_dir() else path
+    file = path if path.is_file() else path / BATCH_FILE
+    directory = file.parent
     if not directory.is_dir():
         raise StoreError(StoreReason.MISSING, f"batch directory {directory}")
-    for name in (BATCH_FILE, STATE_FILE):
-        if not (directory / name).is_file():
-            raise StoreError(
-                StoreReason.MISSING, f"{directory / name}", "a directory that `pegproof sample` made"
-            )
-    batch = Batch.decode(read_file(directory / BATCH_FILE))
+    for needed in (file, directory / STATE_FILE):
+        if not needed.is_file():
+            raise StoreError(StoreReason.MISSING, f"{needed}", "a directory that `pegproof sample` made")
+    batch = Batch.decode(read_file(file))
     with Store.open(directory / STATE_FILE) as store:
         before = _committed_from(store, batch)
         ledger = store.ledger(before)
-    return BatchDirectory(directory, ledger, batch, before is not None, time.perf_counter() - start)
+    return BatchDirectory(directory, file, ledger, batch, before is not None, time.perf_counter() - start)
 
 
 def _committed_from(store: Store, batch: Batch) -> int | None:
