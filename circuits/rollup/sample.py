@@ -20,6 +20,7 @@ from circuits.rollup.batch import Batch, Header
 from circuits.rollup.books import fees_of
 from circuits.rollup.cells import Cell, Purse
 from circuits.rollup.codec import elements_bytes
+from circuits.rollup.compose import to_json
 from circuits.rollup.errors import CodecError, CodecReason, StoreError, StoreReason
 from circuits.rollup.files import os_reason, write_atomic
 from circuits.rollup.hashing import chain_digests
@@ -68,6 +69,7 @@ def sample(
     seed: int,
     out_dir: Path,
     *,
+    purses: Sequence[Purse] = (),
     progress: Progress | None = None,
 ) -> dict[str, object]:
     """Write a sample directory; returns the summary.
@@ -77,6 +79,7 @@ def sample(
             one, come on top.
         seed: Any integer.
         out_dir: Made if missing; must not hold a complete sample.
+        purses: Further purses of the genesis ledger, at the lowest free cells.
         progress: Told of the long steps.
 
     Raises:
@@ -84,7 +87,8 @@ def sample(
         StoreError: EXISTS, DISK_FULL or IO.
     """
     _prepare(out_dir)
-    genesis, batch = build_sample(transfers, seed, progress=progress)
+    genesis, batch = build_sample(transfers, seed, purses=purses, progress=progress)
+    own_cells = [index for index, cell in genesis.items() if any(cell is purse for purse in purses)]
     with Store.create(out_dir / STATE_FILE, genesis) as store:
         ledger = store.ledger()
     data = batch.encode()
@@ -105,14 +109,14 @@ def sample(
         "batch_bytes": len(data),
         "published_bytes": sum(len(s.transaction.encode()) for s in batch.transactions),
         "files": {"state": STATE_FILE, "batch": BATCH_FILE},
-        "first_transactions": [_describe(s.transaction) for s in batch.transactions[:5]],
+        "first_transactions": [to_json(s.transaction) for s in batch.transactions[:5]],
     }
     write_atomic(out_dir / SUMMARY_FILE, (json.dumps(summary, indent=2) + "\n").encode())
     return summary
 
 
 def build_sample(
-    transfers: int, seed: int, *, progress: Progress | None = None
+    transfers: int, seed: int, *, purses: Sequence[Purse] = (), progress: Progress | None = None
 ) -> tuple[dict[int, Cell], Batch]:
     """Genesis cells and the signed batch of a sample.
 
@@ -136,7 +140,7 @@ def build_sample(
         for is_withdrawal, account in zip(kinds, order, strict=True)
     ]
     transactions = _sign(unsigned, order, report)
-    supply = sum(account.genesis.balance for account in accounts)
+    supply = sum(account.genesis.balance for account in accounts) + sum(purse.balance for purse in purses)
     cells = genesis_cells(CHAIN_ID, BASE_FEE, next_free=LEDGER_CELLS, supply=supply)
     cells.update((account.cell, account.genesis) for account in accounts)
     header = Header(1, accounts[0].cell, L1_RATE, BITCOIN_HEIGHT, len(events))
@@ -250,21 +254,3 @@ def _sign(
             signed.append(SignedTransaction(transactions[first + offset], request.key.public_key, signature))
     report("signatures", len(requests), len(requests))
     return tuple(signed)
-
-
-def _describe(tx: Transaction) -> dict[str, object]:
-    """A transaction for people."""
-    fields: dict[str, object] = {
-        "kind": "withdraw" if isinstance(tx, Withdraw) else "transfer",
-        "signer": tx.signer,
-        "nonce": tx.nonce,
-        "leaf": tx.leaf,
-        "amount_msat": tx.amount,
-        "max_fee_msat": tx.max_fee,
-        "tip_msat_per_gas": tx.tip,
-    }
-    if isinstance(tx, Withdraw):
-        fields["script"] = tx.script[: tx.script_length].hex()
-    else:
-        fields["to"] = tx.to
-    return fields

@@ -63,7 +63,7 @@ class MulDivAir(Air):
        Honest sums are within 28,602 < 2^15.
     4. Position 7 has |T_7 + c_6| < 2^17 and no carry out: it is 0 over the integers.
 
-    So all eight hold over the integers, a b = q c + r, and with r < c (LESS, whose owed operand c is bytes) q
+    So all eight hold over the integers, a b = q c + r, and with r < c (LESS) q
     and r are the only ones.
     """
 
