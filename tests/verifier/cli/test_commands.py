@@ -244,6 +244,9 @@ def test_nothing_but_json_on_standard_output_and_nothing_on_standard_error(
 
 
 def test_help_is_instant_because_commands_load_lazily() -> None:
-    code = "import sys; from verifier.cli.main import cli; cli(['--help'], standalone_mode=False); print('numpy' in sys.modules)"
+    code = (
+        "import sys; from verifier.cli.main import cli; cli(['--help'], standalone_mode=False); "
+        "print('numpy' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("False")
