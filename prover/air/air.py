@@ -226,9 +226,13 @@ class AirRecord:
 
         linear = sorted((i for i in self.interactions if i.degree <= 1), key=lambda i: -len(i.values))
         pairs = [(linear[k], linear[-1 - k]) for k in range(len(linear) // 2)]
-        groups: list[tuple[Interaction, ...]] = [*pairs, *((i,) for i in linear[len(pairs) : len(linear) - len(pairs)])]
+        groups: list[tuple[Interaction, ...]] = [
+            *pairs,
+            *((i,) for i in linear[len(pairs) : len(linear) - len(pairs)]),
+        ]
         groups += [(i,) for i in self.interactions if i.degree > 1]
         return sorted(groups, key=lambda group: -values(group))
+
 
 class Air:
     """A table. Subclasses set the layout and define `eval`.
