@@ -117,7 +117,9 @@ class ProgramCode:
                 if position == 1:
                     written += length
                 else:
-                    over = (code[:, position] < code[:, 1] + written) & (code[:, 1] < code[:, position] + length)
+                    over = (code[:, position] < code[:, 1] + written) & (
+                        code[:, 1] < code[:, position] + length
+                    )
                     refuse(lines & (written > 0) & over, "operands apart from the result")
         refuse((op <= 1) & (code[:, 2] + count > body_words), "reads inside the body")
         refuse(((op == 3) | (op == 4)) & (code[:, 3] >= len(self._keys)), "a known context")

@@ -190,9 +190,9 @@ def report(
             figures.lookup_grinding_bits,
             "Schwartz-Zippel on the sum of fractions (eprint 2022/1530)",
         )
-        # One draw decides both: the sum of a false main trace cancels, or one of its fingerprints is zero, which
-        # leaves an interaction column free. The prover has until then one of L main traces to answer for: all
-        # heights together are one interleaved word (x -> x^r lifts them to the tallest domain).
+        # One draw decides both: the sum of a false main trace cancels, or one of its fingerprints is zero,
+        # which leaves an interaction column free. Before it the prover is bound to one of L main traces, not
+        # to one; all heights together are one interleaved word (x -> x^r lifts them to the tallest domain).
         term(
             "logup round",
             2 * near.list_size * figures.lookup_fractions * figures.lookup_arity / f,

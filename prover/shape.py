@@ -65,8 +65,11 @@ def lookup_fractions(system: AirSystem, shape: Shape) -> int:
 
 
 def most_lookups(system: AirSystem, shape: Shape) -> int:
-    """How often tuples are sent or received at most, where multiplicities that are no constants are 0, 1 or -1
-    on one side of each relation (the tables' duty; the other side's then follow from the balance)."""
+    """How often tuples are sent or received at most.
+
+    Multiplicities that are no constants count once: it is the tables' duty that on one side of each relation
+    they are 0, 1 or -1 (the other side's then follow from the balance).
+    """
     logs, total = dict(shape.log_heights), len(system.public_tuples)
     for air in system.airs:
         for interaction in air.record.interactions:

@@ -1,4 +1,4 @@
-"""The interpreter's checks on a Program: a result may not lie over its operands (memcpy, restrict-like loops)."""
+"""The interpreter's checks on a Program: a result may not lie over its operands (memcpy)."""
 
 import numpy as np
 import pytest

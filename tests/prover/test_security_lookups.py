@@ -14,7 +14,7 @@ from prover.security import FoldRound, Regime, SecurityFigures, report, security
 
 
 def test_lookups_are_charged_for_poles_and_for_every_main_trace_of_the_list():
-    """The prover is bound to one of L main traces when alpha_lu and beta_lu are drawn, and a pole wins too."""
+    """The prover is bound to one of L main traces when the challenges are drawn, and a pole wins too."""
     params = PRESETS["standard"]
     figures = SecurityFigures((20, 17), 2000, 10, (FoldRound(22, 3, True),), 2**22, 32)
     plain = 6 * math.log2(P) - 22 - 5

@@ -273,7 +273,7 @@ def _pair_proof(air, log=4, others=()):
 
 
 def _free(log):
-    """x = 0; y anything but on the first and last rows. (All zero, a proof would not depend on challenges.)"""
+    """x = 0; y free but on the end rows. (All zero, no word of a proof would depend on a challenge.)"""
     table = np.zeros((2, 1 << log), np.uint32)
     table[1, 1:-1] = np.arange(3, 1 + (1 << log))
     return table
@@ -326,7 +326,7 @@ def test_a_proof_of_another_shape_with_its_header_rewritten():
 
 
 def test_work_asked_for_cannot_be_dropped_by_the_header():
-    """A proof without work under a key that asks for it: the parameters are bound, and the work is missing."""
+    """Under a key that asks for work: the parameters are bound, and the work is missing."""
     worked = ProofParams(1, 3, 8, 8, 3)
     key = small_key(worked).verifying_key
     data = small_proof(NO_WORK)
