@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prover.air.air import AirSystem
+from prover.air.air import AirError, AirSystem
 from prover.air.expression import Op
 from prover.air.graph import air_graph
 from prover.field import TWO_ADICITY, P
@@ -83,8 +83,8 @@ def check_shape(system: AirSystem, shape: Shape) -> None:
     """The rules that do not depend on parameters.
 
     Raises:
-        ShapeError: a table missing or out of order, a height out of range, a period above its table's height,
-            or so many lookups that multiplicities could wrap round p.
+        ShapeError: a table missing or out of order, a height out of range or one that its table does not
+            cover, a period above its table's height, or so many lookups that multiplicities could wrap round p.
     """
     if [name for name, _ in shape.log_heights] != [air.name for air in system.airs] or not system.airs:
         raise ShapeError("the shape's tables are not the system's, in order")
@@ -93,6 +93,10 @@ def check_shape(system: AirSystem, shape: Shape) -> None:
             raise ShapeError(f"{name}: height 2^{log} is out of range")
         if not air.Main.width:
             raise ShapeError(f"{name} has no main column")
+        try:
+            air.check_height(log)
+        except AirError as error:
+            raise ShapeError(str(error)) from error
         for column, values in air.periodic.items():
             if len(values) > 1 << log:
                 raise ShapeError(f"{name}.{column}: a period of {len(values)} in a table of height 2^{log}")
