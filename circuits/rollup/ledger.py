@@ -33,7 +33,8 @@ class Ledger:
     def of_cells(cls, cells: Mapping[int, Cell]) -> Ledger:
         """The ledger of these cells.
 
-        Cells 0 to 3 must be what they are for, and the supply the sum of the BTC purses.
+        Cells 0 to 3 must be what they are for, the supply the sum of the BTC purses, and no nonce above its
+        purse's next leaf (each signature takes one of both; so a nonce never leaves 32 bits).
 
         Raises:
             CodecError: RANGE or KIND.
@@ -42,6 +43,9 @@ class Ledger:
             if not 0 <= index < CELL_LIMIT:
                 raise CodecError(CodecReason.RANGE, f"cell {index}", f"below {CELL_LIMIT}")
             cell.check()
+            if isinstance(cell, Purse) and cell.nonce > cell.next_leaf:
+                where = f"cell {index}: nonce"
+                raise CodecError(CodecReason.RANGE, where, f"at most next leaf {cell.next_leaf}", cell.nonce)
         ledger = cls(MappingProxyType(dict(cells)), state_tree(leaves_of(cells)))
         for index, kind in ((SYSTEM_CELL, SystemCell), (INBOX_CELL, InboxCell)):
             if not isinstance(cells.get(index), kind):
