@@ -252,6 +252,13 @@ class Air:
         """States the constraints on a row and the following one."""
         raise NotImplementedError
 
+    def check_height(self, log_height: int) -> None:
+        """Refuses a height that the table's argument does not cover; by default none.
+
+        Raises:
+            AirError: such a height.
+        """
+
     def fixed_columns(self, log_height: int) -> list[list[int]]:
         """The preprocessed columns' values for a height, column by column; empty without any."""
         if self.Fixed.width:
