@@ -26,7 +26,7 @@ def _sender(multiplicity):
 
 
 def test_a_constant_multiplicity_counts_as_often_as_it_sends():
-    """2^8 rows that each send 127 * 2^16 times send p - 1 times; one row more wraps round to nothing."""
+    """2^8 rows that each send 127 * 2^16 times send p - 1 times; with one tuple more they would send none."""
     weight = 127 << 16
     Shape.of(AirSystem((_sender(weight),)), {"sender": 8})
     for heavy in (weight, -weight, P - weight):

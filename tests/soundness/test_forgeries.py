@@ -210,25 +210,37 @@ def test_unread_noise_column_is_still_refused(monkeypatch):
     assert rejection(key.verifying_key, data, []) is RejectReason.FINAL_POLYNOMIAL
 
 
+class _Value(Columns):
+    value = column()
+
+
+class Copies(Air):
+    """x is the preprocessed column."""
+
+    name, Main, Fixed = "copies", _Idle, _Value
+
+    def eval(self, builder, local, following):
+        builder.assert_eq(local.x, builder.fixed.value, "copy")
+
+    def fixed_columns(self, log_height):
+        return [[3 * i for i in range(1 << log_height)]]
+
+
 def test_preprocessed_columns_of_the_provers_choice():
-    """Squares table with another entry, opened under the key's root."""
-    key = small_key(QUERIES)
-    fixed = {i: m.copy() for i, m in key.fixed.items()}
-    fixed[1][1, 3] += 1
+    """Another table, with a main trace and openings that agree with it, opened under the key's root."""
+    system = AirSystem((Copies(),))
+    key = setup(system, Shape.of(system, {"copies": 6}), TINY)
     layout = key.verifying_key.layout
+    honest = np.array([3 * np.arange(64), np.arange(64)], np.uint32)
+    assert rejection(key.verifying_key, prove(key, {"copies": honest}).encode(), []) is None
+    fixed = {0: (key.fixed[0] + 1).astype(np.uint32)}
+    matrices = {6: [commit_module.extend(layout, 6, fixed[0])]}
     tree = layout.tree(TreeName.PREPROCESSED)
-    matrices = {
-        c.log_height: [commit_module.extend(layout, c.log_height, fixed[i]) for i, _, _ in c.tables]
-        for c in tree.classes
-    }
     lying = replace(key, fixed=fixed, preprocessed=commit_module.commit(layout, tree, matrices))
-    tables, public = small_system.make_tables()
-    public[1] = int(fixed[1][1, 3])  # the public tuple (3, 9) becomes (3, 10)
-    tables["squares"][0, 3] = 1
-    tables["chain"][3] = 0
-    data = prove(lying, tables, public, check_self=False).encode()
-    reason = rejection(key.verifying_key, data, public)
-    assert reason in (RejectReason.LOOKUP_SUM, RejectReason.ROW_PATH)
+    false = honest.copy()
+    false[0] += 1
+    data = prove(lying, {"copies": false}, check_self=False).encode()
+    assert rejection(key.verifying_key, data, []) is RejectReason.ROW_PATH
 
 
 def _swapped_root(key):

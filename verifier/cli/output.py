@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,8 +60,6 @@ def fail(message: str) -> NoReturn:
 
 def _known_errors() -> tuple[type[Exception], ...]:
     """Refusals with a message for people; any other exception is a defect and keeps its traceback."""
-    import sqlite3
-
     from circuits.machine.errors import MachineError
     from circuits.rollup.errors import RollupError
     from circuits.trace.capacity import CapacityError
@@ -79,6 +78,8 @@ def describe(error: BaseException) -> str:
     """An error in one line."""
     if isinstance(error, MemoryError):
         return "out of memory; `prove` predicts what a shape needs before it starts"
+    if isinstance(error, sqlite3.Error):
+        return f"database file: {error} (is the disk full?)"
     cause = getattr(error, "got", None)
     where, reason = getattr(error, "where", ""), getattr(error, "reason", None)
     if isinstance(cause, BaseException) and where and reason is not None:

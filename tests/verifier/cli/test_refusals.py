@@ -204,6 +204,33 @@ def test_full_disk_while_writing_the_proof(copied: Path) -> None:
     assert not list(copied.glob(".*tmp"))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("execute", "batch", "--commit"),
+        ("wallet", "sign", "wallet", "--batch", "batch", "--to", "2", "--amount-msat", "1"),
+        ("wallet", "new", "other"),
+        ("sample", "--transfers", "8", "--out", "other"),
+    ],
+)
+def test_full_disk_leaves_everything_as_it_was(copied: Path, arguments: tuple[str, ...]) -> None:
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    before = (copied / "batch/batch.bin").read_bytes()
+    command = [sys.executable, "-m", "verifier.cli.main", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(
+        command, cwd=copied, env=environment, capture_output=True, text=True, preexec_fn=limit
+    )
+    refused(Outcome(done.returncode, done.stdout, done.stderr), "disk")
+    assert (copied / "batch/batch.bin").read_bytes() == before
+    with Store.open(copied / "batch/state.db") as store:
+        assert store.batch_number() == 0
+    assert not (copied / "other/wallet.db").exists() and not (copied / "other/summary.json").exists()
+
+
 @pytest.mark.parametrize("after", [0.6, 1.2, 1.8])
 def test_kill_9_while_proving_leaves_no_partial_proof(run: Run, copied: Path, after: float) -> None:
     output = copied / "killed"
