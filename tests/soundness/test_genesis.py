@@ -1,4 +1,4 @@
-"""What the kernel relies on from the first ledger on, by induction. A known gap is a strict expected failure."""
+"""What the kernel relies on from the first ledger on, by induction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from circuits.rollup.errors import BatchRefused, CodecError, CodecReason
 from circuits.rollup.execute import execute_batch
 from circuits.rollup.ledger import Ledger
-from tests.soundness.scene import ALICE, BOB, attack, batch, deposit, ledger, sign, transfer, with_purse
+from tests.soundness.scene import ALICE, BOB, PRODUCER, attack, batch, deposit, ledger, sign, transfer, with_purse
 
 LAST_NONCE = 2**32 - 1
 
@@ -23,14 +23,12 @@ def test_nonce_that_wraps_round_has_a_trace_but_no_genesis():
     assert caught.value.reason is CodecReason.RANGE
 
 
-@pytest.mark.xfail(
-    strict=True, reason="review 0001, finding 3: not checked, tests keep purses above the counter"
-)
 def test_genesis_whose_next_free_cell_is_in_use_is_refused():
     """The first deposit into a new purse then has no trace, and the inbox cannot be passed."""
     cells = ledger(next_free=BOB).cells
-    with pytest.raises(CodecError):
+    with pytest.raises(CodecError) as caught:
         Ledger.of_cells(cells)
+    assert (caught.value.reason, caught.value.where) == (CodecReason.RANGE, f"cell {PRODUCER}")
 
 
 def test_deposit_into_a_new_purse_then_has_no_trace():
