@@ -54,7 +54,9 @@ class Ledger:
             if ledger.btc_purse(index) is None:
                 raise CodecError(CodecReason.KIND, f"cell {index}", "BTC purse")
         last, next_free = max(cells), ledger.system.next_free
-        if last >= next_free:  # a new purse would be made over a live cell, which has no trace: the inbox would stall
+        if (
+            last >= next_free
+        ):  # a new purse would be made over a live cell, which has no trace: the inbox would stall
             raise CodecError(CodecReason.RANGE, f"cell {last}", f"below the next free cell {next_free}")
         if ledger.total_btc() != ledger.system.supply:
             raise CodecError(CodecReason.RANGE, "supply", ledger.total_btc(), ledger.system.supply)

@@ -7,7 +7,18 @@ import pytest
 from circuits.rollup.errors import BatchRefused, CodecError, CodecReason
 from circuits.rollup.execute import execute_batch
 from circuits.rollup.ledger import Ledger
-from tests.soundness.scene import ALICE, BOB, PRODUCER, attack, batch, deposit, ledger, sign, transfer, with_purse
+from tests.soundness.scene import (
+    ALICE,
+    BOB,
+    PRODUCER,
+    attack,
+    batch,
+    deposit,
+    ledger,
+    sign,
+    transfer,
+    with_purse,
+)
 
 LAST_NONCE = 2**32 - 1
 
