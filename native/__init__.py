@@ -8,7 +8,7 @@ see docs/architecture.md. Where a function takes columns, it takes one (c, n) ar
 """
 
 from native.backend import set_threads, set_tier, threads, tier, tiers, why
-from native.checks import KB6, U32, P
+from native.checks import KB6, U32, P, empty
 from native.errors import KernelError
 from native.field import (
     add,
@@ -24,7 +24,7 @@ from native.field import (
     sub,
 )
 from native.fri import barycentric_weights, deep_quotient, dot_columns, fri_fold, row_dot
-from native.hashing import blake3_context_key, grind, hash_inject, hash_nodes, hash_rows
+from native.hashing import RowHasher, blake3_context_key, grind, hash_inject, hash_nodes, hash_rows
 from native.machine import Machine, Op
 from native.ntt import coset_intt, coset_lde, coset_ntt, dft_natural, intt, ntt, two_adic_root
 from native.poseidon2 import (
@@ -45,6 +45,7 @@ __all__ = [
     "P",
     "ProgramCode",
     "ProgramFailure",
+    "RowHasher",
     "add",
     "barycentric_weights",
     "batch_inverse",
@@ -55,6 +56,7 @@ __all__ = [
     "deep_quotient",
     "dft_natural",
     "dot_columns",
+    "empty",
     "first_non_canonical",
     "fri_fold",
     "grind",

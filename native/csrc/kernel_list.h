@@ -12,6 +12,8 @@ KERNEL(void, logup_divide, (const uint32_t *num, const uint32_t *den, uint32_t *
 KERNEL(void, prefix_sum, (const uint32_t *a, uint32_t *out, uint32_t *total, size_t n), (a, out, total, n))
 KERNEL(int, transform, (const uint32_t *const *in, uint32_t *const *out, size_t columns, unsigned log_n, unsigned log_blowup, uint32_t shift, int from_coefficients, int to_coefficients), (in, out, columns, log_n, log_blowup, shift, from_coefficients, to_coefficients))
 KERNEL(void, hash_rows, (const uint32_t *const *columns, size_t count, size_t rows, const uint32_t *key, uint32_t *out), (columns, count, rows, key, out))
+KERNEL(void, hash_update, (const uint32_t *const *columns, size_t count, size_t rows, size_t first, size_t total, uint32_t counter, int only, const uint32_t *key, uint32_t *state), (columns, count, rows, first, total, counter, only, key, state))
+KERNEL(void, hash_merge, (const uint32_t *left, const uint32_t *right, size_t rows, int root, const uint32_t *key, uint32_t *out), (left, right, rows, root, key, out))
 KERNEL(void, hash_pairs, (const uint32_t *left, size_t left_stride, const uint32_t *right, size_t right_stride, size_t n, const uint32_t *key, uint32_t *out), (left, left_stride, right, right_stride, n, key, out))
 KERNEL(uint64_t, grind, (const uint32_t *prefix, unsigned bits, const uint32_t *key), (prefix, bits, key))
 KERNEL(void, poseidon2_permute, (const uint32_t *in, uint32_t *out, unsigned width, size_t n), (in, out, width, n))

@@ -11,6 +11,7 @@
 #include "ntt_rows.h"
 #include "ntt.h"
 #include "blake3.h"
+#include "hash_stream.h"
 #include "poseidon2.h"
 #include "machine.h"
 
