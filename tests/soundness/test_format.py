@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from prover.params import PRESETS, ProofParams
+from prover.params import PRESETS
 from prover.proof import header_bytes
 from tests.proofs import NO_WORK, TINY, public_values, rejection, small_key, small_proof
 from verifier.stark.reasons import RejectReason
@@ -84,6 +84,4 @@ def test_weak_parameters_are_refused_unless_the_caller_lowers_the_floor():
     for name in ("standard", "fast"):
         strong = small_key(PRESETS[name]).verifying_key
         assert rejection(strong, small_proof(PRESETS[name]), public_values(), min_bits=128) is None
-    assert rejection(small_key(ProofParams(2, 4, 8, 6, 2)).verifying_key, b"", [], 128) is (
-        RejectReason.WEAK_PARAMETERS
-    )
+    assert rejection(small_key(TINY).verifying_key, b"", [], 128) is (RejectReason.WEAK_PARAMETERS)

@@ -194,3 +194,15 @@ def test_a_pole_of_a_public_tuple_is_refused():
     with pytest.raises(VerificationError) as error:
         Verification(ops, small_key(TINY).verifying_key).run()
     assert (error.value.reason, error.value.where) == (RejectReason.DIVISION_BY_ZERO, "public tuple 0")
+
+
+@pytest.mark.parametrize("log", [0, 1, 2])
+@pytest.mark.parametrize("log_blowup", [1, 2, 4])
+def test_the_shortest_tables_prove(log, log_blowup):
+    system = AirSystem((Cubic(),))
+    key = setup(system, Shape.of(system, {"cubic": log}), ProofParams(log_blowup, 4, 3, 3, 0))
+    table = np.ones((2, 1 << log), np.uint32)
+    assert rejection(key.verifying_key, prove(key, {"cubic": table}).encode(), []) is None
+    table[1, 0] = 3
+    data = prove(key, {"cubic": table}, check_self=False).encode()
+    assert rejection(key.verifying_key, data, []) is RejectReason.CONSTRAINTS

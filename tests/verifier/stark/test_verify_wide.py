@@ -56,9 +56,7 @@ def test_compressions_a_query_stay_in_the_budget(wide):
 def test_mutations_of_rows_of_every_height_are_found(wide):
     key, proof = wide
     for log in key.layout.distinct:
-        leaves = [
-            leaf for leaf in proof.leaves() if leaf.path.startswith(f"query 109: main row 2^{log}[")
-        ]
+        leaves = [leaf for leaf in proof.leaves() if leaf.path.startswith(f"query 109: main row 2^{log}[")]
         leaf = leaves[len(leaves) // 2]
         values = proof.get(leaf)
         proof.set(leaf, [values[0] ^ 1])
