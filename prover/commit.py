@@ -20,21 +20,12 @@ from prover.domains import coset_shift
 from prover.field import TWO_ADIC_ROOTS, P, inverse
 from prover.hashing import Context
 from prover.key import VerifyingKey
-from prover.layout import Layout, Tree, TreeName
+from prover.layout import Layout, Tree, TreeName, streamed_columns
 from prover.merkle import MerkleTree
 from prover.params import ProofParams
 from prover.shape import Shape
 
 U32 = NDArray[np.uint32]
-
-GROUP_WORDS = 1 << 23
-"""Words of the extension that are in memory at a time (32 MiB), unless 16 columns take more."""
-_BLOCK_COLUMNS = 16
-
-
-def group_columns(num_points: int) -> int:
-    """Columns extended together: whole blocks of the row hash."""
-    return max(GROUP_WORDS // num_points // _BLOCK_COLUMNS, 1) * _BLOCK_COLUMNS
 
 
 class TableColumns:
@@ -85,7 +76,7 @@ def extension(tables: Sequence[TableColumns], log_blowup: int, shift: int) -> It
     """
     offset = tables[0].offset
     points = tables[0].values.shape[1] << log_blowup
-    size = min(group_columns(points), sum(len(table.values) for table in tables))
+    size = min(streamed_columns(points), sum(len(table.values) for table in tables))
     buffer = native.empty(size, points)
     for group in _groups(tables, size):
         count = sum(len(part) for part in group)
@@ -125,7 +116,7 @@ class Commitment:
             for j, other in enumerate(coset_offsets(self.layout, log_height))
             if (cosets == j).any()
         ]
-        buffer = native.empty(2, min(group_columns(2 * n), rows.shape[1]), n)
+        buffer = native.empty(2, min(streamed_columns(2 * n), rows.shape[1]), n)
         start = 0
         for group in _groups(tables, buffer.shape[1]):
             count = sum(len(part) for part in group)
@@ -200,9 +191,7 @@ class ProvingKey:
 
 
 def _fixed_classes(tree: Tree, fixed: dict[int, U32]) -> dict[int, list[TableColumns]]:
-    return {
-        c.log_height: [TableColumns(fixed[i], owned=False) for i, _, _ in c.tables] for c in tree.classes
-    }
+    return {c.log_height: [TableColumns(fixed[i], owned=False) for i, _, _ in c.tables] for c in tree.classes}
 
 
 def setup(system: AirSystem, shape: Shape, params: ProofParams) -> ProvingKey:

@@ -295,9 +295,15 @@ class _Prover:
         return body
 
 
-def _check_memory(key: ProvingKey, tables: Mapping[str, U32], max_bytes: int | None) -> None:
+def _check_memory(
+    key: ProvingKey,
+    tables: Mapping[str, U32],
+    max_bytes: int | None,
+    consume: bool,
+    threads: int | None,
+) -> None:
     """Refuses before the work starts what would be killed in the midst of it."""
-    prediction = predict(key.verifying_key.layout)
+    prediction = predict(key.verifying_key.layout, consume=consume, workers=threads or native.threads())
     present = sum(table.nbytes for table in tables.values()) + sum(m.nbytes for m in key.fixed.values())
     needed, limit = prediction.peak_bytes - present, max_bytes
     if limit is None:
@@ -341,7 +347,7 @@ def prove(
         ProvingError: more memory needed than there is, tables of the wrong form, or (with `check_self`) a
             trace that breaks the system, with every violated constraint and unbalanced lookup.
     """
-    _check_memory(key, tables, max_bytes)
+    _check_memory(key, tables, max_bytes, consume, threads)
     before = native.threads()
     if threads is not None:
         native.set_threads(threads)

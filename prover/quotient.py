@@ -89,9 +89,7 @@ def class_quotient(
     """
     n = 1 << log_height
     offsets = quotient_cosets(layout, log_height)
-    values = [
-        _on_coset(layout, log_height, offset, commitments, lookup, alphas, sums) for offset in offsets
-    ]
+    values = [_on_coset(layout, log_height, offset, commitments, lookup, alphas, sums) for offset in offsets]
     # On a coset X^n is the constant offset^n: its values interpolate to Q_0 + offset^n Q_1.
     first, second = (native.coset_intt(v, offset) for v, offset in zip(values, offsets, strict=True))
     powers = [pow(offset, n, P) for offset in offsets]

@@ -281,7 +281,7 @@ class Plan:
 def peak_bytes(layout: Layout) -> int:
     """Predicted peak memory of a process that proves: interpreter, witness and the prover's own."""
     main = sum(c.width << c.log_height for tree in layout.trees if tree.name is TreeName.MAIN for c in tree.classes)
-    return BASE_BYTES + WITNESS_BYTES_PER_CELL * main + predict(layout).peak_bytes
+    return BASE_BYTES + WITNESS_BYTES_PER_CELL * main + predict(layout, consume=True).peak_bytes
 
 
 def plan(executed: Executed, preset: str, shape_name: str | None, threads: int | None) -> Plan:
@@ -359,7 +359,9 @@ def prove_batch(work: Plan, output: Path, progress: Progress | None = None) -> P
     timed("key", start)
     timings = Timings()
     public = executed.public_values.elements()
-    proof = prove(key, tables, public, progress=progress, timings=timings, threads=work.threads)
+    proof = prove(
+        key, tables, public, progress=progress, timings=timings, threads=work.threads, consume=True
+    )
     steps.update(timings.seconds)
     start = time.perf_counter()
     tell("write", 0.99)
