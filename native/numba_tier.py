@@ -98,6 +98,28 @@ def transform(
     return True
 
 
+def coset_points(
+    source: Columns,
+    _columns: int,
+    log_n: int,
+    shifts: U32,
+    ends: U32,
+    cosets: int,
+    indices: U32,
+    out: U32,
+) -> bool:
+    """Kernel."""
+    values = np.empty(1 << log_n, dtype=np.uint32)
+    for row, column in zip(out, source.views(), strict=True):
+        start = 0
+        for coset in range(cosets):
+            end = int(ends[coset])
+            nf.transform_column(column, values, log_n, 0, int(shifts[coset]), 0, 0)
+            row[start:end] = values[indices[start:end]]
+            start = end
+    return True
+
+
 def hash_rows(source: Columns, count: int, rows: int, key: U32, out: U32) -> None:
     """Kernel."""
     views = source.views()
@@ -360,6 +382,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
         prefix_sum,
         powers,
         transform,
+        coset_points,
         hash_rows,
         hash_update,
         hash_merge,

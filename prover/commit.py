@@ -105,35 +105,22 @@ class Commitment:
         return [*opened, self.merkle.paths(indices)]
 
     def _rows(self, log_height: int, indices: NDArray[np.int64]) -> U32:
-        """Rows of one class: what lies on the tables' coset is there, the other cosets are made one by one."""
+        """Rows of one class: those on the tables' own coset are there, those on the others are evaluated."""
         tables, log_blowup = self.classes[log_height], self.layout.params.log_blowup
-        n, offset = 1 << log_height, tables[0].offset
-        rows = native.empty(len(indices), sum(len(table.values) for table in tables))
-        points = indices & ((n << log_blowup) - 1)
+        points = indices & ((1 << log_height + log_blowup) - 1)
         cosets, within = points & ((1 << log_blowup) - 1), points >> log_blowup
-        wanted = [
-            (np.flatnonzero(cosets == j), other)
-            for j, other in enumerate(coset_offsets(self.layout, log_height))
-            if (cosets == j).any()
-        ]
-        buffer = native.empty(2, min(streamed_columns(2 * n), rows.shape[1]), n)
-        start = 0
-        for group in _groups(tables, buffer.shape[1]):
-            count = sum(len(part) for part in group)
-            others = sum(other != offset for _, other in wanted)
-            source, target = group, buffer[0, :count]
-            if others > 1:
-                source = [native.coset_intt(group, offset, out=buffer[1, :count])]
-            for places, other in wanted:
-                if other == offset:
-                    values = np.concatenate([part[:, within[places]] for part in group])
-                elif others > 1:
-                    values = native.coset_ntt(source, 0, other, out=target)[:, within[places]]
-                else:
-                    ratio = other * inverse(offset) % P
-                    values = native.coset_lde(source, 0, ratio, out=target)[:, within[places]]
-                rows[places, start : start + count] = values.T
-            start += count
+        columns, own = [table.values for table in tables], tables[0].offset
+        rows = native.empty(len(indices), sum(len(values) for values in columns))
+        elsewhere: list[tuple[int, NDArray[np.int64]]] = []
+        for j, offset in enumerate(coset_offsets(self.layout, log_height)):
+            places = np.flatnonzero(cosets == j)
+            if offset == own:
+                rows[places] = np.concatenate([values[:, within[places]] for values in columns]).T
+            elif len(places):
+                elsewhere.append((offset * inverse(own) % P, places))
+        if elsewhere:
+            found = native.coset_points(columns, [(ratio, within[places]) for ratio, places in elsewhere])
+            rows[np.concatenate([places for _, places in elsewhere])] = found.T
         return rows
 
     def table(self, index: int) -> TableColumns:

@@ -93,12 +93,8 @@ def predict(layout: Layout, *, consume: bool = False, workers: int | None = None
     kept += 2 * DEGREE * points
     extending = DEGREE * tallest + _transform(tallest, blowup, threads)
     steps["FRI"] = kept + max(extending, DIGEST_WORDS * points // 2)
-    moving = (
-        2 * min(streamed_columns(2 << c.log_height), c.width) << c.log_height
-        for tree in layout.trees
-        for c in tree.classes
-    )
-    steps["queries"] = kept + max(*moving, DIGEST_WORDS * points * 3 // 4) + _transform(tallest, 1, threads)
+    opening = max(DIGEST_WORDS * points * 3 // 4, _transform(tallest, blowup, threads))
+    steps["queries"] = kept + opening
     peak = max(steps, key=lambda name: steps[name])
     cells = main + interaction
     return Prediction(cells, blowup * (cells + quotient), _WORD * steps[peak], peak)
