@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import native
 from prover.air.air import AirError, AirSystem
 from prover.domains import coset_shift
-from prover.field import TWO_ADIC_ROOTS, P, inverse
+from prover.field import DEGREE, TWO_ADIC_ROOTS, P, inverse
 from prover.hashing import Context
 from prover.key import VerifyingKey
 from prover.layout import Layout, Tree, TreeName, streamed_columns
@@ -34,19 +34,19 @@ class TableColumns:
     Attributes:
         values: (width, n).
         offset: of the coset; 1 is the trace domain.
+        owned: whether `values` may be overwritten; otherwise the first move makes a copy.
     """
 
     def __init__(self, values: U32, offset: int = 1, *, owned: bool) -> None:
-        """`owned`: `values` may be overwritten; otherwise the first move makes a copy."""
-        self.values, self.offset, self._owned = values, offset, owned
+        self.values, self.offset, self.owned = values, offset, owned
 
     def move(self, offset: int) -> U32:
         """The values on another coset."""
         if offset != self.offset:
             ratio = offset * inverse(self.offset) % P
-            out = self.values if self._owned else None
+            out = self.values if self.owned else None
             self.values = np.asarray(native.coset_lde(self.values, 0, ratio, out=out))
-            self.offset, self._owned = offset, True
+            self.offset, self.owned = offset, True
         return self.values
 
 
@@ -68,11 +68,11 @@ def _groups(tables: Sequence[TableColumns], size: int) -> Iterator[list[U32]]:
         yield group
 
 
-def extension(tables: Sequence[TableColumns], log_blowup: int, shift: int) -> Iterator[U32]:
+def extension(tables: Sequence[TableColumns], log_blowup: int, shift: int) -> Iterator[tuple[list[U32], U32]]:
     """The extension on shift * H_N of tables of one height, all on one coset, some columns at a time.
 
     Shapes:
-        each: (columns, N), overwritten by the next.
+        each: columns of the tables, in parts; their extension (columns, N), overwritten by the next.
     """
     offset = tables[0].offset
     points = tables[0].values.shape[1] << log_blowup
@@ -80,7 +80,7 @@ def extension(tables: Sequence[TableColumns], log_blowup: int, shift: int) -> It
     buffer = native.empty(size, points)
     for group in _groups(tables, size):
         count = sum(len(part) for part in group)
-        yield native.coset_lde(group, log_blowup, shift * inverse(offset) % P, out=buffer[:count])
+        yield group, native.coset_lde(group, log_blowup, shift * inverse(offset) % P, out=buffer[:count])
 
 
 @dataclass
@@ -138,19 +138,41 @@ def coset_offsets(layout: Layout, log_height: int) -> list[int]:
     return [shift * pow(g, j, P) % P for j in range(layout.params.blowup)]
 
 
-def _extended(layout: Layout, log_height: int, tables: Sequence[TableColumns]) -> Iterator[U32]:
-    return extension(tables, layout.params.log_blowup, coset_shift(layout, log_height))
+def _take_coset(extended: U32, stride: int, group: Sequence[U32]) -> None:
+    """Every `stride`-th value of the extension, from the first on, goes where the columns were."""
+    count, size = len(extended), extended.shape[1] // stride
+    code = [[native.Op.LOAD, k, k, 0] for k in range(count)]
+    code += [[native.Op.STOREB, k, k, 0] for k in range(count)]
+    one = np.ones(1, np.uint32)
+    machine = native.Machine(np.array(code, np.uint32), count, 1, one, np.zeros((DEGREE, 1), np.uint32))
+    targets = [column for part in group for column in part]
+    machine.run([extended], 1, size, base_outputs=targets, row_stride=stride)
 
 
-def commit(layout: Layout, tree: Tree, classes: dict[int, list[TableColumns]]) -> Commitment:
-    """Builds the tree over the low-degree extensions of tables (by log height, in column order)."""
+def commit(
+    layout: Layout, tree: Tree, classes: dict[int, list[TableColumns]], *, leave: bool = False
+) -> Commitment:
+    """Builds the tree over the low-degree extensions of tables.
+
+    Args:
+        layout: figures.
+        tree: their place.
+        classes: tables by log height, in column order.
+        leave: the trace domain's values are not needed any more; tables that may be overwritten are left on the
+            first coset of the extension, which saves moving them there.
+    """
     leaves = {}
     for log, tables in classes.items():
         width = sum(len(table.values) for table in tables)
-        log_points = log + layout.params.log_blowup
+        log_points, shift = log + layout.params.log_blowup, coset_shift(layout, log)
         hasher = native.RowHasher(width, 1 << log_points, Context.LEAF.value)
-        for columns in _extended(layout, log, tables):
+        take = leave and all(table.owned for table in tables)
+        for group, columns in extension(tables, layout.params.log_blowup, shift):
             hasher.update(columns)
+            if take:
+                _take_coset(columns, layout.params.blowup, group)
+        for table in tables:
+            table.offset = shift if take else table.offset
         leaves[log_points] = hasher.digests()
     return Commitment(layout, tree, classes, MerkleTree(leaves))
 

@@ -116,16 +116,17 @@ class _Prover:
         if self.public_values:
             self.transcript.absorb_words("public values", self.public_values)
 
-    def _commit(self, name: TreeName, tables: Mapping[int, TableColumns]) -> None:
+    def _commit(self, name: TreeName, tables: Mapping[int, TableColumns], leave: bool) -> None:
         tree = self.layout.tree(name)
         if tree is not None:
             classes = {c.log_height: [tables[i] for i, _, _ in c.tables] for c in tree.classes}
-            self.commitments[name] = commit(self.layout, tree, classes)
+            self.commitments[name] = commit(self.layout, tree, classes, leave=leave)
             self._send_root(name)
 
     def commit_main(self) -> None:
         """Step 2."""
-        self._commit(TreeName.MAIN, self.main)
+        # Without lookups nothing reads the trace domain again.
+        self._commit(TreeName.MAIN, self.main, leave=not self.layout.looking_tables)
 
     def commit_interaction(self) -> None:
         """Step 3: lookup challenges, interaction traces and their commitment, cumulative sums."""
@@ -140,7 +141,7 @@ class _Prover:
             interaction[i] = TableColumns(columns, owned=True)
         if not self.sums:
             return
-        self._commit(TreeName.INTERACTION, interaction)
+        self._commit(TreeName.INTERACTION, interaction, leave=True)
         sums = [self.sums[i] for i in self.layout.looking_tables]
         self._write_elements(sums)
         self.transcript.absorb_words("cumulative sums", [word for s in sums for word in s])
