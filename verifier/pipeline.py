@@ -368,9 +368,7 @@ def prove_batch(work: Plan, output: Path, progress: Progress | None = None) -> P
     timed("key", start)
     timings = Timings()
     public = executed.public_values.elements()
-    proof = prove(
-        key, tables, public, progress=progress, timings=timings, threads=work.threads, consume=True
-    )
+    proof = prove(key, tables, public, progress=progress, timings=timings, threads=work.threads, consume=True)
     steps.update(timings.seconds)
     start = time.perf_counter()
     tell("write", 0.99)
