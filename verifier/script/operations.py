@@ -251,7 +251,8 @@ def table(minimal: bool) -> list[Operation | None]:
 
     def within(stack: Stack) -> None:
         high, low, value = stack.pop(), stack.pop(), stack.pop()
-        stack.append(1 if number(low) <= number(value) < number(high) else 0)
+        bounds = number(low), number(high)  # all three are read, also where the first comparison decides
+        stack.append(1 if bounds[0] <= number(value) < bounds[1] else 0)
 
     def pick(stack: Stack) -> None:
         _need(stack, 2)
