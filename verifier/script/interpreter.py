@@ -86,11 +86,11 @@ class Machine:
         limited = self.version is not SigVersion.TAPSCRIPT
         operations = _TABLES[minimal]
         at, end, peak = 0, len(code), 0
-        active = True
+        active, position = True, self.position
         while at < end:
             opcode = code[at]
             at += 1
-            self.position += 1
+            position = self.position = position + 1
             if opcode <= 0x4E:
                 item, behind = (
                     self._read(opcode, at) if opcode >= 0x4C else (code[at : at + opcode], at + opcode)
@@ -123,7 +123,7 @@ class Machine:
                             raise ScriptFailure(ScriptError.INVALID_ALTSTACK_OPERATION)
                         stack.append(alt.pop())
                     elif opcode == 0xAB:
-                        self._start, self._separator = at, self.position
+                        self._start, self._separator = at, position
                     else:
                         self._execute(opcode)
             depth = len(stack) + len(alt)

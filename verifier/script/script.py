@@ -105,6 +105,28 @@ def instructions(code: bytes) -> Iterator[tuple[int, bytes | None, int]]:
         at += size
 
 
+def contains_opcode(code: bytes, wanted: frozenset[int]) -> bool:
+    """Whether one of the opcodes comes before the end, executed or not; fast on long scripts.
+
+    Raises:
+        ScriptSyntaxError: a malformed push comes first.
+    """
+    at, end = 0, len(code)
+    while at < end:
+        opcode = code[at]
+        at += 1
+        if opcode < 0x4C:
+            at += opcode
+        elif opcode <= 0x4E:
+            width = 1 << (opcode - 0x4C)
+            at += width + int.from_bytes(code[at : at + width], "little")
+        elif opcode in wanted:
+            return True
+    if at > end:
+        raise ScriptSyntaxError("a push reaches beyond the end")
+    return False
+
+
 def is_push_only(code: bytes) -> bool:
     """Whether nothing is executed but pushes (OP_RESERVED counts as one)."""
     try:

@@ -18,7 +18,7 @@ from verifier.script.script import (
     MAX_ELEMENT,
     P2A,
     ScriptSyntaxError,
-    instructions,
+    contains_opcode,
     is_p2sh,
     is_push_only,
     push_raw,
@@ -220,7 +220,7 @@ class _Run:
     def _succeeds_at_once(self, code: bytes) -> bool:
         """Whether an OP_SUCCESS comes before anything malformed; it need not be executed."""
         try:
-            found = any(opcode in OP_SUCCESS for opcode, _, _ in instructions(code))
+            found = contains_opcode(code, OP_SUCCESS)
         except ScriptSyntaxError:
             raise ScriptFailure(ScriptError.BAD_OPCODE) from None
         if found and self.flags & Flag.DISCOURAGE_OP_SUCCESS:
