@@ -120,7 +120,7 @@ class _Compression:
         self._xor_rotate_7(b, c)
 
     def _add_and_xor(self, to: int, word: int, mixed: int, rotation: int, message: int | None = None) -> None:
-        """Adds word (+ message) to `to`, then mixed = (mixed ^ to) >>> rotation while each nibble is on top."""
+        """Adds word (+ message) to `to`; mixed = (mixed ^ to) >>> rotation while each nibble is on top."""
         out = []
         for k in range(NIBBLES):
             total = self._add(to, word, k, message)
