@@ -165,5 +165,5 @@ def test_what_would_abort_the_process_is_refused() -> None:
         KernelSpending(Spending(Transaction(2, (), (TxOut(1, b""),)), ()))
 
 
-def test_a_transaction_of_400_kilobytes_is_judged_in_milliseconds() -> None:
+def test_a_transaction_of_380_kilobytes_is_judged() -> None:
     assert kernel_accepts(tapscript_spend(b"\x51\x75" * 190_000 + b"\x51"))

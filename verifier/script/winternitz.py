@@ -125,7 +125,7 @@ def public_key(seed: bytes, label: bytes, digits: int) -> WinternitzKey:
 
 
 def sign(seed: bytes, label: bytes, value: Sequence[int]) -> tuple[bytes, ...]:
-    """The signature of a wire's nibbles as witness items, bottom first: link and nibble of each, then checksum.
+    """The signature of a wire as witness items, bottom first: link and nibble of each, then the checksum's.
 
     Deterministic: signing the same value again gives the same bytes. The caller makes sure that no other
     value is ever signed under the label.
