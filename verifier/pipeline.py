@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -525,12 +524,6 @@ def proof_of(proof: ProofFile) -> Proof:
 def expected_length(preset: str, shape_name: str) -> int:
     """Exact bytes of a proof."""
     return proof_length(Layout(system(), shape(shape_name), PRESETS[preset]))
-
-
-def peak_rss_bytes() -> int:
-    """The most memory that this process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def resident_bytes() -> int:
