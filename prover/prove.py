@@ -24,7 +24,6 @@ from prover.field import (
     add,
     inv,
     inverse,
-    mul,
     powers,
     scale,
     to_kb6,
@@ -244,23 +243,32 @@ class _Prover:
         self._grind(self.layout.params.batching_grinding_bits, "batching nonce")
         self.gammas = powers(self.transcript.challenge("gamma"), self.layout.num_columns + 1)
 
+    @staticmethod
+    def _planar(values: Sequence[Kb6], numbers: Sequence[int]) -> U32:
+        """Some of the values as planar KB6 columns."""
+        return np.ascontiguousarray(np.array([values[k] for k in numbers], np.uint32).T)
+
+    @staticmethod
+    def _sum_of_products(a: U32, b: U32) -> Kb6:
+        """Of two planar KB6 columns."""
+        return to_kb6((native.kb6_mul(a, b).sum(axis=1, dtype=np.uint64) % P).tolist())
+
     def _deep_quotient(self, log: int) -> U32:
         """A height's DEEP codeword."""
         columns: list[U32] = []
-        weights: list[Kb6] = []
-        sums = [ZERO, ZERO]
+        numbers: list[int] = []
         for tree in self.layout.trees:
             for c in tree.classes:
-                if c.log_height != log:
-                    continue
-                columns += self._columns(tree.name, log)
-                weights += self.gammas[c.start : c.start + c.width]
-                for k in range(c.start, c.start + c.width):
-                    sums[0] = add(sums[0], mul(self.gammas[k], self.at_zeta[k]))
-                    sums[1] = add(sums[1], mul(self.gammas[k], self.at_next[k]))
-        planar = np.ascontiguousarray(np.asarray(weights, np.uint32).T)
+                if c.log_height == log:
+                    columns += self._columns(tree.name, log)
+                    numbers += range(c.start, c.start + c.width)
+        weights = self._planar(self.gammas, numbers)
+        sums = [
+            self._sum_of_products(weights, self._planar(openings, numbers))
+            for openings in (self.at_zeta, self.at_next)
+        ]
         # The weighted sum of columns is formed on the coset they are on, and extended: six columns, not all.
-        dot = native.row_dot(columns, planar)
+        dot = native.row_dot(columns, weights)
         shift, offset = coset_shift(self.layout, log), quotient_cosets(self.layout, log)[1]
         dot = native.coset_lde(dot, self.layout.params.log_blowup, shift * inverse(offset) % P)
         last = self.gammas[-1]

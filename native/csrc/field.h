@@ -23,14 +23,23 @@ BINARY_KERNEL(field_add, f_add(x, y))
 BINARY_KERNEL(field_sub, f_sub(x, y))
 BINARY_KERNEL(field_mul, f_to(f_mul(x, y)))
 
+struct canonical_job {
+    const u32 *a;
+    size_t n;
+    int bad;
+};
+static void canonical_task(void *context, size_t task) {
+    struct canonical_job *job = context;
+    size_t end = min_size(job->n, (task + 1) * FIELD_TILE);
+    vec bad = v_set1(0), last = v_set1(P - 1), one = v_set1(1), zero = v_set1(0);
+    for (size_t i = task * FIELD_TILE; i < end; i += LANES)
+        bad = v_add(bad, v_select_less(last, v_load_part(job->a + i, end - i), one, zero));
+    if (v_any_nonzero(bad)) __atomic_store_n(&job->bad, 1, __ATOMIC_RELAXED);
+}
 static int FN(is_canonical)(const u32 *a, size_t n) {
-    vec bad = v_set1(0), last = v_set1(P - 1);
-    for (size_t i = 0; i < n; i += LANES) {
-        vec x = v_load_part(a + i, n - i);
-        bad = v_add(v_and(bad, v_set1(1)), v_select_less(last, x, v_set1(1), v_set1(0)));
-        if (((i / LANES) & 1023) == 1023 && v_any_nonzero(bad)) return 0;
-    }
-    return !v_any_nonzero(bad);
+    struct canonical_job job = {a, n, 0};
+    pool_run(canonical_task, &job, (n + FIELD_TILE - 1) / FIELD_TILE);
+    return !job.bad;
 }
 
 HELPER vec f_inverse(vec a) { /* a^(p-2), Montgomery form; 0 -> 0. p - 2 = 0x7effffff */

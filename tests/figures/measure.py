@@ -8,9 +8,11 @@ from typing import Any
 
 from circuits.machine.kernel import kernel
 from circuits.statement import SHAPES, shape, system
+from prover.air.compile import compiled
 from prover.air.evaluate import count
 from prover.layout import Layout
 from prover.params import PRESETS
+from prover.predict import predict
 from prover.proof import proof_length
 from verifier.cost import operations
 from verifier.pipeline import opened_columns
@@ -39,11 +41,29 @@ def tables() -> dict[str, Any]:
     return found
 
 
+def machine_instructions() -> dict[str, dict[str, int]]:
+    """Instructions a row of the constraint machine: what fractions and quotients cost."""
+    found = {}
+    for air in system().airs:
+        code = compiled(air)
+        fractions = len(code.fractions.code) // 4 if code.fractions else 0
+        found[air.name] = {"fractions": fractions, "quotient": len(code.quotient.code) // 4}
+    return found
+
+
+def bytes_per_cell(layout: Layout) -> float:
+    """The prover's peak memory on two threads, over the cells of main and interaction columns."""
+    prediction = predict(layout, consume=True, workers=2)
+    return round(prediction.peak_bytes / prediction.cells, 2)
+
+
 def measure() -> dict[str, Any]:
     """All figures."""
     layouts = {name: {p: Layout(system(), shape(name), PRESETS[p]) for p in PRESETS} for name in SHAPES}
     measured = operations()
     return {
+        "machine_instructions": machine_instructions(),
+        "prover_bytes_per_cell": {name: bytes_per_cell(of["standard"]) for name, of in layouts.items()},
         "opened_columns": {name: opened_columns("standard", name) for name in SHAPES},
         "kernel_instructions": len(kernel()),
         "tables": tables(),

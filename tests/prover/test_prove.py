@@ -189,3 +189,30 @@ def test_prediction_counts_cells_and_grows_with_the_shape():
     large = predict(setup(system, Shape.of(system, logs), TINY).verifying_key.layout)
     assert large.cells == 4 * small.cells
     assert large.peak_bytes > 3 * small.peak_bytes
+
+
+def test_tables_are_left_alone_unless_they_may_be_consumed():
+    tables, public = small_system.make_tables()
+    before = {name: table.copy() for name, table in tables.items()}
+    kept = prove(small_key(TINY), tables, public).encode()
+    assert all((tables[name] == table).all() for name, table in before.items())
+    assert prove(small_key(TINY), tables, public, consume=True).encode() == kept
+    assert any((tables[name] != table).any() for name, table in before.items())
+
+
+@pytest.mark.parametrize("make", [lambda: small_system, lambda: poseidon_system])
+def test_a_wrong_trace_is_named_though_it_was_consumed(make):
+    """The tables are moved back before they are searched."""
+    if make() is small_system:
+        key, (tables, public) = small_key(TINY), small_system.make_tables()
+    else:
+        system = poseidon_system.SYSTEM
+        key = setup(system, Shape.of(system, {"poseidon": 6}), TINY)
+        tables, public = poseidon_system.make_tables(6), ()
+    name, table = next(iter(tables.items()))
+    table[-1, 3] = (int(table[-1, 3]) + 1) % P
+    wrong = table.copy()
+    with pytest.raises(ProvingError) as failure:
+        prove(key, tables, public, consume=True)
+    assert failure.value.violations
+    assert (tables[name] == wrong).all()

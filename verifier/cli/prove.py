@@ -11,12 +11,12 @@ import click
 from circuits.statement import SHAPES
 from prover.params import PRESETS
 from verifier.cli.output import console, emit, json_option, progress_bar, reports_errors, show_table
+from verifier.measure.clock import peak_rss_bytes
 from verifier.pipeline import (
     DEFAULT_PRESET,
     Plan,
     check_output,
     megabytes,
-    peak_rss_bytes,
     plan,
     prove_batch,
     run_batch,

@@ -10,10 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifier.measure.clock import median, seconds
+from verifier.measure.clock import median, peak_rss_bytes, seconds
 from verifier.pipeline import (
     identify,
-    peak_rss_bytes,
     plan,
     prepare,
     prove_batch,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 def seconds(work: Callable[[], object], repeats: int) -> list[float]:
@@ -25,5 +27,10 @@ def median(work: Callable[[], object], repeats: int) -> float:
 
 
 def peak_rss_bytes() -> int:
-    """Most memory that this process has had at once."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """The most memory that this process has held; what it had of its parent's before it began is not counted."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak

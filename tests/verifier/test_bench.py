@@ -1,0 +1,68 @@
+"""`pegproof bench`: the fields that scripts read, and the memory that was predicted."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import native
+from verifier.cli.main import cli
+
+
+def run(*arguments):
+    result = CliRunner().invoke(cli, ["bench", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_air_reports_its_figures():
+    figures = json.loads(
+        run("air", "--log-permutations", 8, "--preset", "compare-plonky3", "--threads", 1, "--json")
+    )
+    assert figures["permutations"] == 256
+    assert figures["permutations_per_second"] == 256 / figures["seconds"]
+    assert (figures["threads"], figures["preset"]) == (1, "compare-plonky3")
+    assert figures["peak_rss_bytes"] > 0
+    assert {"trace", "main commitment", "quotient", "openings", "FRI", "queries"} <= figures["steps"].keys()
+    assert "permutations/s" in run("air", "--log-permutations", 8, "--repeat", 1)
+
+
+def test_kernels_report_rates():
+    rates = json.loads(
+        run("kernels", "--log-rows", 8, "--threads", 1, "--threads", 2, "--repeat", 1, "--json")
+    )
+    assert {"poseidon2_w16", "poseidon2_w24", "lde_2x", "merkle_blake3", "ntt"} <= {r["name"] for r in rates}
+    assert {r["threads"] for r in rates} == {1, 2}
+    for rate in rates:
+        assert rate.keys() >= {"name", "size", "threads", "seconds", "rate", "unit", "tier"}
+        assert rate["tier"] == native.tier() and rate["rate"] > 0 and rate["floor_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_batch_and_verify_report_their_figures():
+    figures = json.loads(run("batch", "--transfers", 2, "--preset", "fast", "--repeat", 1, "--json"))
+    assert figures["transfers"] == 2 and figures["signatures"] >= 2
+    assert figures["transfers_per_second"] == 2 / figures["seconds"]
+    assert figures["proven_bits"] >= 128
+    assert figures["proof_bytes"] > 0 and figures["peak_rss_bytes"] > 0
+    verified = json.loads(run("verify", "--transfers", 2, "--repeat", 1, "--json"))
+    assert 0 < verified["native_seconds"] < verified["reference_seconds"]
+
+
+@pytest.mark.slow
+def test_peak_memory_is_what_was_predicted():
+    """A process of its own: what it takes beyond its start is at most the prediction, and most of it."""
+
+    def peak(log):
+        command = [sys.executable, "-m", "verifier.cli.main", "bench", "air", "--json", "--repeat", "1"]
+        out = subprocess.run(
+            [*command, "--log-permutations", str(log), "--threads", "2"], check=True, capture_output=True
+        )
+        figures = json.loads(out.stdout)
+        return figures["peak_rss_bytes"], figures["predicted_peak_bytes"]
+
+    start, small = peak(6)
+    taken, predicted = peak(17)
+    assert 0.7 * (predicted - small) < taken - start < 1.15 * (predicted - small)
