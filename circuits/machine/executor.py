@@ -46,13 +46,15 @@ class CellArrays:
 
 @dataclass(frozen=True)
 class LoadedProgram:
-    """A program that ENTER has started: its id (cell) and its instructions as u64 words.
+    """A program that ENTER has started: a listing of the code table.
 
-    Two programs with one id are two of these (an id names one code, but the machine does not know that).
+    Attributes:
+        code: Instructions as u64 words.
+        code_hash: What h was at ENTER; shape (8,).
     """
 
-    program: int
     code: tuple[int, ...]
+    code_hash: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class MachineRun:
             (TRAP, 0, 0, 0, 0, 0); shape (6, n).
         user: 1 in user mode; shape (n,), as are the following, all at the start of the step.
         saved_pc: Where the user resumes.
-        program: Id of the last program entered, 0 before the first.
+        program: Number of the last program entered, 1 + its place in `programs`; 0 before the first.
         uframe: Number of the user's register file.
         space: 0, or the clk of the SPACE that opened the shadow.
         gas: Gas counted so far.

@@ -71,7 +71,7 @@ READS_A: Final = frozenset(
         Opcode.MOV, Opcode.ADD, Opcode.SUB, Opcode.MULDIV, Opcode.PACK, Opcode.LO, Opcode.HI,
         Opcode.JEQ, Opcode.JNE, Opcode.JLT, Opcode.JGE, Opcode.ASSERT, Opcode.LOAD, Opcode.STORE,
         Opcode.HSET, Opcode.HASH, Opcode.SIG, Opcode.LEAF, Opcode.OUT,
-        Opcode.ENTRY, Opcode.UGET, Opcode.UPUT, Opcode.ENTER, Opcode.SPACE, Opcode.GASSET,
+        Opcode.ENTRY, Opcode.UGET, Opcode.UPUT, Opcode.SPACE, Opcode.GASSET,
     }
 )  # fmt: skip
 READS_B: Final = frozenset(

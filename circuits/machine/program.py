@@ -43,7 +43,7 @@ SYNTAX: dict[Opcode, str] = {
     Opcode.FRAME: "",
     Opcode.UGET: "d a",
     Opcode.UPUT: "d a",
-    Opcode.ENTER: "a",
+    Opcode.ENTER: "",
     Opcode.SPACE: "a",
     Opcode.GAS: "d",
     Opcode.GASSET: "a b",
