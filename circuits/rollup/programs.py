@@ -18,7 +18,7 @@ from circuits.rollup.params import U32_LIMIT, U64_LIMIT
 NUM_REGISTERS: Final = 256
 
 
-class CallFailed(Exception):  # noqa: N818 - an outcome, not an error of pegproof
+class CallFailed(Exception):
     """The transaction fails here.
 
     Attributes:

@@ -50,7 +50,8 @@ _AMOUNTS: Final = (
 class PublicValues:
     """What a proof of a batch says.
 
-    Digests have shape (8,). `event_commitment` is what programs said, 0^8 at first. `inbox_before` and `inbox_after` are accumulators; `*_count_*` count events.
+    Digests have shape (8,). `event_commitment` is what programs said, 0^8 at first.
+    `inbox_before` and `inbox_after` are accumulators; `*_count_*` count events.
 
     Units: supply, deposits, withdrawals and fees in msat; base fees in msat per gas.
     """

@@ -21,11 +21,12 @@ from circuits.xmss.errors import XmssError
 from circuits.xmss.scheme import PUBLIC_KEY_BYTES, PublicKey, Signature, signature_bytes
 
 __all__ = [
-    "BlockHash", "Call", "Calls", "Cosignature", "Deploy", "Deposit", "ForcedExit", "InboxEvent", "Rotate",
-    "SignedTransaction", "Transaction", "Transfer", "Withdraw", "read_event", "read_transaction",
+    "BankTransaction", "BlockHash", "Call", "Calls", "Cosignature", "Deploy", "Deposit", "ForcedExit", "InboxEvent",
+    "Rotate", "SignedTransaction", "Transaction", "Transfer", "Withdraw", "read_event", "read_transaction",
     "withdraw_script",
 ]  # fmt: skip
 
+BankTransaction: TypeAlias = Transfer | Withdraw
 Transaction: TypeAlias = Transfer | Withdraw | Rotate | Deploy | Calls
 MAX_COSIGNATURES = 64
 """Of one transaction; what its gas limit allows is fewer."""

@@ -343,7 +343,7 @@ def test_bad_code_is_no_transaction(code: tuple[int, ...]) -> None:
     done = builders.run(before, batch)
     assert done.left_out[0].reason is RefusalReason.CODE
     cells = {index: words_of(cell) for index, cell in before.cells.items()}
-    from circuits.rollup.transition import build_tape  # noqa: PLC0415
+    from circuits.rollup.transition import build_tape
 
     with pytest.raises(MachineError) as caught:
         run(kernel(), cells, build_tape(batch))
@@ -373,7 +373,7 @@ def test_rotation_gives_the_purse_to_the_new_key() -> None:
 def test_gas_limit_out_of_bounds_is_left_out(limit: int) -> None:
     before, batch = world((LOOP,)), builders.batch(calls(HERE, gas_limit=limit, max_fee=2**64 - 1))
     assert builders.run(before, batch).left_out[0].reason is RefusalReason.GAS_LIMIT
-    from circuits.rollup.transition import build_tape  # noqa: PLC0415
+    from circuits.rollup.transition import build_tape
 
     cells = {index: words_of(cell) for index, cell in before.cells.items()}
     with pytest.raises(MachineError) as caught:

@@ -133,8 +133,8 @@ def test_definitions_refuse_wrong_shapes():
     with pytest.raises(AirError):
         RomAir(mini.columns([(27, 0, 0, 0, 0, 0)]))
     with pytest.raises(AirError):
-        CpuAir().fixed_columns(21)
-    assert CpuAir().fixed_columns(20) == []
+        CpuAir().check_height(21)
+    CpuAir().check_height(20)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
