@@ -33,6 +33,7 @@ class Call(IntEnum):
     EVENT = 12
     CHECKSIG = 13
     HASH = 14
+    PEEK = 15
 
     @property
     def address(self) -> int:
@@ -69,7 +70,7 @@ CALLS: Final[dict[Call, Signature]] = {
     ),
     Call.BALANCE: Signature(150, ("purse",), ("balance", "asset"), "what a purse holds"),
     Call.OWNED: Signature(150, ("purse", "cell"), ("owned",), "1 if a purse is owned by that cell, else 0"),
-    Call.DLOAD: Signature(200, ("cell", "word"), ("value",), "word 0..3 of any data cell or of cell 12"),
+    Call.DLOAD: Signature(200, ("cell", "word"), ("value",), "word 0..3 of a data cell of the program"),
     Call.DSTORE: Signature(250, ("cell", "word", "value"), (), "word 0..3 of a data cell of the program"),
     Call.CREATE_DATA: Signature(1500, (), ("cell",), "a data cell of the program, zeros"),
     Call.CREATE_PURSE: Signature(
@@ -85,9 +86,13 @@ CALLS: Final[dict[Call, Signature]] = {
         1000, ("purse", "a", "b", "leaf"), (),
         "the owner of the BTC purse has signed (program, purse, a, b) with that leaf, which it passes",
     ),
+    Call.PEEK: Signature(200, ("cell", "word"), ("value",), "word 0..3 of any data cell, or of cell 12"),
     Call.HASH: Signature(300, ("a", "b", "c"), ("low", "high"), "two words of 62 bits"),
 }  # fmt: skip
 """All of them. Costs stay below 2^11: gas then cannot wrap round p, whatever a prover runs (test_kernel_gas)."""
+
+BOOK: Final = 1
+"""A program's first data cell, its book, is this far behind the program's own cell."""
 
 GAS_CALLS: Final = 700
 """Of a transaction of calls: signature, purse."""

@@ -53,7 +53,7 @@ FIRST_FREE_CELL: Final = 16
 BLOCK_CELL: Final = 12
 GAS_ROTATE: Final = 800
 BYTES_ROTATE: Final = 72
-GAS_DEPLOY: Final = 2500
+GAS_DEPLOY: Final = 4000
 GAS_DEPLOY_WORD: Final = 250
 BYTES_DEPLOY: Final = 40
 """And 8 a word of code."""

@@ -19,7 +19,7 @@ _REFUSALS: Final = (
 _FIRST_ARGUMENT: Final = dict.fromkeys(
     (Call.MOVE, Call.BURN), "source"
 ) | dict.fromkeys(
-    (Call.BALANCE, Call.OWNED, Call.DLOAD, Call.DSTORE, Call.MINT, Call.CHECKSIG), "target"
+    (Call.BALANCE, Call.OWNED, Call.DLOAD, Call.DSTORE, Call.MINT, Call.CHECKSIG, Call.PEEK), "target"
 )  # fmt: skip
 """Kernel register that an ENTRY puts r1 in; `a1` for the others."""
 
@@ -149,18 +149,27 @@ code_end:
     HGETL   x
     LI      tx_bytes, BYTES_DEPLOY
     ADD     tx_bytes, tx_bytes, x
-    JGE     next_cell, cell_limit, deploy_fails
+    ADD     target, next_cell, one              ; the program's book, a data cell
+    JGE     target, cell_limit, deploy_fails
     LOAD    head, next_cell, HEADER
-    ASSERT  head, zero
+    ASSERT  head, zero                          ; empty; always, since cells are handed out in order
     PACK    x, two, length
     STORE   next_cell, HEADER, x
     STORE   next_cell, 1, code_lo
     STORE   next_cell, 2, code_hi
     STORE   next_cell, 3, zero
     STORE   next_cell, 4, zero
-    ADD     next_cell, next_cell, one
+    LOAD    head, target, HEADER
+    ASSERT  head, zero
+    PACK    x, three, next_cell
+    STORE   target, HEADER, x
+    STORE   target, 1, zero
+    STORE   target, 2, zero
+    STORE   target, 3, zero
+    STORE   target, 4, zero
+    ADD     next_cell, target, one
     JMP     charge_fixed
-deploy_fails:                                   ; no cell is left
+deploy_fails:                                   ; no two cells are left
     ADD     failed, failed, one
     JMP     charge_fixed
 """
@@ -392,12 +401,18 @@ not_owned:
     UPUT    r1, zero
     SRET
 
-sys_dload:
+sys_peek:
     JGE     target, cell_limit, call_fails
     LOAD    head, target, HEADER
     LO      x, head
-    JEQ     x, three, dload                     ; a data cell
-    JNE     x, six, call_fails                  ; the block hash
+    JEQ     x, three, dload                     ; anyone's data cell
+    JEQ     x, six, dload                       ; the block hash
+    JMP     call_fails
+sys_dload:
+    JGE     target, cell_limit, call_fails
+    LOAD    head, target, HEADER
+    PACK    x, three, program
+    JNE     x, head, call_fails                 ; another's
 dload:
     UGET    a2, r2
     JEQ     a2, zero, dload_0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from circuits.rollup.cells import OWNED_BY_CELL, BlockCell, Cell, ProgramCell, Purse, SystemCell
+from circuits.machine.abi import BOOK
+from circuits.rollup.cells import OWNED_BY_CELL, BlockCell, Cell, DataCell, ProgramCell, Purse, SystemCell
 from circuits.rollup.errors import BatchReason, BatchRefused
 from circuits.rollup.hashing import code_digest
 from circuits.rollup.ledger import Code, Ledger
@@ -111,11 +112,14 @@ class Books:
         return index
 
     def deploy(self, code: Code, where: str) -> int | None:
-        """A new program cell; its index, or None if none is left."""
+        """A new program cell and, behind it, its book; the program's index, or None if no two are left."""
+        if self.system.next_free + BOOK >= CELL_LIMIT:
+            return None
         digest = code_digest(code)
         index = self.create(ProgramCell(digest, len(code)), where)
         if index is not None:
             self.codes[digest] = code
+            self.create(DataCell(index, (0, 0, 0, 0)), where)
         return index
 
     def rotate(self, tx: Rotate) -> None:

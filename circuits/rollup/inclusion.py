@@ -103,15 +103,14 @@ class Cosigners:
     """Answers CHECKSIGs from a transaction's co-signatures, in order; notes the claims.
 
     Attributes:
-        cosignatures: What the transaction brings; None if they are not looked at.
-        check: Decides a claim.
+        cosignatures: What the transaction brings.
+        check: Decides a claim; None if nothing is looked at.
         claims: What was answered.
     """
 
-    cosignatures: Sequence[Cosignature] | None
-    check: Callable[[Claim], bool]
+    cosignatures: Sequence[Cosignature]
+    check: Callable[[Claim], bool] | None
     claims: list[Claim] = field(default_factory=list)
-    requests: list[CosignatureRequest] = field(default_factory=list)
 
     def answer(self, request: CosignatureRequest) -> None:
         """Answer a request.
@@ -119,8 +118,7 @@ class Cosigners:
         Raises:
             TransactionRefused: COSIGNATURE.
         """
-        self.requests.append(request)
-        if self.cosignatures is None:
+        if self.check is None:
             return
         number = len(self.claims)
         if number < len(self.cosignatures):

@@ -48,7 +48,7 @@ EVENT_BLOCK_HASH: Final = 3
 
 GAS_ROTATE: Final = 800
 BYTES_ROTATE: Final = 72
-GAS_DEPLOY: Final = 2500
+GAS_DEPLOY: Final = 4000
 GAS_DEPLOY_WORD: Final = 250
 BYTES_DEPLOY: Final = 40
 """And 8 an instruction."""

@@ -103,6 +103,7 @@ class Kernel:
             call.BALANCE: self._balance,
             call.OWNED: self._owned,
             call.DLOAD: self._dload,
+            call.PEEK: self._peek,
             call.DSTORE: self._dstore,
             call.CREATE_DATA: self._create_data,
             call.CREATE_PURSE: self._create_purse,
@@ -205,10 +206,16 @@ class Kernel:
     def _owned(self, index: int, cell: int) -> Sequence[int]:
         return (int(self._purse(index).owner == (*u64_word(cell), *OWNED_BY_CELL)),)
 
-    def _dload(self, index: int, word: int) -> Sequence[int]:
+    def _peek(self, index: int, word: int) -> Sequence[int]:
         cell = self._look(index)
         if not isinstance(cell, DataCell | BlockCell) or word >= DATA_WORDS:
             _refuse(f"word {word} of cell {index} is no data")
+        return (cell.values[word],)
+
+    def _dload(self, index: int, word: int) -> Sequence[int]:
+        cell = self._look(index)
+        if not isinstance(cell, DataCell) or cell.program != self.program or word >= DATA_WORDS:
+            _refuse(f"word {word} of cell {index} is not the program's")
         return (cell.values[word],)
 
     def _dstore(self, index: int, word: int, value: int) -> Sequence[int]:

@@ -30,15 +30,16 @@ from circuits.rollup.params import (
     MSAT_PER_SAT,
     U32_LIMIT,
 )
+from circuits.rollup.programs import Watch
 from circuits.rollup.public_values import PublicValues
-from circuits.rollup.signatures import check_claims, claims
+from circuits.rollup.signatures import check_claims, claims, message_digests
 from circuits.rollup.tree import TreeUpdate, exit_tree
 from circuits.rollup.types import BlockHash, Calls, ForcedExit, InboxEvent
 from circuits.rollup.words import ZERO_DIGEST, ZERO_WORD, Digest, Triple, raw_words
 from circuits.tags import TAG_DATA, TAG_INBOX
 from circuits.xmss.batch import Claim
 
-__all__ = ["LeftOut", "Receipt", "Transition", "apply", "build_tape", "data_commitment", "open_books"]
+__all__ = ["LeftOut", "Receipt", "Transition", "apply", "build_tape", "data_commitment", "replay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Transition:
         signatures: Claims of the included transactions, in the kernel's order, each of them valid: a
             transaction's co-signatures come before its own. Empty after `replay`.
         programs: Code that the batch's calls start, each once.
+        deployed: Code that the ledger did not know before.
     """
 
     ledger: Ledger
@@ -85,6 +87,7 @@ class Transition:
     tape: U32
     signatures: tuple[Claim, ...]
     programs: tuple[Code, ...] = ()
+    deployed: tuple[Code, ...] = ()
 
     @property
     def words_before(self) -> dict[int, CellWords]:
@@ -122,19 +125,50 @@ def apply(
     wanted = claims(batch.chain_id, batch.transactions)
     if valid is None:
         valid = check_claims(wanted)
-    books = open_books(ledger, batch.chain_id, batch.header, batch.events, len(batch.transactions))
     check = check_cosignature or (lambda claim: check_claims([claim])[0])
+    return _execute(ledger, batch, wanted, valid, check, strict)
+
+
+def replay(ledger: Ledger, batch: Batch, watch: Watch | None = None) -> Transition:
+    """Execute what was published: as `apply` in strict mode, but no key and no signature is looked at.
+
+    Args:
+        ledger: The ledger before.
+        batch: The batch; its keys and signatures may be blank.
+        watch: Called before each step of a program.
+
+    Raises:
+        BatchRefused: The batch breaks a rule: it is not what was proven.
+    """
+    digests = message_digests(batch.chain_id, batch.transactions)
+    return _execute(ledger, batch, digests, None, None, True, watch)
+
+
+def _execute(
+    ledger: Ledger,
+    batch: Batch,
+    wanted: Sequence[Claim] | Sequence[Digest],
+    valid: Sequence[bool] | None,
+    check: Callable[[Claim], bool] | None,
+    strict: bool,
+    watch: Watch | None = None,
+) -> Transition:
+    """`apply` with claims, `replay` with digests."""
+    books = open_books(ledger, batch.chain_id, batch.header, batch.events, len(batch.transactions))
     receipts: list[Receipt] = []
     left_out: list[LeftOut] = []
     signatures: list[Claim] = []
-    for position, (signed, claim) in enumerate(zip(batch.transactions, wanted, strict=True)):
+    for position, (signed, item) in enumerate(zip(batch.transactions, wanted, strict=True)):
+        claim = item if isinstance(item, Claim) else None
+        digest = item.message if isinstance(item, Claim) else item
         answers = Cosigners(signed.cosignatures, check)
         proposal = Proposal(
-            signed.transaction, position, len(receipts), claim.message, claim.owner, valid[position]
-        )
+            signed.transaction, position, len(receipts), digest,
+            claim.owner if claim else None, valid is None or valid[position],
+        )  # fmt: skip
         try:
-            receipts.append(include(books, batch.header, proposal, answers))
-            signatures += [*answers.claims, claim]
+            receipts.append(include(books, batch.header, proposal, answers, watch))
+            signatures += [*answers.claims, claim] if claim else []
         except TransactionRefused as refusal:
             if strict:
                 where = f"transaction {position}"
@@ -303,4 +337,5 @@ def _finish(
         tape=build_tape(batch, [r.failure is not None for r in receipts]),
         signatures=signatures,
         programs=tuple(books.started.values()),
+        deployed=tuple(code for digest, code in books.codes.items() if digest not in before.codes),
     )

@@ -132,7 +132,8 @@ SUCCEEDS = {
     (Sys.OWNED, PURSE, PROGRAM + 1): 0,
     (Sys.OWNED, ALICE, PROGRAM): 0,
     (Sys.DLOAD, DATA, 3): 4,
-    (Sys.DLOAD, OTHER_DATA, 0): 1,
+    (Sys.PEEK, OTHER_DATA, 3): 4,
+    (Sys.PEEK, DATA, 0): 1,
     (Sys.DSTORE, DATA, 2, 99): None,
     (Sys.CREATE_DATA,): NEXT_FREE,
     (Sys.CREATE_PURSE, 0, PROGRAM): NEXT_FREE,
@@ -165,6 +166,11 @@ REFUSED = [
     (Sys.DLOAD, DATA, 4),
     (Sys.DLOAD, 0, 0),
     (Sys.DLOAD, 12, 0),
+    (Sys.DLOAD, OTHER_DATA, 0),
+    (Sys.PEEK, 12, 0),
+    (Sys.PEEK, PURSE, 0),
+    (Sys.PEEK, DATA, 4),
+    (Sys.PEEK, 1 << 30, 0),
     (Sys.DSTORE, OTHER_DATA, 0, 5),
     (Sys.DSTORE, DATA, 4, 5),
     (Sys.DSTORE, PURSE, 0, 5),
@@ -308,9 +314,10 @@ def test_deployed_program_runs_in_the_same_batch() -> None:
     done = check(before, builders.batch(deploy, calls(Call(NEXT_FREE), signer=BOB)))
     first, second = done.receipts
     assert (first.program, first.failure, second.failure) == (NEXT_FREE, None, None)
-    assert first.gas == 2500 + 250 * 4
+    assert first.gas == 4000 + 250 * 4
     assert done.ledger.cells[NEXT_FREE] == ProgramCell(code_digest(code), 4)
-    assert isinstance(done.ledger.cells[NEXT_FREE + 1], DataCell)
+    assert done.ledger.cells[NEXT_FREE + 1] == DataCell(NEXT_FREE, (0, 0, 0, 0))
+    assert isinstance(done.ledger.cells[NEXT_FREE + 2], DataCell)
     assert len(second.events) == 1
     assert done.ledger.codes == {code_digest(code): code}
     changed = done.tape.copy()
@@ -329,7 +336,7 @@ BAD_CODE = [
     (Instruction(Opcode.JLT, imm0=2).encode(), LOOP),
     (Instruction(Opcode.JMP, imm0=0, imm1=1).encode(),),
     (Instruction(Opcode.SYS, imm0=15).encode(), LOOP),
-    (Instruction(Opcode.SYS, imm0=31).encode(), LOOP),
+    (Instruction(Opcode.SYS, imm0=32).encode(), LOOP),
     (Instruction(Opcode.SYS, imm0=16, imm1=1).encode(), LOOP),
     (LOOP, Instruction(Opcode.JEQ).encode()),
     (sys(Sys.EXIT),),
@@ -351,8 +358,10 @@ def test_bad_code_is_no_transaction(code: tuple[int, ...]) -> None:
 
 
 def test_deployment_without_a_free_cell_fails() -> None:
-    done = check(builders.ledger(next_free=1 << 30), builders.batch(Deploy(ALICE, 5, 10, (LOOP,), 10**9)))
-    assert done.receipts[0].failure is FailureReason.CELLS_FULL
+    for next_free in (1 << 30, (1 << 30) - 1):
+        batch = builders.batch(Deploy(ALICE, 5, 10, (LOOP,), 10**9))
+        done = check(builders.ledger(next_free=next_free), batch)
+        assert done.receipts[0].failure is FailureReason.CELLS_FULL
     before = world(one_call(Sys.CREATE_DATA))
     cells = {**before.cells, 0: replace(before.system, next_free=1 << 30)}
     done = only(Ledger.of_cells(cells, before.codes.values()), HERE)
@@ -406,7 +415,7 @@ def test_forced_exit(change: dict[str, object]) -> None:
 
 def test_block_hash_is_stored_if_it_is_newer() -> None:
     events = [BlockHash(7, bytes(range(32))), BlockHash(7, bytes(32)), BlockHash(6, bytes(32))]
-    done = check(world(one_call(Sys.DLOAD, 12, 0)), builders.batch(calls(HERE), events=events))
+    done = check(world(one_call(Sys.PEEK, 12, 0)), builders.batch(calls(HERE), events=events))
     assert done.ledger.cells[12].height == 7
     assert done.ledger.cells[DATA].values[0] == int.from_bytes(bytes(range(8)), "little")
 
