@@ -91,7 +91,8 @@ class Store:
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 with _write(connection):
                     connection.execute(
-                        "INSERT INTO batches VALUES (0, ?, NULL, NULL, NULL, NULL)", (elements_bytes(ledger.root),)
+                        "INSERT INTO batches VALUES (0, ?, NULL, NULL, NULL, NULL)",
+                        (elements_bytes(ledger.root),),
                     )
                     _insert_cells(connection, 0, ledger.cells)
                     _insert_codes(connection, 0, ledger.codes.values())

@@ -36,5 +36,7 @@ def command(store: Path, data: Path, inbox: Path, as_json: bool) -> None:
     emit(
         figures,
         as_json,
-        lambda: console.print(f"{last} batches: {len(content):,} bytes of data, {len(events):,} of inbox events"),
+        lambda: console.print(
+            f"{last} batches: {len(content):,} bytes of data, {len(events):,} of inbox events"
+        ),
     )

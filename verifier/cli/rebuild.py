@@ -51,7 +51,9 @@ def command(data: Path, inbox: Path, store: Path | None, as_json: bool) -> None:
     if store is not None:
         with Store.open(store / STATE_FILE if store.is_dir() else store) as opened:
             last = opened.batch_number()
-            roots = [elements_bytes(opened.public_values(i).state_root_after).hex() for i in range(1, last + 1)]
+            roots = [
+                elements_bytes(opened.public_values(i).state_root_after).hex() for i in range(1, last + 1)
+            ]
             agrees = roots == [item["state_root"] for item in batches] and opened.ledger().root == ledger.root
     figures = {
         "batches": batches,

@@ -33,7 +33,9 @@ def command(batch: Path, tx: int, with_kernel: bool, as_json: bool) -> None:
     positions = [receipt.position for receipt in transition.receipts]
     if tx not in positions:
         left = next((item for item in transition.left_out if item.position == tx), None)
-        raise PipelineError(f"transaction {tx} was left out: {left.reason.value}" if left else f"no transaction {tx}")
+        raise PipelineError(
+            f"transaction {tx} was left out: {left.reason.value}" if left else f"no transaction {tx}"
+        )
     number = positions.index(tx)
     receipt = transition.receipts[number]
     steps = list(trace(machine, number))
@@ -67,6 +69,8 @@ def command(batch: Path, tx: int, with_kernel: bool, as_json: bool) -> None:
         for step in steps:
             console.print(step.line(), markup=False)
         outcome = f"fails: {receipt.failure.value} {receipt.detail}" if receipt.failure else "succeeds"
-        console.print(f"transaction {tx} {outcome}; gas {receipt.gas:,}, fee {receipt.fee:,} msat", markup=False)
+        console.print(
+            f"transaction {tx} {outcome}; gas {receipt.gas:,}, fee {receipt.fee:,} msat", markup=False
+        )
 
     emit(figures, as_json, render)

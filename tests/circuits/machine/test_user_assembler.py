@@ -14,8 +14,6 @@ from circuits.machine.program import Instruction
 from circuits.machine.user_assembler import assemble_user, disassemble_code
 
 
-
-
 def test_macros() -> None:
     text = """
         .reg amount
