@@ -24,9 +24,9 @@ from native.field import (
     sub,
 )
 from native.fri import barycentric_weights, deep_quotient, dot_columns, fri_fold, row_dot
-from native.hashing import blake3_context_key, grind, hash_inject, hash_nodes, hash_rows
+from native.hashing import RowHasher, blake3_context_key, grind, hash_inject, hash_nodes, hash_rows
 from native.machine import Machine, Op
-from native.ntt import coset_intt, coset_lde, coset_ntt, dft_natural, intt, ntt, two_adic_root
+from native.ntt import coset_intt, coset_lde, coset_ntt, coset_points, dft_natural, intt, ntt, two_adic_root
 from native.poseidon2 import (
     poseidon2_compress,
     poseidon2_permute,
@@ -45,6 +45,7 @@ __all__ = [
     "P",
     "ProgramCode",
     "ProgramFailure",
+    "RowHasher",
     "add",
     "barycentric_weights",
     "batch_inverse",
@@ -52,6 +53,7 @@ __all__ = [
     "coset_intt",
     "coset_lde",
     "coset_ntt",
+    "coset_points",
     "deep_quotient",
     "dft_natural",
     "dot_columns",

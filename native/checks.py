@@ -121,6 +121,16 @@ class Columns:
         self.count = len(self.pointers)
         self.rows = rows or 0
 
+    def part(self, start: int, count: int) -> Columns:
+        """`count` of the columns, from `start` on."""
+        if start == 0 and count == self.count:
+            return self
+        part = object.__new__(Columns)
+        part.parts = self.views()[start : start + count]
+        part.pointers = self.pointers[start : start + count].copy()
+        part.count, part.rows = count, self.rows
+        return part
+
     def views(self) -> list[U32]:
         """The columns as one-dimensional arrays."""
         return [row for part in self.parts for row in (part if part.ndim == 2 else part[np.newaxis])]

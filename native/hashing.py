@@ -23,7 +23,8 @@ _MIXES = (
     (0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15),
     (0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14),
 )  # fmt: skip
-_MOST_COLUMNS = 256 << 15
+_BLOCK_COLUMNS, _CHUNK_COLUMNS = 16, 256
+_MOST_COLUMNS = _CHUNK_COLUMNS << 15
 MAX_GRINDING_BITS = 40
 
 
@@ -83,6 +84,77 @@ def hash_rows(columns: U32 | Sequence[U32], context: str, out: U32 | None = None
     out = checks.output("hash_rows", out, 8, source.rows)
     run("hash_rows", source, source.count, source.rows, _key(context), out)
     return out
+
+
+class RowHasher:
+    """`hash_rows` of columns that arrive a few at a time, so that they need not be in memory together.
+
+    Attributes:
+        rows: of every column.
+        total: columns in all.
+    """
+
+    def __init__(self, total: int, rows: int, context: str, out: U32 | None = None) -> None:
+        """Starts hashes of rows of `total` columns; `out` (8, rows) takes them.
+
+        Raises:
+            KernelError: no columns, or too many.
+        """
+        if not 0 < total <= _MOST_COLUMNS:
+            raise KernelError("RowHasher", f"1..{_MOST_COLUMNS} columns", f"{total}")
+        self.rows, self.total = rows, total
+        self._state = checks.output("RowHasher", out, 8, rows)
+        self._key = _key(context)
+        self._at = 0
+        self._subtrees: list[U32] = []  # of finished chunks, by size: as many as their number has ones
+
+    def update(self, columns: U32 | Sequence[U32]) -> None:
+        """Takes the next columns: a multiple of 16 of them, unless they are the last.
+
+        Raises:
+            KernelError: another number of columns, or columns of another length.
+        """
+        source = Columns("RowHasher.update", columns, self.rows)
+        at, end = self._at, self._at + source.count
+        if end > self.total or (source.count % _BLOCK_COLUMNS and end < self.total):
+            wanted = f"a multiple of 16, or the last {self.total - at}"
+            raise KernelError("RowHasher.update", f"{wanted} columns", f"{source.count}")
+        done = 0
+        while at < end:
+            chunk, first = divmod(at, _CHUNK_COLUMNS)
+            size = min(_CHUNK_COLUMNS, self.total - chunk * _CHUNK_COLUMNS)
+            count = min(size - first, end - at)
+            only = int(self.total <= _CHUNK_COLUMNS)
+            part = source.part(done, count)
+            run("hash_update", part, count, self.rows, first, size, chunk, only, self._key, self._state)
+            at, done = at + count, done + count
+            if first + count == size and at < self.total:
+                self._close_chunk(chunk)
+        self._at = at
+
+    def _close_chunk(self, chunk: int) -> None:
+        node = self._state.copy()
+        done = chunk + 1
+        while done % 2 == 0:
+            left = self._subtrees.pop()
+            run("hash_merge", left, node, self.rows, 0, self._key, left)
+            node = left
+            done //= 2
+        self._subtrees.append(node)
+
+    def digests(self) -> U32:
+        """The hashes, (8, rows), once every column is in.
+
+        Raises:
+            KernelError: columns are missing.
+        """
+        if self._at != self.total:
+            raise KernelError("RowHasher.digests", f"{self.total} columns", f"{self._at}")
+        while self._subtrees:
+            left = self._subtrees.pop()
+            root = int(not self._subtrees)
+            run("hash_merge", left, self._state, self.rows, root, self._key, self._state)
+        return self._state
 
 
 def hash_nodes(level: U32, context: str, out: U32 | None = None) -> U32:

@@ -98,6 +98,28 @@ def transform(
     return True
 
 
+def coset_points(
+    source: Columns,
+    _columns: int,
+    log_n: int,
+    shifts: U32,
+    ends: U32,
+    cosets: int,
+    indices: U32,
+    out: U32,
+) -> bool:
+    """Kernel."""
+    values = np.empty(1 << log_n, dtype=np.uint32)
+    for row, column in zip(out, source.views(), strict=True):
+        start = 0
+        for coset in range(cosets):
+            end = int(ends[coset])
+            nf.transform_column(column, values, log_n, 0, int(shifts[coset]), 0, 0)
+            row[start:end] = values[indices[start:end]]
+            start = end
+    return True
+
+
 def hash_rows(source: Columns, count: int, rows: int, key: U32, out: U32) -> None:
     """Kernel."""
     views = source.views()
@@ -129,6 +151,40 @@ def hash_rows(source: Columns, count: int, rows: int, key: U32, out: U32) -> Non
     while len(stack) > 1:
         parents(_ROOT if len(stack) == 2 else 0)
     out[:] = stack[0]
+
+
+def hash_update(
+    source: Columns,
+    count: int,
+    rows: int,
+    first: int,
+    total: int,
+    counter: int,
+    only: int,
+    key: U32,
+    state: U32,
+) -> None:
+    """Kernel."""
+    views = source.views()
+    for block in range(0, count, 16):
+        present, at = min(16, count - block), first + block
+        words = np.zeros((16, rows), dtype=np.uint32)
+        for k in range(present):
+            words[k] = views[block + k]
+        flags = _MATERIAL | (0 if at else _CHUNK_START)
+        if at + 16 >= total:
+            flags |= _CHUNK_END | (_ROOT if only else 0)
+        if at == 0:
+            state[:] = key[:, None]
+        nh.compress_rows(state, words, counter, 4 * present, flags)
+
+
+def hash_merge(left: U32, right: U32, rows: int, root: int, key: U32, out: U32) -> None:
+    """Kernel."""
+    words = np.concatenate([left, right])
+    cv = np.repeat(key[:, None], rows, axis=1)
+    nh.compress_rows(cv, words, 0, 64, _MATERIAL | _PARENT | (_ROOT if root else 0))
+    out[:] = cv
 
 
 def hash_pairs(left: U32, _ls: int, right: U32, _rs: int, n: int, key: U32, out: U32) -> None:
@@ -326,7 +382,10 @@ KERNELS: dict[str, Callable[..., Any]] = {
         prefix_sum,
         powers,
         transform,
+        coset_points,
         hash_rows,
+        hash_update,
+        hash_merge,
         hash_pairs,
         grind,
         poseidon2_permute,

@@ -1,7 +1,14 @@
-"""Commitments: low-degree extensions of matrices by table, and their Merkle tree. Uses native."""
+"""Commitments to tables whose low-degree extension is never stored: it is made anew, a few columns at a time.
+
+A table is kept once, as its values on a coset of the trace domain, and moved from coset to coset in place.
+Hashing the extension and opening its rows take a pass over it each; storing it would take `blowup` times the
+table's memory, and touching that memory for the first time costs more than the transforms
+(docs/performance.md). Uses native.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,58 +17,164 @@ from numpy.typing import NDArray
 import native
 from prover.air.air import AirError, AirSystem
 from prover.domains import coset_shift
+from prover.field import DEGREE, TWO_ADIC_ROOTS, P, inverse
+from prover.hashing import Context
 from prover.key import VerifyingKey
-from prover.layout import Layout, Tree, TreeName
-from prover.merkle import MerkleTree, rows
+from prover.layout import Layout, Tree, TreeName, streamed_columns
+from prover.merkle import MerkleTree
 from prover.params import ProofParams
 from prover.shape import Shape
 
 U32 = NDArray[np.uint32]
 
 
-@dataclass
-class Commitment:
-    """One tree and the matrices under it.
+class TableColumns:
+    """Columns of one table, as their values on offset * H.
 
     Attributes:
+        values: (width, n).
+        offset: of the coset; 1 is the trace domain.
+        owned: whether `values` may be overwritten; otherwise the first move makes a copy.
+    """
+
+    def __init__(self, values: U32, offset: int = 1, *, owned: bool) -> None:
+        self.values, self.offset, self.owned = values, offset, owned
+
+    def move(self, offset: int) -> U32:
+        """The values on another coset."""
+        if offset != self.offset:
+            ratio = offset * inverse(self.offset) % P
+            out = self.values if self.owned else None
+            self.values = np.asarray(native.coset_lde(self.values, 0, ratio, out=out))
+            self.offset, self.owned = offset, True
+        return self.values
+
+
+def _groups(tables: Sequence[TableColumns], size: int) -> Iterator[list[U32]]:
+    """The columns of all tables in order, `size` at a time."""
+    group: list[U32] = []
+    space = size
+    for table in tables:
+        start = 0
+        while start < len(table.values):
+            part = table.values[start : start + space]
+            group.append(part)
+            start += len(part)
+            space -= len(part)
+            if not space:
+                yield group
+                group, space = [], size
+    if group:
+        yield group
+
+
+def extension(tables: Sequence[TableColumns], log_blowup: int, shift: int) -> Iterator[tuple[list[U32], U32]]:
+    """The extension on shift * H_N of tables of one height, all on one coset, some columns at a time.
+
+    Shapes:
+        each: columns of the tables, in parts; their extension (columns, N), overwritten by the next.
+    """
+    offset = tables[0].offset
+    points = tables[0].values.shape[1] << log_blowup
+    size = min(streamed_columns(points), sum(len(table.values) for table in tables))
+    buffer = native.empty(size, points)
+    for group in _groups(tables, size):
+        count = sum(len(part) for part in group)
+        yield group, native.coset_lde(group, log_blowup, shift * inverse(offset) % P, out=buffer[:count])
+
+
+@dataclass
+class Commitment:
+    """One tree and the tables under it.
+
+    Attributes:
+        layout: figures.
         tree: its place in the layout.
-        matrices: by class, (width, N) low-degree extensions in column order; one matrix a table (the
-            quotient: one).
+        classes: by log height, the tables in column order (the quotient: one), all on one coset.
         merkle: the tree.
     """
 
+    layout: Layout
     tree: Tree
-    matrices: dict[int, list[U32]]
+    classes: dict[int, list[TableColumns]]
     merkle: MerkleTree
 
     def open(self, indices: NDArray[np.int64]) -> list[U32]:
         """Rows of every class, then paths: (queries, words) each."""
-        opened = [rows(self.matrices[c.log_height], indices) for c in self.tree.classes]
+        opened = [self._rows(c.log_height, indices) for c in self.tree.classes]
         return [*opened, self.merkle.paths(indices)]
 
-    def table(self, index: int) -> U32:
-        """A table's extension."""
+    def _rows(self, log_height: int, indices: NDArray[np.int64]) -> U32:
+        """Rows of one class: those on the tables' own coset are there, those on the others are evaluated."""
+        tables, log_blowup = self.classes[log_height], self.layout.params.log_blowup
+        points = indices & ((1 << log_height + log_blowup) - 1)
+        cosets, within = points & ((1 << log_blowup) - 1), points >> log_blowup
+        columns, own = [table.values for table in tables], tables[0].offset
+        rows = native.empty(len(indices), sum(len(values) for values in columns))
+        elsewhere: list[tuple[int, NDArray[np.int64]]] = []
+        for j, offset in enumerate(coset_offsets(self.layout, log_height)):
+            places = np.flatnonzero(cosets == j)
+            if offset == own:
+                rows[places] = np.concatenate([values[:, within[places]] for values in columns]).T
+            elif len(places):
+                elsewhere.append((offset * inverse(own) % P, places))
+        if elsewhere:
+            found = native.coset_points(columns, [(ratio, within[places]) for ratio, places in elsewhere])
+            rows[np.concatenate([places for _, places in elsewhere])] = found.T
+        return rows
+
+    def table(self, index: int) -> TableColumns:
+        """A table's columns."""
         for c in self.tree.classes:
             for position, (table, _, _) in enumerate(c.tables):
                 if table == index:
-                    return self.matrices[c.log_height][position]
+                    return self.classes[c.log_height][position]
         raise KeyError(f"table {index} has no {self.tree.name} columns")
 
 
-def commit(layout: Layout, tree: Tree, matrices: dict[int, list[U32]]) -> Commitment:
-    """Builds the tree over low-degree extensions (by log height)."""
-    log_blowup = layout.params.log_blowup
-    merkle = MerkleTree({log + log_blowup: columns for log, columns in matrices.items()})
-    return Commitment(tree, matrices, merkle)
+def coset_offsets(layout: Layout, log_height: int) -> list[int]:
+    """Offsets of the cosets of H that make up the LDE domain: point i is on coset i mod blowup."""
+    shift, g = coset_shift(layout, log_height), TWO_ADIC_ROOTS[log_height + layout.params.log_blowup]
+    return [shift * pow(g, j, P) % P for j in range(layout.params.blowup)]
 
 
-def extend(layout: Layout, log_height: int, values: U32) -> U32:
-    """Low-degree extension of trace columns.
+def _take_coset(extended: U32, stride: int, group: Sequence[U32]) -> None:
+    """Every `stride`-th value of the extension, from the first on, goes where the columns were."""
+    count, size = len(extended), extended.shape[1] // stride
+    code = [[native.Op.LOAD, k, k, 0] for k in range(count)]
+    code += [[native.Op.STOREB, k, k, 0] for k in range(count)]
+    one = np.ones(1, np.uint32)
+    machine = native.Machine(np.array(code, np.uint32), count, 1, one, np.zeros((DEGREE, 1), np.uint32))
+    targets = [column for part in group for column in part]
+    machine.run([extended], 1, size, base_outputs=targets, row_stride=stride)
 
-    Shapes:
-        values: (width, n); result: (width, n * blowup).
+
+def commit(
+    layout: Layout, tree: Tree, classes: dict[int, list[TableColumns]], *, leave: bool = False
+) -> Commitment:
+    """Builds the tree over the low-degree extensions of tables.
+
+    Args:
+        layout: figures.
+        tree: their place.
+        classes: tables by log height, in column order.
+        leave: the trace domain's values are not needed any more; tables that may be overwritten are left on the
+            first coset of the extension, which saves moving them there.
     """
-    return np.asarray(native.coset_lde(values, layout.params.log_blowup, coset_shift(layout, log_height)))
+    leaves = {}
+    for log, tables in classes.items():
+        width = sum(len(table.values) for table in tables)
+        log_points, shift = log + layout.params.log_blowup, coset_shift(layout, log)
+        hasher = native.RowHasher(width, 1 << log_points, Context.LEAF.value)
+        take = leave and all(table.owned for table in tables)
+        for group, columns in extension(tables, layout.params.log_blowup, shift):
+            hasher.update(columns)
+            if take:
+                _take_coset(columns, layout.params.blowup, group)
+        for table in tables:
+            table.offset = shift if take else table.offset
+        leaves[log_points] = hasher.digests()
+    return Commitment(layout, tree, classes, MerkleTree(leaves))
 
 
 @dataclass
@@ -71,12 +184,23 @@ class ProvingKey:
     Attributes:
         verifying_key: for the verifier.
         fixed: table index -> preprocessed columns on the trace domain.
-        preprocessed: their commitment; None without any.
+        merkle: the tree over their extensions; None without any.
     """
 
     verifying_key: VerifyingKey
     fixed: dict[int, U32]
-    preprocessed: Commitment | None
+    merkle: MerkleTree | None
+
+    def preprocessed(self) -> Commitment | None:
+        """The commitment to the preprocessed columns, for one proof."""
+        tree = self.verifying_key.layout.tree(TreeName.PREPROCESSED)
+        if tree is None or self.merkle is None:
+            return None
+        return Commitment(self.verifying_key.layout, tree, _fixed_classes(tree, self.fixed), self.merkle)
+
+
+def _fixed_classes(tree: Tree, fixed: dict[int, U32]) -> dict[int, list[TableColumns]]:
+    return {c.log_height: [TableColumns(fixed[i], owned=False) for i, _, _ in c.tables] for c in tree.classes}
 
 
 def setup(system: AirSystem, shape: Shape, params: ProofParams) -> ProvingKey:
@@ -96,8 +220,5 @@ def setup(system: AirSystem, shape: Shape, params: ProofParams) -> ProvingKey:
     tree = layout.tree(TreeName.PREPROCESSED)
     if tree is None:
         return ProvingKey(VerifyingKey(system, shape, params, b""), {}, None)
-    matrices = {
-        c.log_height: [extend(layout, c.log_height, fixed[i]) for i, _, _ in c.tables] for c in tree.classes
-    }
-    preprocessed = commit(layout, tree, matrices)
-    return ProvingKey(VerifyingKey(system, shape, params, preprocessed.merkle.root), fixed, preprocessed)
+    merkle = commit(layout, tree, _fixed_classes(tree, fixed)).merkle
+    return ProvingKey(VerifyingKey(system, shape, params, merkle.root), fixed, merkle)

@@ -12,7 +12,7 @@ import native
 from prover.domains import coset_shift
 from prover.field import Kb6, power
 from prover.layout import Layout
-from prover.merkle import MerkleTree, rows
+from prover.merkle import MerkleTree, leaf_digests, rows
 from prover.transcript import Transcript
 
 U32 = NDArray[np.uint32]
@@ -53,7 +53,7 @@ def commit(layout: Layout, quotient: Callable[[int], U32], transcript: Transcrip
     for i, layer in enumerate(layout.fri_layers):
         arity, leaves = 1 << layer.fold.log_arity, 1 << layer.log_leaves
         members = [codeword[:, t * leaves : (t + 1) * leaves] for t in range(arity)]
-        tree = MerkleTree({layer.log_leaves: [row for member in members for row in member]})
+        tree = MerkleTree({layer.log_leaves: leaf_digests(members)})
         proof.layers.append(members)
         proof.trees.append(tree)
         transcript.absorb(f"FRI root {i}", tree.root)

@@ -74,6 +74,9 @@ class VerifyingKey:
     def decode(cls, data: bytes, system: AirSystem) -> VerifyingKey:
         """Inverse of `encode`, for a system that this code defines.
 
+        The preprocessed root (so the program of a ROM) is taken from the bytes: a key from elsewhere is worth
+        what its source is. `prover.commit.setup` computes it from the system alone.
+
         Raises:
             KeyFormatError: malformed, or made for a system with other constraints.
         """

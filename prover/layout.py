@@ -26,6 +26,16 @@ OPENED_POINTS = 2
 NONCE_WORDS = 2
 
 
+HASH_BLOCK_COLUMNS = 16
+"""Columns that one compression of a row hash takes."""
+_STREAMED_WORDS = 1 << 23
+
+
+def streamed_columns(num_points: int) -> int:
+    """Columns that the prover extends at a time: whole blocks of the row hash, 32 MiB if one is no larger."""
+    return max(_STREAMED_WORDS // num_points // HASH_BLOCK_COLUMNS, 1) * HASH_BLOCK_COLUMNS
+
+
 class TreeName(StrEnum):
     """The committed matrices, in order of column number."""
 

@@ -34,10 +34,8 @@ def run(
     symbols: dict[str, Sequence[Kb6]],
     columns: Sequence[U32],
     num_rows: int,
-    stride: int,
-    step: int,
 ) -> U32:
-    """Runs code over rows i * stride of the columns, "following" being `step` further on, cyclic.
+    """Runs code over the rows of the columns, cyclic.
 
     Shapes:
         columns: matrices or columns, in the code's order; result: (6 * outputs, num_rows).
@@ -49,8 +47,8 @@ def run(
         np.asarray(code.base_constants, np.uint32),
         np.ascontiguousarray(np.asarray(code.bind(symbols), np.uint32).T),
     )
-    out = np.empty((code.num_outputs, DEGREE, num_rows), np.uint32)
-    machine.run(columns, step, num_rows, ext_outputs=list(out), row_stride=stride)
+    out = native.empty(code.num_outputs, DEGREE, num_rows)
+    machine.run(columns, 1, num_rows, ext_outputs=list(out))
     return out.reshape(-1, num_rows)
 
 
@@ -70,7 +68,7 @@ def interaction_trace(air: Air, main: U32, fixed: U32 | None, lookup: LookupValu
         raise ValueError(f"{air.name} has no interactions")
     n = main.shape[1]
     columns = [main, *([fixed] if fixed is not None else []), *periodic_columns(air)]
-    parts = run(code, lookup.symbols(), columns, n, 1, 1)
+    parts = run(code, lookup.symbols(), columns, n)
     groups = code.num_outputs // 2
     trace = np.empty((DEGREE * groups, n), np.uint32)
     total = np.zeros((DEGREE, n), np.uint32)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from prover.air.graph import air_graph
 from prover.field import DEGREE
 from prover.hashing import DIGEST_WORDS
-from prover.layout import Layout, TreeName
+from prover.layout import Layout, TreeName, streamed_columns
 
 _WORD = 4
 
@@ -40,49 +41,60 @@ def available_bytes() -> int | None:
     return 1024 * int(found[0]) if found else None
 
 
-def _tree_bytes(leaves: int) -> int:
-    return 2 * leaves * DIGEST_WORDS * _WORD
+def _streaming(width: int, num_rows: int, blowup: int, workers: int) -> int:
+    """Words that extending and hashing a class of `width` columns needs beside the columns and the digests."""
+    points = num_rows * blowup
+    group = min(streamed_columns(points), width) * points
+    hashes = DIGEST_WORDS * points * (width // 256).bit_length()  # subtrees of BLAKE3's chunks
+    return group + hashes + _transform(num_rows, blowup, workers)
 
 
-def predict(layout: Layout) -> Prediction:
-    """Follows the prover's steps and adds up what each keeps and needs beside."""
-    blowup = layout.params.blowup
-    trace: dict[TreeName, int] = {}
-    extended: dict[TreeName, int] = {}
-    trees: dict[TreeName, int] = {}
+def _transform(num_rows: int, blowup: int, workers: int) -> int:
+    """Scratch of a transform: two columns a thread, and the powers of the cosets' shifts."""
+    return (2 * workers + 1) * num_rows * blowup
+
+
+def predict(layout: Layout, *, consume: bool = False, workers: int | None = None) -> Prediction:
+    """Follows the prover's steps and adds up what each keeps and needs beside.
+
+    Args:
+        layout: figures.
+        consume: as in `prove`.
+        workers: threads; default: one a processor.
+    """
+    threads, blowup = workers or os.cpu_count() or 1, layout.params.blowup
+    words: dict[TreeName, int] = dict.fromkeys(TreeName, 0)
+    leaves, streaming = dict.fromkeys(TreeName, 0), dict.fromkeys(TreeName, 0)
     for tree in layout.trees:
-        trace[tree.name] = sum(c.width << c.log_height for c in tree.classes)
-        extended[tree.name] = blowup * trace[tree.name]
-        # The tallest level is made before its digests are folded; shorter classes' leaves pass through.
-        trees[tree.name] = _tree_bytes(1 << tree.log_leaves)
-    fixed, main, interaction, quotient = (trace.get(name, 0) for name in TreeName)
-    lookups = max(
-        (
-            (2 * DEGREE * len(air_graph(air).groups) + 3 * DEGREE) << log
-            for air, log in zip(layout.system.airs, layout.log_heights, strict=True)
-        ),
-        default=0,
-    )
+        words[tree.name] = sum(c.width << c.log_height for c in tree.classes)
+        leaves[tree.name] = sum(DIGEST_WORDS * blowup << c.log_height for c in tree.classes)
+        extending = max(_streaming(c.width, 1 << c.log_height, blowup, threads) for c in tree.classes)
+        # The levels above the leaves pass through, two at a time; short classes' leaves come before them.
+        streaming[tree.name] = max(extending, (DIGEST_WORDS * 3 << tree.log_leaves) // 4)
+    fixed, main, interaction, quotient = (words[name] for name in TreeName)
+    airs = list(zip(layout.system.airs, layout.log_heights, strict=True))
+    per_row = [(2 * len(air_graph(air).groups) + 3, log) for air, log in airs]
+    fractions = max(DEGREE * count << log for count, log in per_row)
     tallest = 1 << layout.log_max_height
-    kept = _WORD * (fixed + blowup * fixed + main) + trees.get(TreeName.PREPROCESSED, 0)
     steps: dict[str, int] = {}
-    kept += _WORD * blowup * main + trees[TreeName.MAIN]
-    steps["main commitment"] = kept
-    steps["interaction"] = kept + _WORD * (interaction + lookups)
-    kept += _WORD * (interaction + blowup * interaction) + trees.get(TreeName.INTERACTION, 0)
-    steps["interaction"] = max(steps["interaction"], kept)
-    # Parts of the composition (up to four a table), selectors, coefficients and chunks of the tallest class.
-    widest = max(
-        sum(4 * DEGREE for log in layout.log_heights if log == height) << (height + 1)
-        for height in layout.distinct
-    )
-    work = _WORD * (widest + (2 * tallest) * (DEGREE + 8))
-    kept += _WORD * (quotient + blowup * quotient) + trees[TreeName.QUOTIENT]
-    steps["quotient"] = kept + work
-    steps["openings"] = kept + _WORD * 2 * DEGREE * tallest
+    kept = fixed + leaves[TreeName.PREPROCESSED] + main + leaves[TreeName.MAIN]
+    steps["main commitment"] = kept + streaming[TreeName.MAIN]
+    steps["interaction"] = kept + interaction + fractions
+    kept += interaction + leaves[TreeName.INTERACTION]
+    steps["interaction"] = max(steps["interaction"], kept + streaming[TreeName.INTERACTION])
+    # The tables move; parts of the composition (up to four a table), selectors, two compositions, the chunks.
+    kept += fixed + (0 if consume else main) + quotient + leaves[TreeName.QUOTIENT]
+    widest = max(sum(4 * DEGREE for log in layout.log_heights if log == h) << h for h in layout.distinct)
+    work = widest + tallest * (3 * DEGREE + 4) + _transform(tallest, 1, threads)
+    steps["quotient"] = kept + max(work, streaming[TreeName.QUOTIENT])
+    steps["openings"] = kept + 2 * DEGREE * tallest
     points = tallest * blowup
-    codewords = _WORD * DEGREE * points * 2  # the codeword, the folded ones and a joining one
-    steps["FRI"] = kept + codewords + 2 * _tree_bytes(points >> 1)
+    # The codeword, the folded ones and a joining one; scratch of its extension; leaves of the layers' trees.
+    kept += 2 * DEGREE * points
+    extending = DEGREE * tallest + _transform(tallest, blowup, threads)
+    steps["FRI"] = kept + max(extending, DIGEST_WORDS * points // 2)
+    opening = max(DIGEST_WORDS * points * 3 // 4, _transform(tallest, blowup, threads))
+    steps["queries"] = kept + opening
     peak = max(steps, key=lambda name: steps[name])
     cells = main + interaction
-    return Prediction(cells, blowup * (cells + quotient), steps[peak], peak)
+    return Prediction(cells, blowup * (cells + quotient), _WORD * steps[peak], peak)

@@ -13,7 +13,7 @@ from prover import fri
 from prover.air.check import Violations, check
 from prover.air.logup import LookupChallenges
 from prover.air.point import failing_heights
-from prover.commit import Commitment, ProvingKey, commit, extend
+from prover.commit import Commitment, ProvingKey, TableColumns, commit
 from prover.domains import coset_shift
 from prover.field import (
     DEGREE,
@@ -23,6 +23,7 @@ from prover.field import (
     P,
     add,
     inv,
+    inverse,
     mul,
     powers,
     scale,
@@ -33,7 +34,7 @@ from prover.layout import NONCE_WORDS, Layout, TreeName
 from prover.machine import LookupValues, interaction_trace
 from prover.predict import available_bytes, predict
 from prover.proof import Proof
-from prover.quotient import class_quotient
+from prover.quotient import class_quotient, quotient_cosets
 from prover.timing import Clock, Progress, Timings
 from prover.transcript import Log, Transcript
 
@@ -62,16 +63,19 @@ class _Prover:
         public_values: Sequence[int],
         log: Log | None,
         threads: int | None,
+        consume: bool,
     ) -> None:
         self.key, self.tables, self.public_values, self.threads = key, tables, tuple(public_values), threads
+        self._consume = consume
         self.layout: Layout = key.verifying_key.layout
         self.system = self.layout.system
         self.transcript = Transcript(log)
         self.commitments: dict[TreeName, Commitment] = {}
-        self.traces: dict[TreeName, dict[int, U32]] = {TreeName.PREPROCESSED: key.fixed}
+        self.main: dict[int, TableColumns] = {}
         self.body: list[int] = []
-        if key.preprocessed:
-            self.commitments[TreeName.PREPROCESSED] = key.preprocessed
+        preprocessed = key.preprocessed()
+        if preprocessed:
+            self.commitments[TreeName.PREPROCESSED] = preprocessed
 
     def _send_root(self, name: TreeName) -> None:
         root = self.commitments[name].merkle.root
@@ -92,18 +96,18 @@ class _Prover:
             0 <= v < P for v in self.public_values
         ):
             raise ProvingError(f"{self.system.num_public_values} canonical public values are needed")
-        self.traces[TreeName.MAIN] = {}
         for i, air in enumerate(self.system.airs):
             expected = (air.Main.width, 1 << layout.log_heights[i])
             table = self.tables.get(air.name)
             if table is None or table.dtype != np.uint32 or table.shape != expected:
                 got = "nothing" if table is None else f"{table.dtype} {table.shape}"
                 raise ProvingError(f"{air.name}: a uint32 table of shape {expected} is needed, got {got}")
-            table = np.ascontiguousarray(table)
-            if not native.is_canonical(table):
+            values = np.ascontiguousarray(table)
+            if not native.is_canonical(values):
                 column = int(np.argmax((table >= P).any(axis=1)))
                 raise ProvingError(f"{air.name}.{air.Main.names[column]} has values that are not below p")
-            self.traces[TreeName.MAIN][i] = table
+            owned = (self._consume and values.flags.writeable) or values is not table
+            self.main[i] = TableColumns(values, owned=owned)
         self.transcript.absorb("parameters", key.params.encode())
         self.transcript.absorb("shape", key.shape.encode())
         self.transcript.absorb("AIR digest", key.digest)
@@ -112,34 +116,32 @@ class _Prover:
         if self.public_values:
             self.transcript.absorb_words("public values", self.public_values)
 
-    def _commit_traces(self, name: TreeName) -> None:
+    def _commit(self, name: TreeName, tables: Mapping[int, TableColumns], leave: bool) -> None:
         tree = self.layout.tree(name)
-        if tree is None:
-            return
-        matrices = {
-            c.log_height: [extend(self.layout, c.log_height, self.traces[name][i]) for i, _, _ in c.tables]
-            for c in tree.classes
-        }
-        self.commitments[name] = commit(self.layout, tree, matrices)
-        self._send_root(name)
+        if tree is not None:
+            classes = {c.log_height: [tables[i] for i, _, _ in c.tables] for c in tree.classes}
+            self.commitments[name] = commit(self.layout, tree, classes, leave=leave)
+            self._send_root(name)
 
     def commit_main(self) -> None:
         """Step 2."""
-        self._commit_traces(TreeName.MAIN)
+        # Without lookups nothing reads the trace domain again.
+        self._commit(TreeName.MAIN, self.main, leave=not self.layout.looking_tables)
 
     def commit_interaction(self) -> None:
         """Step 3: lookup challenges, interaction traces and their commitment, cumulative sums."""
         alpha, beta = self.transcript.challenge("alpha_lu"), self.transcript.challenge("beta_lu")
         self.lookup = LookupValues(alpha, tuple(powers(beta, self.layout.max_tuple + 1)[1:]))
         self.sums: dict[int, Kb6] = {}
-        self.traces[TreeName.INTERACTION] = {}
+        interaction: dict[int, TableColumns] = {}
         for i in self.layout.looking_tables:
-            self.traces[TreeName.INTERACTION][i], self.sums[i] = interaction_trace(
-                self.system.airs[i], self.traces[TreeName.MAIN][i], self.key.fixed.get(i), self.lookup
+            columns, self.sums[i] = interaction_trace(
+                self.system.airs[i], self.main[i].values, self.key.fixed.get(i), self.lookup
             )
+            interaction[i] = TableColumns(columns, owned=True)
         if not self.sums:
             return
-        self._commit_traces(TreeName.INTERACTION)
+        self._commit(TreeName.INTERACTION, interaction, leave=True)
         sums = [self.sums[i] for i in self.layout.looking_tables]
         self._write_elements(sums)
         self.transcript.absorb_words("cumulative sums", [word for s in sums for word in s])
@@ -158,13 +160,13 @@ class _Prover:
         """Step 4: alpha, quotients by height class, their commitment."""
         layout = self.layout
         self.alphas = powers(self.transcript.challenge("alpha"), max(layout.constraint_starts[-1], 1))
-        self.quotients: dict[int, U32] = {}
-        matrices = {}
+        classes = {}
         for log in layout.distinct:
             chunks = class_quotient(layout, log, self.commitments, self.lookup, self.alphas, self.sums)
-            self.quotients[log] = chunks
-            matrices[log] = [native.coset_ntt(chunks, layout.params.log_blowup, coset_shift(layout, log))]
-        self.commitments[TreeName.QUOTIENT] = commit(layout, layout.trees[-1], matrices)
+            offset = quotient_cosets(layout, log)[1]  # where the class's tables are now
+            values = native.coset_ntt(chunks, 0, offset, out=chunks)
+            classes[log] = [TableColumns(values, offset, owned=True)]
+        self.commitments[TreeName.QUOTIENT] = commit(layout, layout.trees[-1], classes)
         self._send_root(TreeName.QUOTIENT)
 
     def open_columns(self) -> None:
@@ -177,32 +179,35 @@ class _Prover:
         self.at_next: list[Kb6] = [ZERO] * layout.num_columns
         self.zeta_next = {log: scale(self.zeta, TWO_ADIC_ROOTS[log]) for log in layout.distinct}
         for log in layout.distinct:
-            n = 1 << log
-            weights = np.empty((2 * DEGREE, n), np.uint32)
-            native.barycentric_weights(log, self.zeta, out=weights[:DEGREE])
-            native.barycentric_weights(log, self.zeta_next[log], out=weights[DEGREE:])
-            for tree in layout.trees[:-1]:
+            offset = quotient_cosets(layout, log)[1]
+            weights = native.empty(2 * DEGREE, 1 << log)
+            for k, point in enumerate((self.zeta, self.zeta_next[log])):
+                # f on offset * H is f(offset y) on H, wanted at point / offset.
+                at = scale(point, inverse(offset))
+                native.barycentric_weights(log, at, out=weights[DEGREE * k : DEGREE * (k + 1)])
+            for tree in layout.trees:
                 for c in tree.classes:
                     if c.log_height == log:
-                        values = native.dot_columns(
-                            [self.traces[tree.name][i] for i, _, _ in c.tables], weights
-                        )
-                        self._place(c.start, values)
-            native.powers(self.zeta, n, out=weights[:DEGREE])
-            native.powers(self.zeta_next[log], n, out=weights[DEGREE:])
-            values = native.dot_columns(self.quotients[log], weights)
-            self._place(layout.quotient_start(log), values)
-        self.traces.clear()
-        self.quotients.clear()
+                        self._place(c.start, native.dot_columns(self._columns(tree.name, log), weights))
         self._write_elements(self.at_zeta)
         self._write_elements(self.at_next)
         leaves = [to_bytes(a + b) for a, b in zip(self.at_zeta, self.at_next, strict=True)]
         self.transcript.absorb("openings", ood_root(leaves))
 
+    def _columns(self, name: TreeName, log: int) -> list[U32]:
+        """The columns of a class on the second quotient coset."""
+        offset = quotient_cosets(self.layout, log)[1]
+        return [table.move(offset) for table in self.commitments[name].classes[log]]
+
     def _place(self, start: int, values: U32) -> None:
         for k, column in enumerate(values.T.tolist()):
             self.at_zeta[start + k] = to_kb6(column[:DEGREE])
             self.at_next[start + k] = to_kb6(column[DEGREE:])
+
+    def restore_tables(self) -> None:
+        """Puts tables that were consumed back on the trace domain."""
+        for table in self.main.values():
+            table.move(1)
 
     def failure(self) -> str | None:
         """Why the verifier would reject this trace; None if it would not."""
@@ -248,14 +253,16 @@ class _Prover:
             for c in tree.classes:
                 if c.log_height != log:
                     continue
-                columns += self.commitments[tree.name].matrices[log]
+                columns += self._columns(tree.name, log)
                 weights += self.gammas[c.start : c.start + c.width]
                 for k in range(c.start, c.start + c.width):
                     sums[0] = add(sums[0], mul(self.gammas[k], self.at_zeta[k]))
                     sums[1] = add(sums[1], mul(self.gammas[k], self.at_next[k]))
         planar = np.ascontiguousarray(np.asarray(weights, np.uint32).T)
+        # The weighted sum of columns is formed on the coset they are on, and extended: six columns, not all.
         dot = native.row_dot(columns, planar)
-        shift = coset_shift(self.layout, log)
+        shift, offset = coset_shift(self.layout, log), quotient_cosets(self.layout, log)[1]
+        dot = native.coset_lde(dot, self.layout.params.log_blowup, shift * inverse(offset) % P)
         last = self.gammas[-1]
         return np.asarray(
             native.deep_quotient(dot, sums[0], sums[1], last, self.zeta, self.zeta_next[log], shift, out=dot)
@@ -289,9 +296,15 @@ class _Prover:
         return body
 
 
-def _check_memory(key: ProvingKey, tables: Mapping[str, U32], max_bytes: int | None) -> None:
+def _check_memory(
+    key: ProvingKey,
+    tables: Mapping[str, U32],
+    max_bytes: int | None,
+    consume: bool,
+    threads: int | None,
+) -> None:
     """Refuses before the work starts what would be killed in the midst of it."""
-    prediction = predict(key.verifying_key.layout)
+    prediction = predict(key.verifying_key.layout, consume=consume, workers=threads or native.threads())
     present = sum(table.nbytes for table in tables.values()) + sum(m.nbytes for m in key.fixed.values())
     needed, limit = prediction.peak_bytes - present, max_bytes
     if limit is None:
@@ -314,6 +327,7 @@ def prove(
     threads: int | None = None,
     check_self: bool = True,
     max_bytes: int | None = None,
+    consume: bool = False,
 ) -> Proof:
     """Proves that the tables satisfy the key's system.
 
@@ -328,18 +342,19 @@ def prove(
         check_self: stop at step 5 when the trace is wrong, and say where (costs no pass over the trace unless
             it is); without it a wrong trace gives a proof that verifiers reject.
         max_bytes: memory that may be taken; None asks the system what it has.
+        consume: the tables' arrays may be overwritten, which saves a copy of them; their content is lost.
 
     Raises:
         ProvingError: more memory needed than there is, tables of the wrong form, or (with `check_self`) a
             trace that breaks the system, with every violated constraint and unbalanced lookup.
     """
-    _check_memory(key, tables, max_bytes)
+    _check_memory(key, tables, max_bytes, consume, threads)
     before = native.threads()
     if threads is not None:
         native.set_threads(threads)
     clock = Clock(timings if timings is not None else Timings(), progress)
     try:
-        run = _Prover(key, tables, public_values, log, threads)
+        run = _Prover(key, tables, public_values, log, threads, consume)
         clock.start(1)
         run.bind_statement()
         clock.start(2)
@@ -352,6 +367,7 @@ def prove(
         run.open_columns()
         reason = run.failure() if check_self else None
         if reason:
+            run.restore_tables()
             fixed = {key.verifying_key.system.airs[i].name: m for i, m in key.fixed.items()}
             raise ProvingError(reason, check(key.verifying_key.system, tables, public_values, fixed=fixed))
         clock.start(6)

@@ -1,4 +1,4 @@
-"""Step 4: each height class's composition over Z_H, on the first coset of size 2n of the LDE domain."""
+"""Step 4: each height class's composition over Z_H, on two cosets of H, one after the other. Uses native."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prover.air.emission import Emission, MachineCode
 from prover.air.recorder import Recorder, Sum
 from prover.commit import Commitment
 from prover.domains import coset_shift, point_inverse
-from prover.field import DEGREE, Kb6, P, inverse, scale
+from prover.field import DEGREE, TWO_ADIC_ROOTS, Kb6, P, inverse, scale
 from prover.layout import Layout, TreeName
 from prover.machine import LookupValues, run
 
@@ -45,17 +45,25 @@ def _combination(kinds: tuple[Rows, ...]) -> MachineCode:
     return emission.finish(1)
 
 
-def _selectors(layout: Layout, log_height: int) -> list[U32]:
-    """The combination's four columns on the quotient coset (1/Z_H has period two)."""
-    shift, last = coset_shift(layout, log_height), point_inverse(log_height)
-    size = 2 << log_height
-    linear = np.zeros((2, size), np.uint32)
-    linear[:, 0], linear[:, 1] = (P - 1, (P - last) % P), 1
-    values = native.coset_ntt(linear, 0, shift)
+def _selectors(log_height: int, offset: int) -> list[U32]:
+    """The combination's four columns on offset * H, where 1/Z_H is constant."""
+    last, n = point_inverse(log_height), 1 << log_height
+    linear = np.zeros((2, n), np.uint32)
+    linear[:, 0] = (P - 1, (P - last) % P)
+    if n > 1:
+        linear[:, 1] = 1
+    else:  # one point: X is the constant `offset`
+        linear[:, 0] = (offset - 1) % P, (offset - last) % P
+    values = native.coset_ntt(linear, 0, offset)
     inverses = native.batch_inverse(values)
-    power = pow(shift, 1 << log_height, P)
-    vanishing = np.array([inverse(power - 1), inverse(-power - 1)], np.uint32)
-    return [vanishing[None, :], values[1:2], inverses[0:1], inverses[1:2]]
+    vanishing = np.array([[inverse(pow(offset, n, P) - 1)]], np.uint32)
+    return [vanishing, values[1:2], inverses[0:1], inverses[1:2]]
+
+
+def quotient_cosets(layout: Layout, log_height: int) -> tuple[int, int]:
+    """Offsets of the two cosets of H that make up the first coset of size 2n of the LDE domain."""
+    shift = coset_shift(layout, log_height)
+    return shift, shift * TWO_ADIC_ROOTS[log_height + 1] % P
 
 
 def class_quotient(
@@ -66,7 +74,7 @@ def class_quotient(
     alphas: list[Kb6],
     sums: dict[int, Kb6],
 ) -> U32:
-    """Coefficients of the two chunks of a height class's quotient.
+    """Coefficients of the two chunks of a height class's quotient; leaves the tables on the second coset.
 
     Args:
         layout: figures.
@@ -79,36 +87,52 @@ def class_quotient(
     Shapes:
         result: (12, n), chunk 0's six columns first.
     """
-    blowup, n = layout.params.blowup, 1 << log_height
-    shift = coset_shift(layout, log_height)
+    n = 1 << log_height
+    offsets = quotient_cosets(layout, log_height)
+    values = [_on_coset(layout, log_height, offset, commitments, lookup, alphas, sums) for offset in offsets]
+    # On a coset X^n is the constant offset^n: its values interpolate to Q_0 + offset^n Q_1.
+    first, second = (native.coset_intt(v, offset) for v, offset in zip(values, offsets, strict=True))
+    powers = [pow(offset, n, P) for offset in offsets]
+    high = _scaled(native.sub(second, first), inverse(powers[1] - powers[0]))
+    return np.concatenate([native.sub(first, _scaled(high, powers[0])), high])
+
+
+def _scaled(values: U32, factor: int) -> U32:
+    return np.asarray(native.mul(values, np.full_like(values, factor % P)))
+
+
+def _on_coset(
+    layout: Layout,
+    log_height: int,
+    offset: int,
+    commitments: dict[TreeName, Commitment],
+    lookup: LookupValues,
+    alphas: list[Kb6],
+    sums: dict[int, Kb6],
+) -> U32:
+    """The composition over Z_H on offset * H; the tables move there."""
+    n = 1 << log_height
     parts: list[U32] = []
     kinds: list[Rows] = []
     for i, air in enumerate(layout.system.airs):
         if layout.log_heights[i] != log_height:
             continue
-        columns = [commitments[TreeName.MAIN].table(i)]
+        columns = [commitments[TreeName.MAIN].table(i).move(offset)]
         if air.Fixed.width:
-            columns.append(commitments[TreeName.PREPROCESSED].table(i))
+            columns.append(commitments[TreeName.PREPROCESSED].table(i).move(offset))
         for values in air.periodic.values():
             period = np.asarray(values, np.uint32)[None, :]
-            columns.append(
-                native.coset_lde(period, layout.params.log_blowup, pow(shift, n // len(values), P))
-            )
-        if i in sums:
-            columns.append(commitments[TreeName.INTERACTION].table(i))
-        code = compiled(air)
+            columns.append(native.coset_lde(period, 0, pow(offset, n // len(values), P)))
         symbols = lookup.symbols()
         start, end = layout.constraint_starts[i : i + 2]
         symbols |= {"alpha": alphas[start:end]}
         if i in sums:
+            columns.append(commitments[TreeName.INTERACTION].table(i).move(offset))
             symbols |= {"share": [scale(sums[i], inverse(n))]}
+        code = compiled(air)
         if code.rows:
-            parts.append(run(code.quotient, symbols, columns, 2 * n, blowup // 2, blowup))
+            parts.append(run(code.quotient, symbols, columns, n))
             kinds += code.rows
     if not kinds:
-        return np.zeros((2 * DEGREE, n), np.uint32)
-    columns = [*parts, *_selectors(layout, log_height)]
-    composition = run(_combination(tuple(kinds)), {}, columns, 2 * n, 1, 1)
-    parts.clear()
-    coefficients = native.coset_intt(composition, shift)
-    return np.ascontiguousarray(np.concatenate([coefficients[:, :n], coefficients[:, n:]]))
+        return np.zeros((DEGREE, n), np.uint32)
+    return run(_combination(tuple(kinds)), {}, [*parts, *_selectors(log_height, offset)], n)

@@ -289,7 +289,7 @@ def peak_bytes(layout: Layout) -> int:
     """Predicted peak memory of a process that proves: interpreter, witness and the prover's own."""
     tree = layout.tree(TreeName.MAIN)
     main = sum(c.width << c.log_height for c in tree.classes) if tree else 0
-    return BASE_BYTES + WITNESS_BYTES_PER_CELL * main + predict(layout).peak_bytes
+    return BASE_BYTES + WITNESS_BYTES_PER_CELL * main + predict(layout, consume=True).peak_bytes
 
 
 def plan(executed: Executed, preset: str, shape_name: str | None, threads: int | None) -> Plan:
@@ -368,7 +368,9 @@ def prove_batch(work: Plan, output: Path, progress: Progress | None = None) -> P
     timed("key", start)
     timings = Timings()
     public = executed.public_values.elements()
-    proof = prove(key, tables, public, progress=progress, timings=timings, threads=work.threads)
+    proof = prove(
+        key, tables, public, progress=progress, timings=timings, threads=work.threads, consume=True
+    )
     steps.update(timings.seconds)
     start = time.perf_counter()
     tell("write", 0.99)

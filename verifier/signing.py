@@ -169,7 +169,7 @@ def sign_and_append(wallet: Wallet, path: Path, order: Order, cell: int | None =
         tx, signed, fee = _sign(wallet, key, source, where, purse, order)
         batch = replace(source.batch, transactions=(*source.batch.transactions, signed))
         write_atomic(source.batch_file, batch.encode())
-    return Appended(len(batch.transactions) - 1, signed.transaction, fee, purse.balance)
+    return Appended(len(batch.transactions) - 1, tx, fee, purse.balance)
 
 
 def _choose(wallet: Wallet, ledger: Ledger, cell: int | None) -> tuple[KeyState, int, Purse]:

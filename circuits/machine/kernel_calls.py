@@ -48,6 +48,7 @@ rotate:
     JNE     t3, zero, refuse_shape
     LO      y, t2
     JLT     cell_limit, y, refuse_shape         ; next leaf <= 2^30
+    JGE     nonce, cell_limit, refuse_shape     ; nonces go on: a nonce stays <= next leaf + 2^30
     HINTR   o0
     HINTR   o1
     HASH    TAG_TX, o0, o1, zero

@@ -96,10 +96,7 @@ def _step(run: MachineRun, row: int, program: Program, names: dict[int, str]) ->
     if opcode in WRITES_D:
         writes = (_name(d, user or opcode in USER_D, names), _value(run.vc[:, row].tolist()))
     pc = int(run.pc[row])
-    if user:
-        text = "TRAP" if opcode is Opcode.TRAP else show(instruction)
-    else:
-        text = render(instruction, names, {})
+    text = show(instruction) if user else render(instruction, names, {})
     return TracedStep(
         row + 1, user, pc, "" if user else program.place(pc), text, tuple(reads), writes,
         int(run.gas[row]), bool(run.space[row]), bool(run.fault[row]),

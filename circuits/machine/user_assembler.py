@@ -154,6 +154,8 @@ def show(instruction: Instruction, labels: Mapping[int, list[str]] | None = None
     if instruction.op is Opcode.SYS:
         names = {call.address: call.name for call in Call}
         return f"SYS    {names.get(instruction.imm0, instruction.imm0)}"
+    if instruction.op is Opcode.TRAP:
+        return "TRAP"
     if instruction.op < FIRST_USER_OPCODE or instruction.op not in SYNTAX:
         return f".word  {instruction.encode():#018x}"
     return render(instruction, {}, labels or {})

@@ -48,7 +48,7 @@ class RefusalReason(StrEnum):
     LEAF = "signature leaf was already passed, or is no leaf"
     MAX_FEE = "fee is above the signed maximum"
     CANNOT_PAY = "balance does not cover the fee"
-    COUNTER_OVERFLOW = "nonce leaves 32 bits"
+    COUNTER_OVERFLOW = "nonce leaves 32 bits, or 30 at a rotation"
     GAS_LIMIT = (
         "gas limit is below what the calls cost before they run, or above what any transaction may use"
     )

@@ -19,6 +19,7 @@ from circuits.rollup.params import (
     EXIT_LIMIT,
     LEAF_LIMIT,
     OP_TRANSFER,
+    ROTATION_NONCE_LIMIT,
     SCRIPT_BYTES,
     U32_LIMIT,
 )
@@ -182,7 +183,8 @@ def _check(books: Books, header: Header, proposal: Proposal) -> None:
         raise TransactionRefused(RefusalReason.LEAF, expected=purse.next_leaf, got=tx.leaf)
     if not proposal.is_valid:
         raise TransactionRefused(RefusalReason.SIGNATURE)
-    if tx.nonce + 1 >= U32_LIMIT:
+    most = ROTATION_NONCE_LIMIT if isinstance(tx, Rotate) else U32_LIMIT - 1
+    if tx.nonce + 1 > most:
         raise TransactionRefused(RefusalReason.COUNTER_OVERFLOW)
     if isinstance(tx, Calls) and not tx.first_gas <= tx.gas_limit <= MAX_GAS:
         expected = f"{tx.first_gas}..{MAX_GAS}"

@@ -16,6 +16,7 @@ from circuits.rollup.params import (
     FIRST_FREE_CELL,
     INBOX_CELL,
     MAX_SUPPLY,
+    ROTATION_NONCE_LIMIT,
     SYSTEM_CELL,
 )
 from circuits.rollup.tree import SparseTree, TreeUpdate, state_tree
@@ -37,7 +38,9 @@ class Ledger:
     def of_cells(cls, cells: Mapping[int, Cell], codes: Iterable[Code] = ()) -> Ledger:
         """The ledger of these cells; `codes` are those of its program cells.
 
-        Cells 0 to 3 must be what they are for, and the supply the sum of the BTC purses.
+        Cells 0 to 3 must be what they are for, the supply the sum of the BTC purses, and no nonce more than
+        2^30 above its purse's next leaf: each signature takes one of both, leaves stay below 2^30, and a purse
+        that has a nonce above 2^30 cannot rotate. So a nonce never leaves 32 bits.
 
         Raises:
             CodecError: RANGE or KIND.
@@ -46,6 +49,9 @@ class Ledger:
             if not 0 <= index < CELL_LIMIT:
                 raise CodecError(CodecReason.RANGE, f"cell {index}", f"below {CELL_LIMIT}")
             cell.check()
+            if isinstance(cell, Purse) and cell.nonce > cell.next_leaf + ROTATION_NONCE_LIMIT:
+                most = cell.next_leaf + ROTATION_NONCE_LIMIT
+                raise CodecError(CodecReason.RANGE, f"cell {index}: nonce", f"at most {most}", cell.nonce)
         by_hash = MappingProxyType({code_digest(code): code for code in codes})
         ledger = cls(MappingProxyType(dict(cells)), state_tree(leaves_of(cells)), by_hash)
         for index, kind in ((SYSTEM_CELL, SystemCell), (INBOX_CELL, InboxCell)):
@@ -54,6 +60,11 @@ class Ledger:
         for index in (BASE_FEE_PURSE, DATA_FEE_PURSE):
             if ledger.btc_purse(index) is None:
                 raise CodecError(CodecReason.KIND, f"cell {index}", "BTC purse")
+        last, next_free = max(cells), ledger.system.next_free
+        if (
+            last >= next_free
+        ):  # a new purse would be made over a live cell, which has no trace: the inbox would stall
+            raise CodecError(CodecReason.RANGE, f"cell {last}", f"below the next free cell {next_free}")
         if ledger.total_btc() != ledger.system.supply:
             raise CodecError(CodecReason.RANGE, "supply", ledger.total_btc(), ledger.system.supply)
         if ledger.system.supply > MAX_SUPPLY:

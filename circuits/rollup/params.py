@@ -25,6 +25,8 @@ MAX_SUPPLY: Final = MAX_DEPOSIT_SATS * MSAT_PER_SAT
 """Msat; below 2^61. A deposit that would exceed it is a no-op."""
 LEAF_LIMIT: Final = 1 << 30
 """Above every signature leaf."""
+ROTATION_NONCE_LIMIT: Final = 1 << 30
+"""A purse with a nonce above this cannot change its key: or nonces, which go on, would leave 32 bits."""
 
 GAS_TRANSFER: Final = 600
 GAS_WITHDRAW: Final = 800

@@ -129,11 +129,13 @@ class DataFile:
             cell = cell_from_words(words, f"cell {index}")
             if cell is not None:
                 cells[index] = cell
-        codes: list[Code] = []
-        for _ in range(reader.u32("number of programs")):
-            codes.append(tuple(reader.u64("code") for _ in range(reader.u32("code length"))))
         self.genesis: Mapping[int, Cell] = cells
-        self.codes: tuple[Code, ...] = tuple(codes)
+        count = reader.u32("number of programs")
+        self.codes: tuple[Code, ...] = tuple(self._code() for _ in range(count))
+
+    def _code(self) -> Code:
+        length = self._reader.u32("code length")
+        return tuple(self._reader.u64("code") for _ in range(length))
 
     def batches(self) -> Iterator[PublishedBatch]:
         """The batches, in order.

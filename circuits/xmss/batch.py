@@ -10,7 +10,7 @@ signature about 2^16.5 of width 24; a verification 153 of width 16 and 37 + h of
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import native
-from circuits.tags import TAG_MSG
+from circuits.tags import KEY_TYPE_XMSS, TAG_MSG, TAG_OWNER
 from circuits.xmss import derive, encoding
 from circuits.xmss.errors import XmssError, XmssReason
 from circuits.xmss.hashing import (
@@ -304,25 +304,64 @@ def verify(claims: Sequence[Claim], kernels: Kernels | None = None) -> list[Xmss
     """
     active = kernels or native_kernels()
     reasons: list[XmssReason | None] = []
-    codewords: list[tuple[int, ...]] = []
-    sound: list[int] = []
-    for number, claim in enumerate(claims):
+    for claim in claims:
         try:
             check_shapes(claim.public_key, claim.epoch, claim.message, claim.signature)
-            if claim.public_key.owner() != claim.owner:
-                raise XmssError(XmssReason.OWNER_MISMATCH)
-            digits = encoding.codeword(claim.owner, claim.epoch, claim.signature.rho, claim.message)
+            reasons.append(None)
         except XmssError as error:
             reasons.append(error.reason)
-            continue
-        reasons.append(None)
-        codewords.append(digits)
-        sound.append(number)
+
+    def settle(check: Callable[[Sequence[Claim], Kernels], list[XmssReason | None]]) -> None:
+        """Runs a check on the claims that are sound so far."""
+        sound = [number for number, reason in enumerate(reasons) if reason is None]
+        if sound:
+            for number, reason in zip(sound, check([claims[i] for i in sound], active), strict=True):
+                reasons[number] = reason
+
+    settle(_check_owners)
+    settle(_check_signatures)
+    return reasons
+
+
+def _check_owners(claims: Sequence[Claim], kernels: Kernels) -> list[XmssReason | None]:
+    """`PublicKey.owner` of each is the owner claimed."""
+    rows = [
+        (TAG_OWNER, *k.root, *k.parameter, KEY_TYPE_XMSS, k.height) for k in (c.public_key for c in claims)
+    ]
+    owners = _digests(rows, kernels)
+    return [
+        None if owner == claim.owner else XmssReason.OWNER_MISMATCH
+        for owner, claim in zip(owners, claims, strict=True)
+    ]
+
+
+def _check_signatures(claims: Sequence[Claim], kernels: Kernels) -> list[XmssReason | None]:
+    """`encoding.codeword` of each, then chains, leaf and path of those that have one."""
+    rows = [(TAG_MSG, c.epoch, *c.signature.rho, *c.owner, *c.message) for c in claims]
+    reasons: list[XmssReason | None] = []
+    codewords: list[tuple[int, ...]] = []
+    for digest in _digests(rows, kernels):
+        digits = encoding.split_digits(digest)
+        if digits is None:
+            reasons.append(XmssReason.ABORTED)
+        elif sum(digits) != encoding.TARGET_SUM:
+            reasons.append(XmssReason.TARGET_SUM)
+        else:
+            reasons.append(None)
+            codewords.append(digits)
+    sound = [number for number, reason in enumerate(reasons) if reason is None]
     if sound:
-        matches = _roots_match([claims[i] for i in sound], codewords, active)
+        matches = _roots_match([claims[i] for i in sound], codewords, kernels)
         for number, matched in zip(sound, matches, strict=True):
             reasons[number] = None if matched else XmssReason.ROOT_MISMATCH
     return reasons
+
+
+def _digests(rows: Sequence[Sequence[int]], kernels: Kernels) -> list[Digest]:
+    """`compress(24, row, 8)` of each row, filled up with zeros."""
+    inputs = np.zeros((24, len(rows)), dtype=np.uint32)
+    inputs[: len(rows[0])] = np.array(rows, dtype=np.uint32).T
+    return [tuple(digest) for digest in kernels.poseidon2_compress(inputs, DIGEST_LENGTH).T.tolist()]
 
 
 def _roots_match(

@@ -322,7 +322,7 @@ def check_shapes(public_key: PublicKey, epoch: int, message: Digest, signature: 
 
 
 def _check_elements(elements: Sequence[int], length: int) -> None:
-    if len(elements) != length or not all(0 <= x < P for x in elements):
+    if len(elements) != length or min(elements) < 0 or max(elements) >= P:
         raise XmssError(XmssReason.MALFORMED, f"expected {length} elements below p")
 
 

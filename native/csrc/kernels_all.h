@@ -10,7 +10,9 @@
 #include "deep.h"
 #include "ntt_rows.h"
 #include "ntt.h"
+#include "points.h"
 #include "blake3.h"
+#include "hash_stream.h"
 #include "poseidon2.h"
 #include "machine.h"
 

@@ -48,6 +48,40 @@ def test_rows_of_any_width_follow_the_chunk_tree(tier: str, columns: int) -> Non
         np.testing.assert_array_equal(got[:, i], digest(x[:, i].copy().tobytes(), LEAF))
 
 
+@pytest.mark.parametrize("columns", [1, 16, 17, 255, 256, 257, 272, 513, 769, 1024, 1025, 1793])
+@pytest.mark.parametrize("step", [16, 48, 272])
+def test_columns_that_arrive_in_parts_hash_alike(tier: str, columns: int, step: int) -> None:
+    x = ref.random(columns, columns, 19)
+    hasher = native.RowHasher(columns, 19, LEAF)
+    for first in range(0, columns, step):
+        part = x[first : first + step]
+        hasher.update(part if first else list(part))
+    np.testing.assert_array_equal(hasher.digests(), native.hash_rows(x, LEAF))
+
+
+@pytest.mark.parametrize("rows", [*ref.LENGTHS, 255, 256, 258, 1000, 3000])
+def test_parts_of_any_number_of_rows(tier: str, threads: int, rows: int) -> None:
+    x = ref.random(rows, 277, rows)
+    hasher = native.RowHasher(277, rows, LEAF)
+    for part in (x[:32], x[32:272], x[272:]):
+        hasher.update(part)
+    np.testing.assert_array_equal(hasher.digests(), native.hash_rows(x, LEAF))
+
+
+def test_parts_of_wrong_numbers_are_refused() -> None:
+    x = np.zeros((40, 3), dtype=np.uint32)
+    hasher = native.RowHasher(40, 3, LEAF)
+    for bad in (
+        lambda: native.RowHasher(0, 3, LEAF),
+        lambda: hasher.update(x[:15]),
+        lambda: hasher.update(np.zeros((48, 3), np.uint32)),
+        lambda: hasher.update(x[:16, :2].copy()),
+        lambda: hasher.digests(),
+    ):
+        with pytest.raises(native.KernelError):
+            bad()
+
+
 @pytest.mark.parametrize("rows", [*ref.LENGTHS, 255, 256, 258, 1000])
 def test_any_number_of_rows(tier: str, threads: int, rows: int) -> None:
     x = ref.random(rows, 21, rows)

@@ -97,3 +97,22 @@ def test_wrong_requests_are_refused() -> None:
     ):
         with pytest.raises(native.KernelError):
             bad()
+
+
+@pytest.mark.parametrize("log_n", [0, 1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14])
+@pytest.mark.parametrize("cosets", [1, 3])
+def test_few_points_equal_those_of_the_transform(tier: str, threads: int, log_n: int, cosets: int) -> None:
+    n, rng = 1 << log_n, np.random.default_rng(log_n)
+    x = ref.random(log_n, 5, n)
+    shifts = [3, 1, P - 5][:cosets]
+    points = [(shift, rng.integers(0, n, k)) for shift, k in zip(shifts, (21, 0, 4), strict=False)]
+    got = native.coset_points([x[:2], x[2], x[3:]], points)
+    want = [native.coset_lde(x, 0, shift)[:, indices] for shift, indices in points]
+    np.testing.assert_array_equal(got, np.concatenate(want, axis=1))
+
+
+def test_wrong_points_are_refused() -> None:
+    x = np.zeros((2, 8), dtype=np.uint32)
+    for points in ([], [(0, np.array([1]))], [(3, np.array([8]))], [(3, np.array([-1]))]):
+        with pytest.raises(native.KernelError):
+            native.coset_points(x, points)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from prover.field import P
-from prover.merkle import MerkleTree, rows
+from prover.merkle import MerkleTree, leaf_digests, rows
 from tests.oracles.merkle import root_and_path
 
 
@@ -16,7 +16,7 @@ def test_root_paths_and_rows_equal_the_definition(widths):
         log: [rng.integers(0, P, (width, 1 << log), dtype=np.uint32) for width in group]
         for log, group in widths.items()
     }
-    tree = MerkleTree(matrices)
+    tree = MerkleTree({log: leaf_digests(group) for log, group in matrices.items()})
     plain = {
         log: [np.concatenate([m[:, i] for m in group]).astype("<u4").tobytes() for i in range(1 << log)]
         for log, group in matrices.items()

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import native
 from prover import commit as commit_module
 from prover import prove as prove_module
 from prover.air.air import Air, AirSystem, PublicTuple, Relation
 from prover.air.columns import Columns, column
 from prover.commit import setup
-from prover.field import ONE, ZERO, P, add, inv, mul, power, sub
+from prover.field import ONE, ZERO, P, add, inv, inverse, mul, power, sub
 from prover.layout import TreeName
 from prover.params import ProofParams
 from prover.proof import Proof, header_bytes
@@ -106,7 +107,7 @@ def _fork(prover):
     out.transcript = prove_module.Transcript()
     out.transcript.state = prover.transcript.state
     out.body = list(prover.body)
-    out.commitments, out.traces = dict(prover.commitments), dict(prover.traces)
+    out.commitments = dict(prover.commitments)
     return out
 
 
@@ -162,19 +163,88 @@ def test_quotient_openings_solved_for_a_false_trace(monkeypatch, row):
     assert _reason(data) is (RejectReason.LOOKUP_SUM if row == 511 else RejectReason.FINAL_POLYNOMIAL)
 
 
-def test_main_column_that_is_no_low_degree_extension(monkeypatch):
-    """The committed column is noise off the trace's polynomial; openings are the trace's."""
-    original, rng, calls = prove_module.extend, np.random.default_rng(1), []
+def _commit_to_noise(monkeypatch, log, place, seed):
+    """Noise stands where the extension of a main column (`place` in its class) should: in what is committed, opened and
+    batched, and where the quotient and the openings at zeta read it."""
+    noise, targets = {}, []
+    honest = {
+        "commit": prove_module.commit,
+        "extension": commit_module.extension,
+        "move": commit_module.TableColumns.move,
+        "rows": commit_module.Commitment._rows,
+        "deep": _Prover._deep_quotient,
+    }
 
-    def lying(layout, log_height, values):
-        out = original(layout, log_height, values)
-        calls.append(1)
-        if len(calls) == 1:
-            out[-1] = rng.integers(0, P, out.shape[1], dtype=np.uint32)
+    def commit(layout, tree, classes, **keywords):
+        if tree.name is TreeName.MAIN:
+            size = layout.params.blowup << log
+            noise["values"] = np.random.default_rng(seed).integers(0, P, size, dtype=np.uint32)
+            noise["offsets"] = commit_module.coset_offsets(layout, log)
+            targets.append(classes[log])
+        return honest["commit"](layout, tree, classes, **keywords)
+
+    def extension(tables, *arguments):
+        start = 0
+        for group, extended in honest["extension"](tables, *arguments):
+            if targets and tables is targets[0] and start <= place < start + len(extended):
+                extended[place - start] = noise["values"]
+            start += len(extended)
+            yield group, extended
+
+    def move(self, offset):
+        values = honest["move"](self, offset)
+        if targets and self is targets[0][0] and offset in noise["offsets"]:
+            at = noise["offsets"].index(offset)
+            values[place] = noise["values"][at :: len(noise["offsets"])]
+        return values
+
+    def rows(self, height, indices):
+        out = honest["rows"](self, height, indices)
+        if self.tree.name is TreeName.MAIN and height == log:
+            out[:, place] = noise["values"][indices & (noise["values"].size - 1)]
         return out
 
-    monkeypatch.setattr(prove_module, "extend", lying)
-    # The quotient reads the noise and so is no polynomial of its degree: openings miss the identity first.
+    def deep(self, height):
+        if height != log:
+            return honest["deep"](self, height)
+        extended = []
+
+        def dot(columns, weights):
+            shift, offset = noise["offsets"][0], self.commitments[TreeName.MAIN].classes[log][0].offset
+            ratio = shift * inverse(offset) % P
+            extended.extend(native.coset_lde(c, self.layout.params.log_blowup, ratio) for c in columns)
+            extended[before][place] = noise["values"]
+            return native.row_dot(extended, weights)
+
+        preprocessed = self.commitments.get(TreeName.PREPROCESSED)
+        before = len(preprocessed.classes.get(log, ())) if preprocessed else 0
+        kernels = _Kernels(row_dot=dot, coset_lde=lambda values, *_: values)
+        with monkeypatch.context() as patch:
+            patch.setattr(prove_module, "native", kernels)
+            return honest["deep"](self, height)
+
+    monkeypatch.setattr(prove_module, "commit", commit)
+    monkeypatch.setattr(commit_module, "extension", extension)
+    monkeypatch.setattr(commit_module.TableColumns, "move", move)
+    monkeypatch.setattr(commit_module.Commitment, "_rows", rows)
+    monkeypatch.setattr(_Prover, "_deep_quotient", deep)
+
+
+class _Kernels:
+    """native with functions replaced."""
+
+    def __init__(self, **functions):
+        self.__dict__.update(functions)
+
+    def __getattr__(self, name):
+        return getattr(native, name)
+
+
+def test_main_column_that_is_no_low_degree_extension(monkeypatch):
+    """The quotient reads the noise and so is no polynomial of its degree: openings miss the identity first."""
+    layout = small_key(QUERIES).verifying_key.layout
+    tallest = layout.tree(TreeName.MAIN).classes[0]
+    _commit_to_noise(monkeypatch, tallest.log_height, tallest.tables[0][2] - 1, 1)
     assert _reason(_forge()) is RejectReason.CONSTRAINTS
 
 
@@ -196,16 +266,9 @@ def test_unread_noise_column_is_still_refused(monkeypatch):
     """No constraint reads the column, so only its degree can betray it."""
     system = AirSystem((Idle(),))
     key = setup(system, Shape.of(system, {"idle": 6}), QUERIES)
-    original, rng = prove_module.extend, np.random.default_rng(2)
-
-    def lying(layout, log_height, values):
-        out = original(layout, log_height, values)
-        out[1] = rng.integers(0, P, out.shape[1], dtype=np.uint32)
-        return out
-
     tables = {"idle": np.ones((2, 64), np.uint32)}
     assert rejection(key.verifying_key, prove(key, tables).encode(), []) is None
-    monkeypatch.setattr(prove_module, "extend", lying)
+    _commit_to_noise(monkeypatch, 6, 1, 2)
     data = prove(key, tables, check_self=False).encode()
     assert rejection(key.verifying_key, data, []) is RejectReason.FINAL_POLYNOMIAL
 
@@ -234,9 +297,9 @@ def test_preprocessed_columns_of_the_provers_choice():
     honest = np.array([3 * np.arange(64), np.arange(64)], np.uint32)
     assert rejection(key.verifying_key, prove(key, {"copies": honest}).encode(), []) is None
     fixed = {0: (key.fixed[0] + 1).astype(np.uint32)}
-    matrices = {6: [commit_module.extend(layout, 6, fixed[0])]}
+    tables = {6: [commit_module.TableColumns(fixed[0], owned=False)]}
     tree = layout.tree(TreeName.PREPROCESSED)
-    lying = replace(key, fixed=fixed, preprocessed=commit_module.commit(layout, tree, matrices))
+    lying = replace(key, fixed=fixed, merkle=commit_module.commit(layout, tree, tables).merkle)
     false = honest.copy()
     false[0] += 1
     data = prove(lying, {"copies": false}, check_self=False).encode()

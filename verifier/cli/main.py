@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect": "what a proof contains and says",
     "security": "proven soundness, term by term",
     "cells": "trace cells of each operation",
+    "bench": "speed here, beside the figures of others",
     "doctor": "which kernels run here, and why",
 }
 

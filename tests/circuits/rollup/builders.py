@@ -11,7 +11,7 @@ from circuits.xmss.scheme import PublicKey, Signature
 
 CHAIN_ID = 7
 BASE_FEE = 100
-PRODUCER, ALICE, BOB, CAROL, TOKEN, DATA = 16, 17, 1000, (1 << 30) - 2, 40, 41
+PRODUCER, ALICE, BOB, CAROL, TOKEN, DATA = 16, 17, 1000, 4999, 40, 41
 START = 10**12
 NEXT_FREE = 5000
 BLANK_SIGNATURE = Signature((0,) * 6, ((0,) * 8,) * 64, ((0,) * 8,) * 8)

@@ -114,7 +114,6 @@ def test_header_that_breaks_a_rule_refuses_the_batch(change, reason):
 @pytest.mark.parametrize(
     ("system", "reason"),
     [
-        ({"next_free": BOB}, BatchReason.FREE_CELL),
         ({"batch_number": 2**32 - 1}, BatchReason.COUNTER_OVERFLOW),
         ({"exit_counter": 2**32 - 1}, BatchReason.COUNTER_OVERFLOW),
     ],
@@ -123,6 +122,15 @@ def test_counters_at_their_end_refuse_the_batch(system, reason):
     with pytest.raises(BatchRefused) as caught:
         run(ledger(**system), batch(withdraw(), events=[deposit()]))
     assert caught.value.reason == reason
+
+
+def test_live_cell_at_the_counter_refuses_the_batch():
+    """No ledger checked at genesis gets there; a damaged one is refused, and nothing is written over."""
+    before = ledger()
+    system = replace(before.system, next_free=BOB)
+    with pytest.raises(BatchRefused) as caught:
+        run(Ledger({**before.cells, 0: system}, before.tree), batch(events=[deposit()]))
+    assert caught.value.reason == BatchReason.FREE_CELL
 
 
 def test_deposit_beyond_the_greatest_supply_is_a_no_op():

@@ -21,7 +21,7 @@ from circuits.rollup.errors import FailureReason, RefusalReason
 from circuits.rollup.hashing import code_digest
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.system_calls import event_commitment
-from circuits.rollup.transition import Transition
+from circuits.rollup.transition import Transition, build_tape
 from circuits.rollup.types import BlockHash, Call, Calls, Cosignature, Deploy, ForcedExit, Rotate
 from tests.circuits.rollup import builders
 from tests.circuits.rollup.builders import ALICE, BLANK_SIGNATURE, BOB, CAROL, NEXT_FREE, PRODUCER, key
@@ -376,6 +376,25 @@ def test_rotation_gives_the_purse_to_the_new_key() -> None:
     assert [left.reason for left in done.left_out] == [RefusalReason.OWNER]
     assert done.ledger.cells[ALICE].owner == key(77).owner()
     assert done.ledger.cells[ALICE].next_leaf == 3
+
+
+def test_rotation_needs_a_nonce_below_the_limit() -> None:
+    """Nonces go on after a rotation, leaves start again: a nonce stays at most 2^30 above its next leaf."""
+    base = builders.ledger()
+    for nonce, included in (((1 << 30) - 1, 1), (1 << 30, 0)):
+        cells = {**base.cells, ALICE: replace(base.cells[ALICE], nonce=nonce, next_leaf=10)}
+        before = Ledger.of_cells(cells)
+        batch = builders.batch(Rotate(ALICE, nonce, 10, key(77).owner(), 10**9))
+        done = builders.run(before, batch)
+        assert len(done.receipts) == included
+        if included:
+            Ledger.of_cells(check(before, batch).ledger.cells)
+            continue
+        assert done.left_out[0].reason is RefusalReason.COUNTER_OVERFLOW
+        tape = build_tape(batch)
+        with pytest.raises(MachineError) as caught:
+            run(kernel(), {index: words_of(cell) for index, cell in before.cells.items()}, tape)
+        assert caught.value.place == "refuse_shape"
 
 
 @pytest.mark.parametrize("limit", [0, 1199, MAX_GAS + 1, 2**32 - 1])

@@ -60,7 +60,7 @@ def _reader(matrices, row):
 def test_fractions(air):
     table, matrices, columns, lookup = _setting(air)
     code = compiled(air).fractions
-    got = run(code, lookup.symbols(), columns, ROWS, 1, 1)
+    got = run(code, lookup.symbols(), columns, ROWS)
     for row in range(ROWS):
         values = evaluate(table.graph, IntegerRing(), _reader(matrices, row), table.roots())
         challenges = LookupChallenges(lookup.alpha, lookup.betas)
@@ -80,7 +80,7 @@ def test_quotient_sums(air):
     symbols = {**lookup.symbols(), "alpha": alphas, "share": [share]}
     code = compiled(air)
     inputs = [*columns, interaction] if groups else columns
-    got = run(code.quotient, symbols, inputs, ROWS, 1, 1)
+    got = run(code.quotient, symbols, inputs, ROWS)
 
     def ext(index, row):
         words = interaction[DEGREE * index : DEGREE * (index + 1), row % ROWS]
@@ -97,15 +97,6 @@ def test_quotient_sums(air):
         expected = compose(_RowAlgebra(), air, where, challenges, alphas)
         assert tuple(expected) == code.rows
         assert [int(w) for w in got[:, row]] == [w for rows in code.rows for w in expected[rows]]
-
-
-def test_strides_and_periods_follow_the_machine_contract():
-    """Rows i * stride, following one `step` on, short columns periodic."""
-    air = Chain()
-    _, _, columns, lookup = _setting(air)
-    dense = run(compiled(air).fractions, lookup.symbols(), columns, ROWS, 1, 4)
-    sparse = run(compiled(air).fractions, lookup.symbols(), columns, ROWS // 2, 2, 4)
-    assert (dense[:, ::2] == sparse).all()
 
 
 def test_slots_stay_few():
