@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.machine.errors import MachineReason
+from circuits.machine.executor_words import is_u64, muldiv, put, slot, value
 from circuits.machine.isa import (
     CELL_DEPTH,
     EXIT_DEPTH,
@@ -90,78 +91,12 @@ _NOT_IN_KERNEL = np.array([op in USER_ONLY for op in Opcode])
 
 _P = np.uint64(2130706433)
 _LIMB = np.uint64(1 << 16)
-_U32 = np.uint64(1 << 32)
+_S32 = np.uint64(32)
 _CELLS = np.uint64(1 << CELL_DEPTH)
 _EXITS = np.uint64(1 << EXIT_DEPTH)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _STEP_GAS = np.uint64(STEP_GAS)
 _TRAP_PC, _FAULT_PC = int(TRAP_PC), int(FAULT_PC)
-_S16, _S32, _S48, _S63 = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(63)
-_MASK16, _MASK32 = np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
-
-
-@jit
-def _is_u64(word: U64) -> bool:
-    return bool((word[0] | word[1] | word[2] | word[3]) < _LIMB)
-
-
-@jit
-def _value(word: U64) -> np.uint64:
-    """Integer of a checked word."""
-    return np.uint64(word[0] | (word[1] << _S16) | (word[2] << _S32) | (word[3] << _S48))
-
-
-@jit
-def _put(word: U64, value: np.uint64) -> None:
-    """Write the limbs of a value."""
-    word[0] = value & _MASK16
-    word[1] = (value >> _S16) & _MASK16
-    word[2] = (value >> _S32) & _MASK16
-    word[3] = value >> _S48
-
-
-@jit
-def muldiv(a: np.uint64, b: np.uint64, c: np.uint64) -> tuple[bool, np.uint64, np.uint64]:
-    """Divide: a b = q c + r with r < c, by a 128-bit product and a bitwise division.
-
-    Args:
-        a: Any.
-        b: Any.
-        c: Any; 0 does not fit.
-
-    Returns:
-        Whether q < 2^64; q, or the product's high word; r, or its low word.
-    """
-    low_low = (a & _MASK32) * (b & _MASK32)
-    low_high = (a & _MASK32) * (b >> _S32)
-    high_low = (a >> _S32) * (b & _MASK32)
-    high_high = (a >> _S32) * (b >> _S32)
-    middle = (low_low >> _S32) + (low_high & _MASK32) + (high_low & _MASK32)
-    low = (low_low & _MASK32) | (middle << _S32)
-    high = high_high + (low_high >> _S32) + (high_low >> _S32) + (middle >> _S32)
-    if high >= c:
-        return False, high, low
-    if high == _ZERO:
-        return True, low // c, low % c
-    quotient, remainder = _ZERO, high
-    for i in range(64):
-        top = remainder >> _S63
-        remainder = (remainder << _ONE) | ((low >> np.uint64(63 - i)) & _ONE)
-        quotient = quotient << _ONE
-        if top == _ONE or remainder >= c:
-            remainder = remainder - c
-            quotient = quotient | _ONE
-    return True, quotient, remainder
-
-
-@jit
-def _slot(index: np.int64, keys: I64) -> np.int64:
-    """Place of a cell in the open-addressed table: its own, or the free one where it belongs."""
-    mask = keys.shape[0] - 1
-    place = np.int64((index * 0x9E3779B1 >> 7) & mask)
-    while keys[place] != -1 and keys[place] != index:
-        place = np.int64((place + 1) & mask)
-    return place
 
 
 @jit
@@ -267,37 +202,37 @@ def execute(
         elif op in (_MOV, _UGET, _UPUT):
             vc[:] = va
         elif op in (_ADD, _SUB, _JLT, _JGE):
-            if not (_is_u64(va) and _is_u64(vb)):
+            if not (is_u64(va) and is_u64(vb)):
                 status = _NOT_U64
             else:
-                x, y = _value(va), _value(vb)
+                x, y = value(va), value(vb)
                 if op == _ADD:
-                    _put(vc, x + y)
+                    put(vc, x + y)
                     status = _CARRY if x + y < x else 0
                 elif op == _SUB:
-                    _put(vc, x - y)
+                    put(vc, x - y)
                     status = _BORROW if x < y else 0
                 elif (x < y) == (op == _JLT):
                     next_pc = imm
                 if status != 0 and user == 1:
                     status, fault = 0, 1
         elif op == _MULDIV:
-            if not (_is_u64(va) and _is_u64(vb) and _is_u64(vc)):
+            if not (is_u64(va) and is_u64(vb) and is_u64(vc)):
                 status = _NOT_U64
             else:
-                fits, quotient, remainder = muldiv(_value(va), _value(vb), _value(vc))
+                fits, quotient, remainder = muldiv(value(va), value(vb), value(vc))
                 if not fits and user == 1:
                     fault = 1
                 elif not fits:
-                    status = _DIVISOR if _value(vc) == _ZERO else _QUOTIENT
-                _put(next_h[:4], quotient)
-                _put(next_h[4:], remainder)
+                    status = _DIVISOR if value(vc) == _ZERO else _QUOTIENT
+                put(next_h[:4], quotient)
+                put(next_h[4:], remainder)
         elif op == _PACK:
-            if not _is_u64(va):
+            if not is_u64(va):
                 status = _NOT_U64
             elif va[2] | va[3] != _ZERO and user == 0:
                 status = _NOT_U32
-            elif not _is_u64(vb):
+            elif not is_u64(vb):
                 status = _NOT_U64
             elif vb[2] | vb[3] != _ZERO and user == 0:
                 status = _NOT_U32
@@ -305,7 +240,7 @@ def execute(
         elif op in (_LO, _HI):
             first = 0 if op == _LO else 2
             vc[0], vc[1] = va[first], va[first + 1]
-            status = 0 if _is_u64(va) else _NOT_U64
+            status = 0 if is_u64(va) else _NOT_U64
         elif op == _JMP:
             next_pc = imm
         elif op in (_JEQ, _JNE, _ASSERT):
@@ -325,15 +260,15 @@ def execute(
                         status = _ELEMENT
                 hint += 1
         elif op in (_LOAD, _STORE):
-            if not _is_u64(va):
+            if not is_u64(va):
                 status = _NOT_U64
-            elif _value(va) >= _CELLS:
+            elif value(va) >= _CELLS:
                 status = _ADDRESS
             elif imm >= 5:
                 status = _CELL_WORD
             else:
-                index = np.int64(_value(va))
-                place = _slot(index, keys)
+                index = np.int64(value(va))
+                place = slot(index, keys)
                 if keys[place] == -1:
                     if 2 * (touched + 1) > keys.shape[0]:
                         return GROW_CELLS
@@ -381,19 +316,19 @@ def execute(
         elif op == _HGETH:
             vc[:] = h[4:]
         elif op == _SIG:
-            if not _is_u64(vc):
+            if not is_u64(vc):
                 status = _NOT_U64
             elif vc[2] | vc[3] != _ZERO:
                 status = _NOT_U32
             requests[signed] = step
             signed += 1
         elif op == _LEAF:
-            if not _is_u64(va):
+            if not is_u64(va):
                 status = _NOT_U64
-            elif _value(va) >= _EXITS or leaf_set[np.int64(_value(va))] != 0:
+            elif value(va) >= _EXITS or leaf_set[np.int64(value(va))] != 0:
                 status = _EXIT_LEAF
             else:
-                number = np.int64(_value(va))
+                number = np.int64(value(va))
                 leaf_set[number] = 1
                 for i in range(8):
                     leaves[number, i] = np.uint32(h[i])
@@ -443,18 +378,18 @@ def execute(
                 status = _SPACE_VALUE
             next_space = step + 1 if va[0] == _ONE else 0
         elif op == _GAS:
-            _put(vc, gas)
+            put(vc, gas)
         elif op == _GASSET:
-            if not _is_u64(va):
+            if not is_u64(va):
                 status = _NOT_U64
             elif va[2] | va[3] != _ZERO:
                 status = _NOT_U32
-            elif not _is_u64(vb):
+            elif not is_u64(vb):
                 status = _NOT_U64
-            next_gas = _value(va)
-            trap_gas, traps = _value(vb), True
+            next_gas = value(va)
+            trap_gas, traps = value(vb), True
         elif op == _HWORD:
-            _put(vc, h[0] | (h[1] << _S32))
+            put(vc, h[0] | (h[1] << _S32))
         elif op != _HALT:
             status = _OPCODE
         if fault == 1:

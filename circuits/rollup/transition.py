@@ -147,7 +147,7 @@ def replay(ledger: Ledger, batch: Batch, watch: Watch | None = None) -> Transiti
 def _execute(
     ledger: Ledger,
     batch: Batch,
-    wanted: Sequence[Claim] | Sequence[Digest],
+    wanted: Sequence[Claim | Digest],
     valid: Sequence[bool] | None,
     check: Callable[[Claim], bool] | None,
     strict: bool,

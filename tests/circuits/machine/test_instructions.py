@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from circuits.machine.assembler import assemble
 from circuits.machine.errors import MachineError, MachineReason
 from circuits.machine.executor import CellArrays, run, tape_array
-from circuits.machine.executor_jit import muldiv
+from circuits.machine.executor_words import muldiv
 from circuits.machine.isa import Opcode
 from circuits.machine.program import SYNTAX, Instruction, Program
 from circuits.machine.words import EMPTY_CELL, Cell, Word, int_from_word, word_from_int
