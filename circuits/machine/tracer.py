@@ -30,7 +30,7 @@ class TracedStep:
         text: The instruction.
         reads: Registers read, with their values.
         writes: Register written, with its value; None if there is none.
-        gas: Gas used before the step.
+        gas: Gas that the transaction's calls used before the step; 0 where it has none.
         shadow: Whether its effects will be lost: the transaction fails.
         fault: Whether it overflows.
     """
@@ -78,11 +78,13 @@ def trace(run: MachineRun, number: int) -> Iterator[TracedStep]:
     """
     program = kernel()
     names = {register: name for name, register in program.registers.items()}
+    counted = False  # until the transaction sets it, the counter holds another one's gas
     for row in transaction_rows(run, number):
-        yield _step(run, row, program, names)
+        yield _step(run, row, program, names, int(run.gas[row]) if counted else 0)
+        counted = counted or run.instruction[0, row] == Opcode.GASSET
 
 
-def _step(run: MachineRun, row: int, program: Program, names: dict[int, str]) -> TracedStep:
+def _step(run: MachineRun, row: int, program: Program, names: dict[int, str], gas: int) -> TracedStep:
     op, d, a, b, imm0, imm1 = run.instruction[:, row].tolist()
     instruction = Instruction(Opcode(op), d, a, b, imm0, imm1)
     opcode, user = instruction.op, bool(run.user[row])
@@ -99,7 +101,7 @@ def _step(run: MachineRun, row: int, program: Program, names: dict[int, str]) ->
     text = show(instruction) if user else render(instruction, names, {})
     return TracedStep(
         row + 1, user, pc, "" if user else program.place(pc), text, tuple(reads), writes,
-        int(run.gas[row]), bool(run.space[row]), bool(run.fault[row]),
+        gas, bool(run.space[row]), bool(run.fault[row]),
     )  # fmt: skip
 
 
