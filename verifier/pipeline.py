@@ -47,11 +47,11 @@ BASE_BYTES = 165 << 20
 """Interpreter, libraries, compiled code and the ledger, measured."""
 WITNESS_BYTES_PER_CELL = 1
 """Logs and claims from which the tables are filled, measured, per main cell."""
-ELEMENTS_PER_SECOND = 30e6
+ELEMENTS_PER_SECOND = 100e6
 """Committed elements that a thread takes through all steps in a second; AVX-512, a new process, measured."""
-START_SECONDS = 1.0
+START_SECONDS = 0.5
 """Loading compiled code and compiling constraints, measured."""
-EXECUTION_SECONDS = 1.3e-3
+EXECUTION_SECONDS = 5e-4
 """A transaction's check, execution and rows, measured."""
 MAX_PROOF_BYTES = 1 << 26
 """No proof of any preset and shape is longer; more is not read."""
@@ -368,9 +368,7 @@ def prove_batch(work: Plan, output: Path, progress: Progress | None = None) -> P
     timed("key", start)
     timings = Timings()
     public = executed.public_values.elements()
-    proof = prove(
-        key, tables, public, progress=progress, timings=timings, threads=work.threads, consume=True
-    )
+    proof = prove(key, tables, public, progress=progress, timings=timings, threads=work.threads, consume=True)
     steps.update(timings.seconds)
     start = time.perf_counter()
     tell("write", 0.99)

@@ -12,7 +12,7 @@ import click
 from circuits.rollup.codec import elements_bytes
 from circuits.xmss.scheme import MAX_HEIGHT, MIN_HEIGHT
 from circuits.xmss.wallet import Restored, Wallet
-from verifier.bitcoin_address import AddressError, script_of
+from verifier.bitcoin.address import AddressError, script_of
 from verifier.cli.output import btc, console, emit, json_option, reports_errors
 from verifier.pipeline import open_batch
 from verifier.signing import Order, owned_purses, sign_and_append
