@@ -46,16 +46,19 @@ class AddAir(Air):
     of that integer.
 
     The callers (all of them):
-      - cpu ADD: ADD(x = vb, y = va, z = vc, 0). vc, the result, comes out canonical; va is checked; vb owed.
-      - cpu SUB: ADD(x = vb, y = vc, z = va, 0). The same: vb owed.
+      - cpu ADD: ADD(x = vb, y = va, z = vc, fault). vc, the result, comes out canonical; va is checked; vb
+        owed. fault = 1 exactly if the sum is 2^64 or more.
+      - cpu SUB: ADD(x = vb, y = vc, z = va, fault). The same: vb owed. fault = 1 exactly if va < vb.
       - cpu JLT, JGE: LESS(z = va, x = vb, bit). The same: vb owed.
-      - muldiv: LESS(z = r, x = c, 1). c is eight checked bytes.
+      - muldiv: LESS(z = r, x = c, 1 - fail). c is eight checked bytes.
     So the machine's rule is: **operand b of ADD, SUB, JLT, JGE holds a u64**. Registers get words from LI and
     the rom (16 bits), ADD, SUB (checked here), HINT (LIMBS), MULDIV through h (bytes), PACK, LO, HI (limbs
     copied), and, raw, from HINTR, LOAD, HGETL, HGETH of a hash, and MOV. Kernel discipline: HINTR words
     (owners, digests) and hash states are only compared by JEQ, JNE, ASSERT, hashed, stored or published;
     numeric cell words are u64 because genesis is and the kernel stores only checked words there (induction
-    over batches), after it has compared the cell's kind.
+    over batches), after it has compared the cell's kind. A **user's registers hold u64 words only**: they are 0
+    at first, h is 0 whenever user mode begins (ENTER, SRET) and only MULDIV changes it there, and the kernel
+    gives (UPUT) u64 words only.
     """
 
     name = "add"
