@@ -22,7 +22,7 @@ from circuits.machine.program import SYNTAX, Instruction, Program
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PLAIN_REGISTER = re.compile(r"r([1-9][0-9]{0,2})\Z")
-_LIMITS = {"i": 1 << 32, "k": 1 << 16}
+_LIMITS = {"i": 1 << 32, "k": 1 << 16, "m": 1 << 16}
 NUM_REGISTERS = 256
 
 
@@ -104,7 +104,12 @@ class _Assembly:
                 value = self.number(text, item.line)
                 if not 0 <= value < _LIMITS[kind]:
                     raise AssemblerError(AssemblerReason.IMMEDIATE, item.line, f"{text} = {value}")
-                fields["imm0"], fields["imm1"] = value & 0xFFFF, value >> 16
+                if kind == "m":
+                    fields["imm1"] = value
+                elif kind == "k":
+                    fields["imm0"] = value
+                else:
+                    fields["imm0"], fields["imm1"] = value & 0xFFFF, value >> 16
             else:
                 fields[kind] = self.register(text, item.line)
         return Instruction(item.op, **fields)

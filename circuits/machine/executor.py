@@ -45,6 +45,47 @@ class CellArrays:
 
 
 @dataclass(frozen=True)
+class LoadedProgram:
+    """A program that ENTER has started: a listing of the code table.
+
+    Attributes:
+        code: Instructions as u64 words.
+        code_hash: What h was at ENTER; shape (8,).
+    """
+
+    code: tuple[int, ...]
+    code_hash: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Shadows:
+    """Cell words touched while space was s != 0, one a (s, cell, word), in increasing order.
+
+    At timestamp 4 s + 2 the word's value in space 0 is read, and seeds segment 1 + s. What space s does to it is
+    lost.
+
+    Attributes:
+        space: clk of the SPACE instruction; shape (k,).
+        cell: Cell index; shape (k,).
+        word: 0..4; shape (k,).
+        seed: Value when the shadow was opened; shape (k, 4).
+        last: Value when it was left; shape (k, 4).
+    """
+
+    space: U32
+    cell: U32
+    word: U32
+    seed: U32
+    last: U32
+
+    @classmethod
+    def none(cls) -> Shadows:
+        """No shadow words."""
+        flat, words = np.zeros(0, dtype=np.uint32), np.zeros((0, 4), dtype=np.uint32)
+        return cls(flat, flat, flat, words, words)
+
+
+@dataclass(frozen=True)
 class MachineRun:
     """A run of n steps, HALT included; column i is step clk = i + 1. All arrays are uint32, elements below p.
 
@@ -63,6 +104,18 @@ class MachineRun:
         signature_messages: One row a SIG, in order; shape (s, 8).
         signature_owners: Shape (s, 8).
         signature_leaves: Shape (s,).
+        instruction: op, d, a, b, imm0, imm1 of each step, whether from ROM or from user code; a TRAP is
+            (TRAP, 0, 0, 0, 0, 0); shape (6, n).
+        user: 1 in user mode; shape (n,), as are the following, all at the start of the step.
+        saved_pc: Where the user resumes.
+        program: Number of the last program entered, 1 + its place in `programs`; 0 before the first.
+        uframe: Number of the user's register file.
+        space: 0, or the clk of the SPACE that opened the shadow.
+        gas: Gas counted so far.
+        fault: 1 if this step is a user's ADD, SUB or MULDIV that overflows. (vc is then the low 64 bits of sum or
+            difference; the h that follows a MULDIV is the product, high word and low word.)
+        programs: What was entered, in order of first entry.
+        shadows: Seeds of shadow spaces.
     """
 
     pc: U32
@@ -79,6 +132,16 @@ class MachineRun:
     signature_messages: U32
     signature_owners: U32
     signature_leaves: U32
+    instruction: U32
+    user: U32
+    saved_pc: U32
+    program: U32
+    uframe: U32
+    space: U32
+    gas: U32
+    fault: U32
+    programs: tuple[LoadedProgram, ...]
+    shadows: Shadows
 
     @property
     def num_steps(self) -> int:
@@ -139,7 +202,7 @@ def run(
         elif status:
             raise MachineError(_REASONS[status - 1], pc, steps + 1, program.place(pc))
         else:
-            return attempt.result()
+            return attempt.result(rom)
 
 
 class _Attempt:
@@ -171,7 +234,7 @@ class _Attempt:
         )  # fmt: skip
         return status, self.steps, pc
 
-    def result(self) -> MachineRun:
+    def result(self, rom: NDArray[np.int64]) -> MachineRun:
         """The run, cut to size and sorted."""
         n = self.steps
         va, vb, vc = (np.ascontiguousarray(self.words[i : i + 4, :n]) for i in (0, 4, 8))
@@ -180,6 +243,7 @@ class _Attempt:
         slots = slots[np.argsort(self.keys[slots])]
         exits = np.flatnonzero(self.leaf_set)
         signed = self.requests[: self.signed]
+        zeros = np.zeros(n, dtype=np.uint32)
         return MachineRun(
             pc=self.pc[:n].copy(),
             va=va,
@@ -195,4 +259,14 @@ class _Attempt:
             signature_messages=np.ascontiguousarray(h[:, signed].T),
             signature_owners=np.ascontiguousarray(np.concatenate((va, vb))[:, signed].T),
             signature_leaves=vc[0, signed] | vc[1, signed] << np.uint32(16),
+            instruction=np.ascontiguousarray(rom[self.pc[:n]].T.astype(np.uint32)),
+            user=zeros,
+            saved_pc=zeros,
+            program=zeros,
+            uframe=zeros,
+            space=zeros,
+            gas=zeros,
+            fault=zeros,
+            programs=(),
+            shadows=Shadows.none(),
         )

@@ -48,10 +48,12 @@ _READS_A = np.array([op in READS_A for op in Opcode])
 _READS_B = np.array([op in READS_B for op in Opcode])
 _READS_D = np.array([op in READS_D for op in Opcode])
 _WRITES_D = np.array([op in WRITES_D for op in Opcode])
-_LI, _MOV, _ADD, _SUB, _MULDIV, _PACK = (int(op) for op in list(Opcode)[1:7])
-_LO, _HI, _JMP, _JEQ, _JNE, _JLT, _JGE = (int(op) for op in list(Opcode)[7:14])
-_ASSERT, _HINT, _HINTR, _LOAD, _STORE = (int(op) for op in list(Opcode)[14:19])
-_HSET, _HASH, _HGETL, _HGETH, _SIG, _LEAF, _OUT, _HALT = (int(op) for op in list(Opcode)[19:27])
+(_LI, _MOV, _ADD, _SUB, _MULDIV, _PACK, _LO, _HI, _JMP, _JEQ, _JNE, _JLT, _JGE, _HGETL, _HGETH, _SYS) = (
+    int(op) for op in list(Opcode)[1:17]
+)
+(_ASSERT, _HINT, _HINTR, _LOAD, _STORE, _HSET, _HASH, _SIG, _LEAF, _OUT, _HALT) = (
+    int(op) for op in list(Opcode)[17:28]
+)
 
 _P = np.uint64(2130706433)
 _LIMB = np.uint64(1 << 16)

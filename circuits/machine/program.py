@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from circuits.machine.errors import AssemblerError, AssemblerReason
-from circuits.machine.isa import READS_A, READS_B, READS_D, WRITES_D, Opcode
+from circuits.machine.isa import JUMPS, READS_A, READS_B, READS_D, WRITES_D, Opcode
 
 SYNTAX: dict[Opcode, str] = {
     Opcode.LI: "d i",
@@ -37,12 +37,24 @@ SYNTAX: dict[Opcode, str] = {
     Opcode.LEAF: "a",
     Opcode.OUT: "k a",
     Opcode.HALT: "",
+    Opcode.SYS: "k",
+    Opcode.ENTRY: "d a k m",
+    Opcode.SRET: "",
+    Opcode.FRAME: "",
+    Opcode.UGET: "d a",
+    Opcode.UPUT: "d a",
+    Opcode.ENTER: "",
+    Opcode.SPACE: "a",
+    Opcode.GAS: "d",
+    Opcode.GASSET: "a b",
+    Opcode.HWORD: "d",
 }
 """Operands as written, in order: registers d, a, b; i = a u32 immediate (both halves); k = a 16-bit
-one (imm0): a label, word number, tag or public word. MULDIV a, b, d is a * b / d; HASH and SIG end with d
+one (imm0): a label, word number, tag, public word or gas; m = the other 16-bit one (imm1): a label. TRAP is never
+written. MULDIV a, b, d is a * b / d; HASH and SIG end with d
 as well."""
 
-JUMPS = frozenset({Opcode.JMP, Opcode.JEQ, Opcode.JNE, Opcode.JLT, Opcode.JGE})
+
 
 
 @dataclass(frozen=True)
@@ -69,9 +81,11 @@ def decode(word: int) -> Instruction:
         AssemblerError: MALFORMED: no such instruction, an unused field is not 0, or a used register is r0.
     """
     fields = (*word.to_bytes(8, "little"),) if 0 <= word < 1 << 64 else ()
-    if not fields or fields[0] > Opcode.HALT:
+    if not fields or fields[0] > max(Opcode):
         raise AssemblerError(AssemblerReason.MALFORMED, 0, f"{word:#x}")
     op = Opcode(fields[0])
+    if op is not Opcode.PAD and op not in SYNTAX:
+        raise AssemblerError(AssemblerReason.MALFORMED, 0, f"{word:#x}")
     found = Instruction(op, fields[1], fields[2], fields[3], word >> 32 & 0xFFFF, word >> 48)
     syntax = SYNTAX.get(op, "")
     uses = {
@@ -81,7 +95,7 @@ def decode(word: int) -> Instruction:
     }
     registers_fit = all((value != 0) == used for value, used in uses.values())
     immediates_fit = (found.imm0 == 0 or "i" in syntax or "k" in syntax) and (
-        found.imm1 == 0 or "i" in syntax
+        found.imm1 == 0 or "i" in syntax or "m" in syntax
     )
     if not (registers_fit and immediates_fit):
         raise AssemblerError(AssemblerReason.MALFORMED, 0, f"{word:#x}")
@@ -151,9 +165,10 @@ def _render(instruction: Instruction, names: Mapping[int, str], at: Mapping[int,
     for kind in SYNTAX.get(instruction.op, "").split():
         if kind == "i":
             operands.append(str(instruction.imm0 | instruction.imm1 << 16))
-        elif kind == "k":
-            target = at.get(instruction.imm0) if instruction.op in JUMPS else None
-            operands.append(target[0] if target else str(instruction.imm0))
+        elif kind in "km":
+            number = instruction.imm0 if kind == "k" else instruction.imm1
+            target = at.get(number) if instruction.op in JUMPS or kind == "m" else None
+            operands.append(target[0] if target else str(number))
         else:
             number = {"d": instruction.d, "a": instruction.a, "b": instruction.b}[kind]
             operands.append(names.get(number, f"r{number}"))

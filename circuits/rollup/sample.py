@@ -20,6 +20,7 @@ from circuits.rollup.batch import Batch, Header
 from circuits.rollup.books import fees_of
 from circuits.rollup.cells import Cell, Purse
 from circuits.rollup.codec import elements_bytes
+from circuits.rollup.compose import to_json
 from circuits.rollup.errors import CodecError, CodecReason, StoreError, StoreReason
 from circuits.rollup.files import os_reason, write_atomic
 from circuits.rollup.hashing import chain_digests
@@ -105,7 +106,7 @@ def sample(
         "batch_bytes": len(data),
         "published_bytes": sum(len(s.transaction.encode()) for s in batch.transactions),
         "files": {"state": STATE_FILE, "batch": BATCH_FILE},
-        "first_transactions": [_describe(s.transaction) for s in batch.transactions[:5]],
+        "first_transactions": [to_json(s.transaction) for s in batch.transactions[:5]],
     }
     write_atomic(out_dir / SUMMARY_FILE, (json.dumps(summary, indent=2) + "\n").encode())
     return summary
@@ -250,21 +251,3 @@ def _sign(
             signed.append(SignedTransaction(transactions[first + offset], request.key.public_key, signature))
     report("signatures", len(requests), len(requests))
     return tuple(signed)
-
-
-def _describe(tx: Transaction) -> dict[str, object]:
-    """A transaction for people."""
-    fields: dict[str, object] = {
-        "kind": "withdraw" if isinstance(tx, Withdraw) else "transfer",
-        "signer": tx.signer,
-        "nonce": tx.nonce,
-        "leaf": tx.leaf,
-        "amount_msat": tx.amount,
-        "max_fee_msat": tx.max_fee,
-        "tip_msat_per_gas": tx.tip,
-    }
-    if isinstance(tx, Withdraw):
-        fields["script"] = tx.script[: tx.script_length].hex()
-    else:
-        fields["to"] = tx.to
-    return fields

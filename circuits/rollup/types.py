@@ -312,6 +312,18 @@ class SignedTransaction:
         return head + self.public_key.encode() + self.signature.encode()
 
     @classmethod
+    def decode(cls, data: bytes) -> SignedTransaction:
+        """Read what `encode` wrote, all of it.
+
+        Raises:
+            CodecError: As `read`, or TRAILING.
+        """
+        reader = Reader(data)
+        signed = cls.read(reader)
+        reader.done()
+        return signed
+
+    @classmethod
     def read(cls, reader: Reader) -> SignedTransaction:
         """Read what `encode` wrote; the signature's length follows from the key's height.
 

@@ -88,10 +88,10 @@ class CpuAir(Air):
     Tuples that use the following row (h' of HASH and MULDIV) wrap round on the last row: it is PAD,
     multiplicity 0. Multiplicities are sums of selectors, hence 0 or 1.
 
-    What it leaves to others: limbs of operand b (AddAir); LOAD and STORE address va0 + 2^16 va1 mod p, SIG
-    leaf
-    likewise: below 2^30 (2^18) only because the tree (the signature) knows no other. Limbs that denote p + i
-    < 2^32 therefore mean i: the kernel compares indices with 2^30, and leaves with 2^30, before it uses them.
+    What it leaves to the kernel (tests/circuits/tables/test_kernel_discipline.py): PACK, LO, HI copy limbs,
+    and LEAF, SIG, LOAD, STORE read them, without ranging them. LOAD and STORE address va0 + 2^16 va1 mod p,
+    SIG's leaf likewise: below 2^30 (2^18) only because the tree (the signature) knows no other. Limbs that
+    denote p + i < 2^32 therefore mean i: the kernel compares indices and leaves with 2^30 before it uses them.
     """
 
     name = "cpu"

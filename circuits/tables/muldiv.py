@@ -70,7 +70,7 @@ class MulDivAir(Air):
        Honest sums are within 28,602 < 2^15.
     4. Position 7 has |T_7 + c_6| < 2^17 and no carry out: it is 0 over the integers.
 
-    So all eight hold over the integers. LESS owes nothing: its operand c is bytes.
+    So all eight hold over the integers.
     """
 
     name = "muldiv"

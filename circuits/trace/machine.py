@@ -120,11 +120,12 @@ def _words(steps: Steps, table: U32, sums: add.Sums, muldiv_padding: int, add_pa
     ranges = pack_words(muldiv.range_words(table)).reshape(3, -1)
     by_limbs: list[NDArray[np.uint64]] = [
         pack_words(steps.vc[:, steps.where(Opcode.HINT)]),
+        pack_words(sums.x),
         pack_words(sums.y),
         pack_words(sums.z),
         ranges[:, :-1].reshape(-1),
     ]
-    extra = [(0, 0, 2 * add_padding)]
+    extra = [(0, 0, 3 * add_padding)]
     extra += [(int(value), muldiv_padding, 0) for value in by_bytes[-1]]
     extra += [(int(value), 0, muldiv_padding) for value in ranges[:, -1]]
     return word.collect(by_bytes[:-1].astype(np.uint64).reshape(-1), np.concatenate(by_limbs), tuple(extra))

@@ -19,9 +19,6 @@ from circuits.rollup.ledger import Ledger
 from circuits.rollup.transition import Transition, build_tape
 from tests.circuits.rollup import builders
 from tests.circuits.rollup.builders import ALICE, BOB, CAROL, DATA, NEXT_FREE, PRODUCER, TOKEN
-from tests.circuits.rollup.conftest import fast_hashing
-
-__all__ = ["fast_hashing"]
 
 CELL_LIMIT = 1 << 30
 NEW = (NEXT_FREE, NEXT_FREE + 1, CELL_LIMIT, (1 << 32) - 1)

@@ -74,26 +74,55 @@ def test_hint_with_a_limb_of_65536_is_out_of_range():
     assert verdict([HINT1, HALT], [[65536, 0, 0, 0]]) == (set(), {"limbs"})
 
 
-def test_raw_operand_b_gives_the_true_sum_of_its_integer():
-    """AddAir: b = (65536, 0, 0, 0) is another spelling of 65536; the result is canonical and right."""
-    tape = [u64(5), [65536, 0, 0, 0]]
-    program = [HINT1, op("HINTR", d=2), op("ADD", d=3, a=1, b=2), op("OUT", a=3), HALT]
-    real = mini.number
-    mini.number = lambda word: sum(limb << 16 * i for i, limb in enumerate(word))
-    try:
-        assert verdict(program, tape) == (set(), set())
-    finally:
-        mini.number = real
+@pytest.mark.parametrize("name", ["ADD", "SUB"])
+@pytest.mark.parametrize("raw", [1, 2])
+def test_raw_operands_have_no_sum(name, raw, monkeypatch):
+    """(65536, 0, 0, 0) is 65536 in another spelling: the limbs add up, the range of the operand fails."""
+    monkeypatch.setattr(mini, "number", lambda word: sum(limb << 16 * i for i, limb in enumerate(word)))
+    program = [op("HINTR", d=1), op("HINTR", d=2), op(name, d=3, a=1, b=2), HALT]
+    tape = [u64(65536), u64(65536)]
+    assert verdict(program, tape) == (set(), set())
+    tape[raw - 1] = [65536, 0, 0, 0]
+    labels, relations = verdict(program, tape)
+    assert "limbs" in relations or "add" in relations
+
+    def respell(tables):  # the add row with exactly the words that cpu claims
+        row, cpu = view(AddColumns, tables["add"]), view(CpuColumns, tables["cpu"])
+        words = (cpu.vb, cpu.va, cpu.vc) if name == "ADD" else (cpu.vb, cpu.vc, cpu.va)
+        for target, source in zip((row.x, row.y, row.z), words, strict=True):
+            for i in range(4):
+                target[i][0] = source[i][2]
+        row.c0[0] = ((int(row.x[0][0]) + int(row.y[0][0]) - int(row.z[0][0])) >> 16) % P
+        row.c1[0] = row.c2[0] = row.carry[0] = 0
+
+    labels, relations = verdict(program, tape, tamper=respell)
+    assert labels <= {"add.carry_bool[0]"}  # SUB of a raw a: the carry would be -1 as well
+    assert relations == {"limbs"}
 
 
-def test_raw_operand_a_has_no_sum():
-    real = mini.number
-    mini.number = lambda word: sum(limb << 16 * i for i, limb in enumerate(word))
-    try:
-        program = [op("HINTR", d=1), HINT2, op("ADD", d=3, a=1, b=2), HALT]
-        assert verdict(program, [[65536, 0, 0, 0], u64(5)])[1] >= {"limbs"}
-    finally:
-        mini.number = real
+def test_negative_raw_operand_cannot_raise_a_balance():
+    """5 - (-1, 0, 0, 0) = 6 holds limb by limb; p - 1 is no limb."""
+    program = [HINT1, op("HINTR", d=2), op("LI", d=3, imm0=6), op("SUB", d=3, a=1, b=2), HALT]
+
+    def claim(tables):
+        row, cpu = view(AddColumns, tables["add"]), view(CpuColumns, tables["cpu"])
+        memory = view(MemoryColumns, tables["memory"])
+        for words in (row.x, row.y, row.z):
+            for limb in words:
+                limb[0] = 0
+        row.x[0][0], row.y[0][0], row.z[0][0] = P - 1, 6, 5
+        for flag in (row.c0, row.c1, row.c2, row.carry):
+            flag[0] = 0
+        r2 = (memory.is_register == 1) & (memory.lo == 2) & (memory.real == 1)
+        for i, limb in enumerate((P - 1, 0, 0, 0)):
+            cpu.vc[i][1] = cpu.vb[i][3] = limb
+            memory.value[i][r2] = limb
+        r3 = np.flatnonzero((memory.is_register == 1) & (memory.lo == 3) & (memory.real == 1))
+        for i, limb in enumerate((6, 0, 0, 0)):
+            cpu.vc[i][3] = limb
+            memory.value[i][r3[1]] = limb
+
+    assert verdict(program, [u64(5), u64(1)], tamper=claim) == (set(), {"limbs"})
 
 
 ORDER = [(5, 6), (6, 5), (5, 5), (2**64 - 1, 0), (1 << 48, 65535)]

@@ -1,7 +1,7 @@
-"""What the tables leave to the kernel, checked on its instructions (AddAir, CpuAir).
+"""What the tables leave to the kernel, checked on its instructions (CpuAir).
 
-Operand b of ADD, SUB, JLT, JGE is not range-checked by `add`, so no register that may hold a raw word may
-stand there. Cell and leaf numbers are compared with 2^30 before use, because limbs that denote p + i mean i.
+PACK, LO, HI, LEAF, SIG's d and addresses take limbs without ranging them, so no register that may hold a raw
+word may stand there. Cell and leaf numbers are compared with 2^30 before use: limbs that denote p + i mean i.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ def raw_sources(program: Program) -> set[int]:
     def writes_raw(pc: int, x: Instruction) -> bool:
         if x.op is Opcode.HINTR:
             return True
-        if (
-            x.op is Opcode.LOAD
-        ):  # purses' owners, the inbox accumulator; cell 0 (address: a register of zeros) is numeric
+        if x.op is Opcode.LOAD:  # owners, accumulator; cell 0 (its address a register of zeros) is numeric
             return x.imm0 in OWNER_WORDS and x.a not in never_written
         if x.op in (Opcode.HGETL, Opcode.HGETH):
             while pc not in targets and pc:
@@ -44,13 +42,24 @@ def raw_sources(program: Program) -> set[int]:
         raw |= found
 
 
-def test_no_raw_word_reaches_operand_b_of_arithmetic():
+def test_raw_words_are_what_the_kernel_means_to_be_raw():
+    program = kernel()
+    names = {number: name for name, number in program.registers.items()}
+    raw = {names[r] for r in raw_sources(program)}
+    assert raw == {"acc_lo", "acc_hi", "o0", "o1", "d_lo", "d_hi", "owner_lo", "owner_hi"}
+
+
+def test_no_raw_word_reaches_an_operand_that_must_be_a_number():
     program = kernel()
     raw = raw_sources(program)
-    names = {number: name for name, number in program.registers.items()}
-    assert {names[r] for r in raw} == {"acc_lo", "acc_hi", "o0", "o1", "d_lo", "d_hi", "owner_lo", "owner_hi"}
-    arithmetic = (Opcode.ADD, Opcode.SUB, Opcode.JLT, Opcode.JGE)
-    assert [x for x in program.instructions if x.op in arithmetic and x.b in raw] == []
+    numbers = {
+        **dict.fromkeys((Opcode.ADD, Opcode.SUB, Opcode.JLT, Opcode.JGE, Opcode.PACK), "ab"),
+        **dict.fromkeys((Opcode.LO, Opcode.HI, Opcode.LEAF, Opcode.LOAD, Opcode.STORE), "a"),
+        Opcode.MULDIV: "abd",
+        Opcode.SIG: "d",
+    }
+    wrong = [x for x in program.instructions if any(getattr(x, r) in raw for r in numbers.get(x.op, ""))]
+    assert wrong == []
 
 
 def test_raw_words_are_stored_only_where_raw_words_are_loaded():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuits.machine.isa import READS_A, READS_B, READS_D, WRITES_D, Opcode
-from circuits.tables.cpu import CpuAir
+from circuits.machine.isa import MEMORY_DRAIN_TS, READS_A, READS_B, READS_D, WRITES_D, Opcode
+from circuits.statement import SHAPES, heights
+from circuits.tables.cpu import MAX_LOG_HEIGHT, CpuAir
 from circuits.tables.memory import MemoryColumns
 from circuits.tables.range import RangeAir
 from circuits.tables.rom import RomAir
@@ -24,7 +25,7 @@ COLUMNS = {
     "rom": (7, 1, 1),
     "memory": (0, 14, 2),
     "cells": (0, 11, 2),
-    "add": (0, 18, 2),
+    "add": (0, 18, 3),
     "muldiv": (0, 48, 5),
     "word": (0, 10, 3),
     "range": (3, 2, 1),
@@ -134,3 +135,12 @@ def test_definitions_refuse_wrong_shapes():
     with pytest.raises(AirError):
         CpuAir().fixed_columns(21)
     assert CpuAir().fixed_columns(20) == []
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes_keep_the_heights_that_the_tables_assume(shape):
+    """Times stay below those of drains (MemoryAir); range has all of its rows."""
+    rows = heights(shape)
+    assert rows["cpu"] <= 1 << MAX_LOG_HEIGHT
+    assert 4 * rows["cpu"] <= MEMORY_DRAIN_TS
+    assert rows["range"] == 1 << 16
