@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from circuits.machine.isa import Opcode as O
 from circuits.tables.add import AddColumns
 from circuits.tables.cpu import CpuColumns
 from circuits.tables.memory import MemoryColumns
@@ -188,7 +189,7 @@ def test_assert_of_different_words_has_no_trace():
 
     def claim(tables):
         cpu = view(CpuColumns, tables["cpu"])
-        cpu.flag[9][2], cpu.flag[13][2] = 0, 1
+        cpu.flag[O.JEQ - 1][2], cpu.flag[O.ASSERT - 1][2] = 0, 1
 
     program = [HINT1, HINT2, op("JEQ", a=1, b=2, imm0=9), HALT]
     assert "cpu.equal[0]" in verdict(program, [u64(1), u64(2)], tamper=claim)[0]
@@ -210,7 +211,7 @@ def divide(a, b, c, q, r, carry=None):
         words = [np.array([[x >> 8 * i & 255] for i in range(8)], dtype=np.int64) for x in (a, b, c, q, r)]
         from circuits.trace.muldiv import carries
 
-        honest = carries(*words)[:, 0]
+        honest = carries(*words, np.zeros(1, dtype=np.int64))[:, 0]
         for j in range(7):
             row.carry[j][0] = int(honest[j] if carry is None else carry[j]) % P
 
@@ -460,7 +461,7 @@ def test_padding_of_the_rom_cannot_be_executed():
     """PAD is fetched with multiplicity 0; a row that runs it is a PAD row: only HALT is followed by one."""
 
     def pad(tables):
-        view(CpuColumns, tables["cpu"]).flag[25][1] = 0
+        view(CpuColumns, tables["cpu"]).flag[O.HALT - 1][1] = 0
 
     labels, _ = verdict([op("LI", d=1, imm0=2), HALT], tamper=pad)
     assert labels == {"cpu.pad_after_halt"}
@@ -469,7 +470,7 @@ def test_padding_of_the_rom_cannot_be_executed():
 def test_two_selectors_at_once_are_refused():
     def both(tables):
         cpu = view(CpuColumns, tables["cpu"])
-        cpu.flag[1][0] = 1
+        cpu.flag[O.MOV - 1][0] = 1
 
     labels, _ = verdict([op("LI", d=1), HALT], tamper=both)
     assert "cpu.flag_bool[PAD]" in labels
@@ -481,7 +482,7 @@ def test_run_that_does_not_halt_is_refused():
 
     def forever(tables):
         cpu = view(CpuColumns, tables["cpu"])
-        cpu.flag[25][2:] = 1
+        cpu.flag[O.HALT - 1][2:] = 1
         cpu.pc[2:] = 1
 
     labels, _ = verdict(program, heights=heights, tamper=forever)

@@ -21,12 +21,13 @@ from tests.circuits.tables.programs import CELLS, EVERYTHING, HEIGHTS, TAPE, air
 
 # name -> preprocessed, main, interaction columns (six base columns each)
 COLUMNS = {
-    "cpu": (0, 54, 7),
+    "cpu": (0, 75, 8),
     "rom": (7, 1, 1),
-    "memory": (0, 14, 2),
-    "cells": (0, 11, 2),
+    "code": (0, 18, 2),
+    "memory": (0, 16, 2),
+    "cells": (0, 13, 2),
     "add": (0, 18, 3),
-    "muldiv": (0, 48, 5),
+    "muldiv": (0, 49, 5),
     "word": (0, 10, 3),
     "range": (3, 2, 1),
 }
@@ -87,7 +88,7 @@ def test_tables_without_padding_are_accepted():
     program += [op("LI", d=3), op("LI", d=3), op("HALT")]
     heights = {"cpu": 8, "rom": 8, "memory": 16, "muldiv": 2, "add": 4, "cells": 1}
     assert machine.rows_needed(mini.run(program, [mini.u64(9)]), mini.columns(program)) == {
-        "cpu": 8, "rom": 7, "memory": 11, "cells": 0, "add": 3, "muldiv": 2, "word": 9, "range": 65536,
+        "cpu": 8, "rom": 7, "code": 0, "memory": 11, "cells": 0, "add": 3, "muldiv": 2, "word": 9, "range": 65536,
     }  # fmt: skip
     assert verdict(program, [mini.u64(9)], heights=heights) == (set(), set())
 
@@ -131,10 +132,10 @@ def test_definitions_refuse_wrong_shapes():
     with pytest.raises(AirError):
         RomAir(ROM[:6])
     with pytest.raises(AirError):
-        RomAir(mini.columns([(27, 0, 0, 0, 0, 0)]))
+        RomAir(mini.columns([(len(Opcode), 0, 0, 0, 0, 0)]))
     with pytest.raises(AirError):
-        CpuAir().fixed_columns(21)
-    assert CpuAir().fixed_columns(20) == []
+        CpuAir().fixed_columns(17)
+    assert CpuAir().fixed_columns(16) == []
 
 
 @pytest.mark.parametrize("shape", SHAPES)
