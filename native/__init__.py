@@ -8,7 +8,7 @@ see docs/architecture.md. Where a function takes columns, it takes one (c, n) ar
 """
 
 from native.backend import set_threads, set_tier, threads, tier, tiers, why
-from native.checks import KB6, U32, P
+from native.checks import KB6, U32, P, empty
 from native.errors import KernelError
 from native.field import (
     add,
@@ -55,6 +55,7 @@ __all__ = [
     "deep_quotient",
     "dft_natural",
     "dot_columns",
+    "empty",
     "first_non_canonical",
     "fri_fold",
     "grind",

@@ -6,6 +6,7 @@ Array *elements* are taken to be canonical (a pass over the data would cost as m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -49,10 +50,18 @@ def array(where: str, value: Any, *shape: int | None) -> U32:
     return result
 
 
+def empty(*shape: int) -> U32:
+    """An array that is not initialised and starts on a cache line, which kernels read and write fastest."""
+    words = math.prod(shape)
+    memory = np.empty(words + 15, dtype=np.uint32)
+    skip = -memory.__array_interface__["data"][0] % 64 // 4
+    return memory[skip : skip + words].reshape(shape)
+
+
 def output(where: str, out: U32 | None, *shape: int) -> U32:
     """The given output array, checked, or a new one."""
     if out is None:
-        return np.empty(shape, dtype=np.uint32)
+        return empty(*shape)
     if not isinstance(out, np.ndarray) or not out.flags.writeable:
         raise KernelError(where, "a writeable array", describe(out))
     return array(where, out, *shape)

@@ -59,7 +59,7 @@ def poseidon2_trace(inputs: U32, out: U32 | None = None) -> U32:
     n = inputs.shape[1]
     columns = trace_columns(width)
     if out is None:
-        out = np.empty((columns, n), dtype=np.uint32)
+        out = checks.empty(columns, n)
     contiguous = n < 2 or (isinstance(out, np.ndarray) and out.ndim == 2 and out.strides[1] == 4)
     if out.dtype != np.uint32 or out.shape != (columns, n) or not contiguous or not out.flags.writeable:
         raise KernelError(

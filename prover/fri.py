@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import native
 from prover.domains import coset_shift
-from prover.field import DEGREE, Kb6, power
+from prover.field import Kb6, power
 from prover.layout import Layout
 from prover.merkle import MerkleTree, rows
 from prover.transcript import Transcript
@@ -23,20 +23,20 @@ class FriProof:
     """What the query phase opens.
 
     Attributes:
-        groups: by layer, (6 * arity, leaves): member t's coefficients are rows 6 t .. 6 t + 5.
-        trees: by layer.
+        layers: by layer, its members: views (6, leaves) of the codeword, the t-th from index t * leaves on.
+        trees: by layer; a leaf is a group, member by member.
         final: coefficients of the final polynomial.
     """
 
-    groups: list[U32] = field(default_factory=list)
+    layers: list[list[U32]] = field(default_factory=list)
     trees: list[MerkleTree] = field(default_factory=list)
     final: list[Kb6] = field(default_factory=list)
 
     def open(self, indices: NDArray[np.int64]) -> list[U32]:
         """Per layer, groups and paths: the FRI part of every query, (queries, words)."""
         out = []
-        for group, tree in zip(self.groups, self.trees, strict=True):
-            out += [rows([group], indices), tree.paths(indices)]
+        for members, tree in zip(self.layers, self.trees, strict=True):
+            out += [rows(members, indices), tree.paths(indices)]
         return out
 
 
@@ -52,11 +52,9 @@ def commit(layout: Layout, quotient: Callable[[int], U32], transcript: Transcrip
     codeword = quotient(layout.log_max_height)
     for i, layer in enumerate(layout.fri_layers):
         arity, leaves = 1 << layer.fold.log_arity, 1 << layer.log_leaves
-        group = np.ascontiguousarray(codeword.reshape(DEGREE, arity, leaves).transpose(1, 0, 2)).reshape(
-            DEGREE * arity, leaves
-        )
-        tree = MerkleTree({layer.log_leaves: [group]})
-        proof.groups.append(group)
+        members = [codeword[:, t * leaves : (t + 1) * leaves] for t in range(arity)]
+        tree = MerkleTree({layer.log_leaves: [row for member in members for row in member]})
+        proof.layers.append(members)
         proof.trees.append(tree)
         transcript.absorb(f"FRI root {i}", tree.root)
         beta = transcript.challenge(f"beta {i}")

@@ -76,9 +76,8 @@ def interaction_trace(air: Air, main: U32, fixed: U32 | None, lookup: LookupValu
     total = np.zeros((DEGREE, n), np.uint32)
     for g in range(groups):
         numerator, denominator = (parts[DEGREE * k : DEGREE * (k + 1)] for k in (2 * g, 2 * g + 1))
-        phi = native.logup_accumulate(numerator, denominator)
-        trace[DEGREE * g : DEGREE * (g + 1)] = phi
-        total = native.add(total, phi)
+        total = native.add(total, native.logup_accumulate(numerator, denominator))
+        trace[DEGREE * g : DEGREE * (g + 1)] = total
     _, cumulative = native.prefix_sum(total)
     share = np.array([[int(c) * inverse(n) % P] for c in cumulative], np.uint32)
     steps = native.sub(total, np.broadcast_to(share, total.shape).copy())

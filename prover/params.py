@@ -15,7 +15,7 @@ class ParamsError(ValueError):
 
 
 _RANGES = {
-    "log_blowup": (1, 8),
+    "log_blowup": (1, 4),
     "num_queries": (1, 1024),
     "query_grinding_bits": (0, 31),
     "batching_grinding_bits": (0, 31),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from prover.air.graph import air_graph
 from prover.field import DEGREE
@@ -27,6 +28,16 @@ class Prediction:
     committed_elements: int
     peak_bytes: int
     peak_step: str
+
+
+def available_bytes() -> int | None:
+    """Memory that can be had without swapping; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * int(found[0]) if found else None
 
 
 def _tree_bytes(leaves: int) -> int:
@@ -70,7 +81,7 @@ def predict(layout: Layout) -> Prediction:
     steps["quotient"] = kept + work
     steps["openings"] = kept + _WORD * 2 * DEGREE * tallest
     points = tallest * blowup
-    codewords = _WORD * DEGREE * points * 3  # codeword, its groups, the folded one and a joining one
+    codewords = _WORD * DEGREE * points * 2  # the codeword, the folded ones and a joining one
     steps["FRI"] = kept + codewords + 2 * _tree_bytes(points >> 1)
     peak = max(steps, key=lambda name: steps[name])
     cells = main + interaction

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from array import array
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +31,13 @@ from prover.field import (
 from prover.hashing import Context, ood_root, to_bytes
 from prover.layout import NONCE_WORDS, Layout, TreeName
 from prover.machine import LookupValues, interaction_trace
+from prover.predict import available_bytes, predict
 from prover.proof import Proof
 from prover.quotient import class_quotient
+from prover.timing import Clock, Progress, Timings
 from prover.transcript import Log, Transcript
 
 U32 = NDArray[np.uint32]
-Progress = Callable[[str, float], None]
-"""Called with a step's name and the share of the work that is done before it."""
 
 
 class ProvingError(Exception):
@@ -52,55 +50,6 @@ class ProvingError(Exception):
     def __init__(self, message: str, violations: Violations | None = None) -> None:
         super().__init__(f"{message}\n{violations}" if violations else message)
         self.violations = violations
-
-
-_STEPS = (
-    ("bind", 0.0),
-    ("main commitment", 0.30),
-    ("interaction", 0.20),
-    ("quotient", 0.25),
-    ("openings", 0.08),
-    ("batching", 0.02),
-    ("FRI", 0.13),
-    ("grinding", 0.01),
-    ("queries", 0.01),
-)
-"""Step names with their usual share of the time."""
-
-
-@dataclass
-class Timings:
-    """Seconds by step name."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def total(self) -> float:
-        """All steps."""
-        return sum(self.seconds.values())
-
-
-@dataclass
-class _Clock:
-    timings: Timings
-    progress: Progress | None
-    _step: int = 0
-    _since: float = 0.0
-
-    def start(self, step: int) -> None:
-        """Ends the step before, starts this one (1-based)."""
-        self.stop()
-        self._step, self._since = step, time.perf_counter()
-        if self.progress:
-            self.progress(_STEPS[step - 1][0], sum(share for _, share in _STEPS[: step - 1]))
-
-    def stop(self) -> None:
-        """Ends the running step."""
-        if self._step:
-            name = _STEPS[self._step - 1][0]
-            spent = time.perf_counter() - self._since
-            self.timings.seconds[name] = self.timings.seconds.get(name, 0.0) + spent
-        self._step = 0
 
 
 class _Prover:
@@ -340,6 +289,20 @@ class _Prover:
         return body
 
 
+def _check_memory(key: ProvingKey, tables: Mapping[str, U32], max_bytes: int | None) -> None:
+    """Refuses before the work starts what would be killed in the midst of it."""
+    prediction = predict(key.verifying_key.layout)
+    present = sum(table.nbytes for table in tables.values()) + sum(m.nbytes for m in key.fixed.values())
+    needed, limit = prediction.peak_bytes - present, max_bytes
+    if limit is None:
+        limit = available_bytes()
+    if limit is not None and needed > limit:
+        raise ProvingError(
+            f"this shape needs {needed >> 20} MiB more at step {prediction.peak_step!r}, and there are "
+            f"{limit >> 20} MiB: take a smaller shape or a machine with more memory"
+        )
+
+
 def prove(
     key: ProvingKey,
     tables: Mapping[str, U32],
@@ -350,6 +313,7 @@ def prove(
     log: Log | None = None,
     threads: int | None = None,
     check_self: bool = True,
+    max_bytes: int | None = None,
 ) -> Proof:
     """Proves that the tables satisfy the key's system.
 
@@ -363,15 +327,17 @@ def prove(
         threads: for this proof; None keeps native's setting.
         check_self: stop at step 5 when the trace is wrong, and say where (costs no pass over the trace unless
             it is); without it a wrong trace gives a proof that verifiers reject.
+        max_bytes: memory that may be taken; None asks the system what it has.
 
     Raises:
-        ProvingError: tables of the wrong form, or (with `check_self`) a trace that breaks the system, with
-            every violated constraint and unbalanced lookup.
+        ProvingError: more memory needed than there is, tables of the wrong form, or (with `check_self`) a
+            trace that breaks the system, with every violated constraint and unbalanced lookup.
     """
+    _check_memory(key, tables, max_bytes)
     before = native.threads()
     if threads is not None:
         native.set_threads(threads)
-    clock = _Clock(timings if timings is not None else Timings(), progress)
+    clock = Clock(timings if timings is not None else Timings(), progress)
     try:
         run = _Prover(key, tables, public_values, log, threads)
         clock.start(1)

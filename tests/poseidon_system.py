@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import native
 import numpy as np
 
+import native
 from prover.air.air import Air, AirSystem
 from prover.air.columns import Columns, columns
 

@@ -14,7 +14,7 @@ from verifier.fast import verify as fast
 from verifier.stark import verify as reference
 from verifier.stark.reasons import VerificationError
 
-TINY = ProofParams(2, 4, 8, 6, 2)
+TINY = ProofParams(2, 4, 14, 12, 2)
 """Four queries, little work; arities 8, 2, 8 and two injections."""
 NO_WORK = ProofParams(1, 3, 0, 0, 3)
 

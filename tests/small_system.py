@@ -1,7 +1,9 @@
-"""A small complete system: three tables, three heights, lookups (one with degree-2 fingerprints), preprocessed and
-periodic columns, every kind of row, public tuples."""
+"""A small complete system: three tables, three heights, lookups (one with degree-2 fingerprints), fixed
+and periodic columns, every kind of row, public tuples."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,7 +28,7 @@ class Chain(Air):
 
     name = "chain"
     Main = ChainColumns
-    periodic = {"constant": (1, 2, 3, 4), "flag": (1, 0)}
+    periodic: ClassVar = {"constant": (1, 2, 3, 4), "flag": (1, 0)}
 
     def eval(self, builder, local, following):
         builder.when_first_row().assert_eq(local.x, 5, "start")

@@ -55,6 +55,10 @@ class MachineReason(StrEnum):
     EXIT_LEAF = "exit leaf out of range or set twice"
     PUBLIC = "public word out of range or set twice"
     STEPS = "too many steps"
+    MODE = "the instruction is not for this mode, or SYS and ENTRY do not meet"
+    CODE = "no program has this code hash"
+    SPACE = "space is neither 0 nor 1"
+    GAS = "gas leaves the field"
 
 
 class MachineError(ValueError):

@@ -68,10 +68,26 @@ class Instruction:
     imm0: int = 0
     imm1: int = 0
 
+    def fields(self) -> tuple[int, int, int, int, int, int]:
+        """op, d, a, b, imm0, imm1."""
+        return int(self.op), self.d, self.a, self.b, self.imm0, self.imm1
+
     def encode(self) -> int:
         """The instruction as a u64: bytes op, d, a, b, then imm0 and imm1, little endian."""
         low = self.op | self.d << 8 | self.a << 16 | self.b << 24
         return low | self.imm0 << 32 | self.imm1 << 48
+
+
+def parse(word: int) -> Instruction:
+    """The fields of a u64, as the machine sees them: unused ones may hold anything.
+
+    Raises:
+        AssemblerError: MALFORMED: no such opcode.
+    """
+    if not 0 <= word < 1 << 64 or word & 0xFF > max(Opcode):
+        raise AssemblerError(AssemblerReason.MALFORMED, 0, f"{word:#x}")
+    low = word.to_bytes(8, "little")
+    return Instruction(Opcode(low[0]), low[1], low[2], low[3], word >> 32 & 0xFFFF, word >> 48)
 
 
 def decode(word: int) -> Instruction:

@@ -69,6 +69,7 @@ def sample(
     seed: int,
     out_dir: Path,
     *,
+    purses: Sequence[Purse] = (),
     progress: Progress | None = None,
 ) -> dict[str, object]:
     """Write a sample directory; returns the summary.
@@ -78,6 +79,7 @@ def sample(
             one, come on top.
         seed: Any integer.
         out_dir: Made if missing; must not hold a complete sample.
+        purses: Further purses of the genesis ledger, at the lowest free cells.
         progress: Told of the long steps.
 
     Raises:
@@ -85,7 +87,8 @@ def sample(
         StoreError: EXISTS, DISK_FULL or IO.
     """
     _prepare(out_dir)
-    genesis, batch = build_sample(transfers, seed, progress=progress)
+    genesis, batch = build_sample(transfers, seed, purses=purses, progress=progress)
+    own_cells = [index for index, cell in genesis.items() if any(cell is purse for purse in purses)]
     with Store.create(out_dir / STATE_FILE, genesis) as store:
         ledger = store.ledger()
     data = batch.encode()
@@ -113,7 +116,7 @@ def sample(
 
 
 def build_sample(
-    transfers: int, seed: int, *, progress: Progress | None = None
+    transfers: int, seed: int, *, purses: Sequence[Purse] = (), progress: Progress | None = None
 ) -> tuple[dict[int, Cell], Batch]:
     """Genesis cells and the signed batch of a sample.
 
@@ -137,7 +140,7 @@ def build_sample(
         for is_withdrawal, account in zip(kinds, order, strict=True)
     ]
     transactions = _sign(unsigned, order, report)
-    supply = sum(account.genesis.balance for account in accounts)
+    supply = sum(account.genesis.balance for account in accounts) + sum(purse.balance for purse in purses)
     cells = genesis_cells(CHAIN_ID, BASE_FEE, next_free=LEDGER_CELLS, supply=supply)
     cells.update((account.cell, account.genesis) for account in accounts)
     header = Header(1, accounts[0].cell, L1_RATE, BITCOIN_HEIGHT, len(events))

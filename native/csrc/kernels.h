@@ -16,6 +16,8 @@ extern const struct kernels kernels_portable;
 extern const struct kernels kernels_avx2;
 extern const struct kernels kernels_avx512;
 
+#define MAX_THREADS 256
+
 /* Runs task(context, 0..count-1) on the pool; the caller works too. Nested or concurrent calls run on the caller alone. */
 typedef void (*pool_task)(void *context, size_t index);
 void pool_run(pool_task task, void *context, size_t count);

@@ -18,7 +18,10 @@ struct ntt_job {
     u32 *const *out;
     size_t columns, group, n, blowup;
     unsigned log_n, strip_bits;
-    int from_coefficients, to_coefficients, failed;
+    int from_coefficients, to_coefficients;
+    u32 *scratch; /* one piece for each thread */
+    size_t scratch_size, pieces;
+    unsigned char *scratch_taken;
     u32 *scales; /* blowup tables of n, in the order of the middle of the transform */
     struct layers layers;
 };
@@ -106,9 +109,26 @@ static void middle_block(const struct ntt_job *job, u32 *work, u32 *cosets, size
                  &job->layers);
 }
 
+/* One vector of each coset -> blowup vectors: coset k is merged with coset k + blowup / 2, and so on inward. */
+INLINE void write_interleaved(u32 *to, const u32 *from, size_t stride, const size_t blowup) {
+    vec x[16], y[16];
+#pragma GCC unroll 4
+    for (size_t k = 0; k < blowup; k++) x[k] = v_load(from + k * stride);
+    for (size_t half = blowup / 2; half; half /= 2) {
+#pragma GCC unroll 4
+        for (size_t k = 0; k < blowup / 2; k++) { /* x[k], x[k + blowup / 2] -> y[2 k], y[2 k + 1] */
+            y[2 * k] = x[k];
+            y[2 * k + 1] = x[k + blowup / 2];
+            v_interleave(&y[2 * k], &y[2 * k + 1]);
+        }
+        memcpy(x, y, blowup * sizeof(vec));
+    }
+#pragma GCC unroll 4
+    for (size_t k = 0; k < blowup; k++) v_store(to + k * LANES, x[k]);
+}
+
 static void forward_strips(const struct ntt_job *job, u32 *work, u32 *cosets, u32 *out, u32 *buffer, size_t offset) {
     size_t rows = (size_t)1 << job->strip_bits, spacing = job->n >> job->strip_bits, n = job->n, blowup = job->blowup;
-    unsigned log_blowup = log2_of(blowup);
     for (size_t coset = 0; coset < blowup; coset++) {
         const u32 *from = coset + 1 == blowup ? work : cosets + coset * n;
         u32 *to = buffer + coset * rows * STRIP;
@@ -118,23 +138,15 @@ static void forward_strips(const struct ntt_job *job, u32 *work, u32 *cosets, u3
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < STRIP; i += LANES) {
             u32 *to = out + (r * spacing + offset + i) * blowup;
-            _Alignas(64) u32 shuffle[2][16 * LANES];
             const u32 *from = buffer + r * STRIP + i;
-            if (blowup == 1) {
-                v_store(to, v_load(from));
-            } else if (blowup == 2) {
-                v_interleave(v_load(from), v_load(from + rows * STRIP), to);
-            } else { /* merge coset k with coset k + blowup / 2, and so on inward */
-                for (size_t coset = 0; coset < blowup; coset++)
-                    v_store(shuffle[0] + bit_reverse((u32)coset, log_blowup) * LANES, v_load(from + coset * rows * STRIP));
-                unsigned side = 0;
-                for (size_t size = 1; size < blowup; size *= 2, side ^= 1)
-                    for (size_t s = 0; s < blowup; s += 2 * size)
-                        for (size_t t = 0; t < size; t++)
-                            v_interleave(v_load(shuffle[side] + (s + t) * LANES), v_load(shuffle[side] + (s + size + t) * LANES),
-                                         shuffle[side ^ 1] + (s + 2 * t) * LANES);
-                memcpy(to, shuffle[side], blowup * LANES * sizeof(u32));
-            }
+            if (blowup == 1)
+                write_interleaved(to, from, rows * STRIP, 1);
+            else if (blowup == 2)
+                write_interleaved(to, from, rows * STRIP, 2);
+            else if (blowup == 4)
+                write_interleaved(to, from, rows * STRIP, 4);
+            else
+                write_interleaved(to, from, rows * STRIP, blowup);
         }
 }
 
@@ -145,12 +157,10 @@ static void ntt_task(void *context, size_t task) {
         for (size_t c = first; c < first + count; c++) small_transform(job, job->in[c], job->out[c]);
         return;
     }
-    size_t rows = (size_t)1 << job->strip_bits, spacing = n >> job->strip_bits, blowup = job->blowup;
-    u32 *memory = aligned_new((count * n * blowup + rows * STRIP * blowup) * sizeof(u32));
-    if (!memory) {
-        __atomic_store_n(&job->failed, 1, __ATOMIC_RELAXED);
-        return;
-    }
+    size_t spacing = n >> job->strip_bits, blowup = job->blowup;
+    size_t piece = 0; /* there are as many pieces as threads, so one is free */
+    while (__atomic_test_and_set(&job->scratch_taken[piece], __ATOMIC_ACQUIRE)) piece = (piece + 1) % job->pieces;
+    u32 *memory = job->scratch + piece * job->scratch_size;
     u32 *buffer = memory + count * n * blowup;
     for (size_t c = 0; c < count && job->from_coefficients; c++)
         bit_reverse_copy(job->in[first + c], memory + c * n * blowup, job->log_n);
@@ -167,7 +177,7 @@ static void ntt_task(void *context, size_t task) {
         for (size_t offset = 0; offset < spacing; offset += STRIP)
             for (size_t c = 0; c < count; c++)
                 forward_strips(job, memory + c * n * blowup, memory + c * n * blowup + n, job->out[first + c], buffer, offset);
-    aligned_free(memory);
+    __atomic_clear(&job->scratch_taken[piece], __ATOMIC_RELEASE);
 }
 
 /* Values on H (or natural-order coefficients) to values on shift * (the subgroup of order n * blowup), or values on shift * H to
@@ -191,10 +201,21 @@ static int FN(transform)(const u32 *const *in, u32 *const *out, size_t columns, 
     }
     if (to_coefficients) s = m_inv(s);
     u32 factor = from_coefficients ? R1 : m_inv(m_to((u32)n));
+    size_t tasks = (columns + job.group - 1) / job.group;
+    unsigned char taken[MAX_THREADS] = {0};
+    job.scratch_taken = taken;
+    job.pieces = min_size(threads, tasks);
+    job.scratch_size = n < SMALL ? 0 : job.group * n * blowup + (STRIP << job.strip_bits) * blowup;
     job.scales = aligned_new(n * blowup * sizeof(u32));
-    if (!job.scales) return 0;
+    job.scratch = aligned_new(job.pieces * job.scratch_size * sizeof(u32));
+    if (!job.scales || !job.scratch) {
+        aligned_free(job.scales);
+        aligned_free(job.scratch);
+        return 0;
+    }
     for (size_t coset = 0; coset < blowup; coset++, s = m_mul(s, g)) scale_table(job.scales + coset * n, log_n, s, factor);
-    pool_run(ntt_task, &job, (columns + job.group - 1) / job.group);
+    pool_run(ntt_task, &job, tasks);
     aligned_free(job.scales);
-    return !job.failed;
+    aligned_free(job.scratch);
+    return 1;
 }

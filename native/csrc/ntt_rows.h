@@ -21,8 +21,63 @@ INLINE void dit_butterfly(vec *a, vec *b, vec w) {
     *a = f_add(*a, t);
 }
 
+/* Two layers at once on four runs, `quarter` elements apart; distances of two and one quarters for the inverse, one and two
+ * for the forward direction. `side` vectors are done side by side, since one alone would wait for its own products. */
+INLINE void dif_runs_step(u32 *p, size_t quarter, const u32 *w1, const u32 *w1_half, const u32 *w2, const int side) {
+    vec a[2], b[2], c[2], d[2];
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) {
+        u32 *q = p + k * LANES;
+        a[k] = v_load(q), b[k] = v_load(q + quarter), c[k] = v_load(q + 2 * quarter), d[k] = v_load(q + 3 * quarter);
+    }
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) dif_butterfly(&a[k], &c[k], v_load(w1 + k * LANES));
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) dif_butterfly(&b[k], &d[k], v_load(w1_half + k * LANES));
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) dif_butterfly(&a[k], &b[k], v_load(w2 + k * LANES));
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) dif_butterfly(&c[k], &d[k], v_load(w2 + k * LANES));
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) {
+        u32 *q = p + k * LANES;
+        v_store(q, a[k]), v_store(q + quarter, b[k]), v_store(q + 2 * quarter, c[k]), v_store(q + 3 * quarter, d[k]);
+    }
+}
+INLINE void dif_runs(u32 *p, size_t quarter, size_t run, const u32 *w1, const u32 *w1_half, const u32 *w2) {
+    size_t i = 0;
+    for (; i + 2 * LANES <= run; i += 2 * LANES) dif_runs_step(p + i, quarter, w1 + i, w1_half + i, w2 + i, 2);
+    if (i < run) dif_runs_step(p + i, quarter, w1 + i, w1_half + i, w2 + i, 1);
+}
+INLINE void dit_runs_step(u32 *p, size_t quarter, const u32 *w1, const u32 *w2, const u32 *w2_half, const int side) {
+    vec a[2], b[2], c[2], d[2];
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) {
+        u32 *q = p + k * LANES;
+        a[k] = v_load(q), b[k] = v_load(q + quarter), c[k] = v_load(q + 2 * quarter), d[k] = v_load(q + 3 * quarter);
+    }
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) dit_butterfly(&a[k], &b[k], v_load(w1 + k * LANES));
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) dit_butterfly(&c[k], &d[k], v_load(w1 + k * LANES));
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) dit_butterfly(&a[k], &c[k], v_load(w2 + k * LANES));
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) dit_butterfly(&b[k], &d[k], v_load(w2_half + k * LANES));
+#pragma GCC unroll 2
+    for (int k = 0; k < side; k++) {
+        u32 *q = p + k * LANES;
+        v_store(q, a[k]), v_store(q + quarter, b[k]), v_store(q + 2 * quarter, c[k]), v_store(q + 3 * quarter, d[k]);
+    }
+}
+INLINE void dit_runs(u32 *p, size_t quarter, size_t run, const u32 *w1, const u32 *w2, const u32 *w2_half) {
+    size_t i = 0;
+    for (; i + 2 * LANES <= run; i += 2 * LANES) dit_runs_step(p + i, quarter, w1 + i, w2 + i, w2_half + i, 2);
+    if (i < run) dit_runs_step(p + i, quarter, w1 + i, w2 + i, w2_half + i, 1);
+}
+
 HELPER void dif_rows(u32 *buffer, size_t rows, size_t width, size_t spacing, size_t offset, const struct layers *layers) {
-    size_t h = rows / 2;
+    size_t h = rows / 2, joined = spacing == width; /* rows side by side, and so are their twiddles: one run */
     if (log2_of(rows) & 1) {
         const u32 *w = layers->inverse[log2_of(h * spacing)] + offset;
         for (size_t r = 0; r < h; r++)
@@ -35,51 +90,29 @@ HELPER void dif_rows(u32 *buffer, size_t rows, size_t width, size_t spacing, siz
             }
         h /= 2;
     }
-    for (; h >= 2; h /= 4) { /* two layers at once: distances h and h / 2 */
-        size_t half = h / 2, quarter = half * width;
+    for (; h >= 2; h /= 4) { /* distances h and h / 2 */
+        size_t half = h / 2, quarter = half * width, run = joined ? quarter : width;
         const u32 *w1 = layers->inverse[log2_of(h * spacing)] + offset;
         const u32 *w2 = layers->inverse[log2_of(half * spacing)] + offset;
         for (size_t s = 0; s < rows; s += 2 * h)
-            for (size_t r = 0; r < half; r++)
-                for (size_t i = 0; i < width; i += LANES) {
-                    u32 *p = buffer + (s + r) * width + i;
-                    size_t t = r * spacing + i;
-                    vec a = v_load(p), b = v_load(p + quarter), c = v_load(p + 2 * quarter), d = v_load(p + 3 * quarter);
-                    vec w = v_load(w2 + t);
-                    dif_butterfly(&a, &c, v_load(w1 + t));
-                    dif_butterfly(&b, &d, v_load(w1 + t + half * spacing));
-                    dif_butterfly(&a, &b, w);
-                    dif_butterfly(&c, &d, w);
-                    v_store(p, a);
-                    v_store(p + quarter, b);
-                    v_store(p + 2 * quarter, c);
-                    v_store(p + 3 * quarter, d);
-                }
+            for (size_t r = 0; r < half; r += joined ? half : 1) {
+                size_t t = r * spacing;
+                dif_runs(buffer + (s + r) * width, quarter, run, w1 + t, w1 + t + half * spacing, w2 + t);
+            }
     }
 }
 
 HELPER void dit_rows(u32 *buffer, size_t rows, size_t width, size_t spacing, size_t offset, const struct layers *layers) {
-    size_t h = 1;
-    for (; 4 * h <= rows; h *= 4) { /* two layers at once: distances h and 2 h */
-        size_t quarter = h * width;
+    size_t h = 1, joined = spacing == width;
+    for (; 4 * h <= rows; h *= 4) { /* distances h and 2 h */
+        size_t quarter = h * width, run = joined ? quarter : width;
         const u32 *w1 = layers->forward[log2_of(h * spacing)] + offset;
         const u32 *w2 = layers->forward[log2_of(2 * h * spacing)] + offset;
         for (size_t s = 0; s < rows; s += 4 * h)
-            for (size_t r = 0; r < h; r++)
-                for (size_t i = 0; i < width; i += LANES) {
-                    u32 *p = buffer + (s + r) * width + i;
-                    size_t t = r * spacing + i;
-                    vec a = v_load(p), b = v_load(p + quarter), c = v_load(p + 2 * quarter), d = v_load(p + 3 * quarter);
-                    vec w = v_load(w1 + t);
-                    dit_butterfly(&a, &b, w);
-                    dit_butterfly(&c, &d, w);
-                    dit_butterfly(&a, &c, v_load(w2 + t));
-                    dit_butterfly(&b, &d, v_load(w2 + t + h * spacing));
-                    v_store(p, a);
-                    v_store(p + quarter, b);
-                    v_store(p + 2 * quarter, c);
-                    v_store(p + 3 * quarter, d);
-                }
+            for (size_t r = 0; r < h; r += joined ? h : 1) {
+                size_t t = r * spacing;
+                dit_runs(buffer + (s + r) * width, quarter, run, w1 + t, w2 + t, w2 + t + h * spacing);
+            }
     }
     if (2 * h <= rows) {
         const u32 *w = layers->forward[log2_of(h * spacing)] + offset;

@@ -65,10 +65,11 @@ INLINE void v_transpose(vec *x) {
         x[i + 4] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x31);
     }
 }
-INLINE void v_interleave(vec a, vec b, u32 *out) {
+INLINE void v_interleave(vec *first, vec *second) { /* a0 b0 a1 b1 .. */
+    vec a = *first, b = *second;
     vec lo = _mm256_unpacklo_epi32(a, b), hi = _mm256_unpackhi_epi32(a, b);
-    v_store(out, _mm256_permute2x128_si256(lo, hi, 0x20));
-    v_store(out + 8, _mm256_permute2x128_si256(lo, hi, 0x31));
+    *first = _mm256_permute2x128_si256(lo, hi, 0x20);
+    *second = _mm256_permute2x128_si256(lo, hi, 0x31);
 }
 
 /* The odd lanes moved to where the 32 x 32 -> 64 multiplication reads. */

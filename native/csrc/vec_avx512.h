@@ -53,11 +53,12 @@ INLINE void v_transpose(vec *x) {
         x[12 + k] = _mm512_shuffle_i32x4(b, d, 0xdd);
     }
 }
-INLINE void v_interleave(vec a, vec b, u32 *out) {
-    vec first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    vec second = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    v_store(out, _mm512_permutex2var_epi32(a, first, b));
-    v_store(out + 16, _mm512_permutex2var_epi32(a, second, b));
+INLINE void v_interleave(vec *first, vec *second) { /* a0 b0 a1 b1 .. */
+    vec a = *first, b = *second;
+    vec low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    vec high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    *first = _mm512_permutex2var_epi32(a, low, b);
+    *second = _mm512_permutex2var_epi32(a, high, b);
 }
 
 /* The odd lanes moved to where the 32 x 32 -> 64 multiplication reads. */

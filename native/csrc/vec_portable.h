@@ -28,9 +28,8 @@ INLINE vec v_min(vec a, vec b) { return a < b ? a : b; }
 INLINE vec v_select_less(vec a, vec b, vec x, vec y) { return a < b ? x : y; }
 INLINE int v_any_nonzero(vec a) { return a != 0; }
 INLINE void v_transpose(vec *x) { (void)x; }
-INLINE void v_interleave(vec a, vec b, u32 *out) {
-    out[0] = a;
-    out[1] = b;
+INLINE void v_interleave(vec *first, vec *second) { /* a0 b0 a1 b1 .. */
+    (void)first, (void)second;
 }
 
 INLINE vec f_mul(vec a, vec b) { return m_mul(a, b); }

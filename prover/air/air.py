@@ -215,13 +215,20 @@ class AirRecord:
     def fraction_groups(self) -> list[tuple[Interaction, ...]]:
         """Interactions grouped by interaction column.
 
-        Two share a column when both fingerprints have degree <= 1; one of degree 2 stands alone. Pairing is
-        in order of statement, singles of degree 2 last; deterministic.
+        Two share a column when both fingerprints have degree <= 1; one of degree 2 stands alone. Each opened value
+        that a constraint reads costs on chain, so the longest tuples are paired with the shortest, and the group with
+        the fewest values comes last, where the accumulator is read on two rows. Deterministic: equal lengths keep
+        the order of statement.
         """
-        linear = [i for i in self.interactions if i.degree <= 1]
-        groups: list[tuple[Interaction, ...]] = [tuple(linear[k : k + 2]) for k in range(0, len(linear), 2)]
-        return groups + [(i,) for i in self.interactions if i.degree > 1]
 
+        def values(group: Sequence[Interaction]) -> int:
+            return sum(len(i.values) for i in group)
+
+        linear = sorted((i for i in self.interactions if i.degree <= 1), key=lambda i: -len(i.values))
+        pairs = [(linear[k], linear[-1 - k]) for k in range(len(linear) // 2)]
+        groups: list[tuple[Interaction, ...]] = [*pairs, *((i,) for i in linear[len(pairs) : len(linear) - len(pairs)])]
+        groups += [(i,) for i in self.interactions if i.degree > 1]
+        return sorted(groups, key=lambda group: -values(group))
 
 class Air:
     """A table. Subclasses set the layout and define `eval`.

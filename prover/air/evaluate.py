@@ -70,8 +70,8 @@ def count(air: Air) -> AirCount:
         others = [sum(o.interaction.degree for o in group if o is not item) for item in group]
         numerators = [item.interaction.multiplicity.degree + o for item, o in zip(group, others, strict=True)]
         roots = [n for item in group for n in (*item.values, item.multiplicity)]
-        # The last group reads every other column, and the accumulator on two rows.
-        columns = 6 * (last + 2) if i == last else 6
+        # Sums along the row up to this group and the one before; the last reads the accumulator on two rows.
+        columns = 6 * (1 + (i > 0) + (i == last))
         label = " + ".join(item.interaction.label for item in group)
         counts.append(ConstraintCount(label, max(1 + denominator, *numerators), reads(*roots) + columns))
     return AirCount(

@@ -1,9 +1,10 @@
 """LogUp: the lookup constraints of a table, generated from its interactions.
 
-Every interaction column holds one group of fractions m / d (`AirRecord.fraction_groups`), d the fingerprint
-alpha + relation_id + sum_j beta^(j+1) v_j. With phi the group's column: phi * d = m, or phi * d1 * d2 =
-m1 * d2 + m2 * d1. The last group has no column; in its place stands A(wx) - A(x) + S/n - sum of the other
-phi, A the accumulator (last column), S the table's sum: cyclic, so no selector.
+Fractions m / d come in groups of one or two (`AirRecord.fraction_groups`), d the fingerprint alpha + relation_id +
+sum_j beta^(j+1) v_j. With phi the group's sum: phi * d = m, or phi * d1 * d2 = m1 * d2 + m2 * d1. The columns hold
+sums along the row: c_g = phi_0 + .. + phi_g, so phi_g = c_g - c_(g-1) and a constraint reads two columns only. The
+last group has no such column; its phi is A(wx) - A(x) + S/n - c_(last - 1), A the accumulator (last column), S the
+table's sum: cyclic, so no selector.
 
 Written once over `LookupAlgebra`; the interaction trace, the quotient and the verifier all call it.
 
@@ -125,11 +126,10 @@ def group_constraints(
     """
     if not table.groups:
         return []
-    last = algebra.ext_add(algebra.ext_sub(following, local[-1]), share)
-    for phi in local[:-1]:
-        last = algebra.ext_sub(last, phi)
+    ends = [*local[:-1], algebra.ext_add(algebra.ext_sub(following, local[-1]), share)]
     out = []
-    for group, phi in zip(table.groups, [*local[:-1], last], strict=True):
+    for g, (group, end) in enumerate(zip(table.groups, ends, strict=True)):
+        phi = algebra.ext_sub(end, local[g - 1]) if g else end
         numerator, denominator = fraction(algebra, table, group, values, challenges)
         out.append(algebra.ext_sub(algebra.ext_mul(phi, denominator), numerator))
     return out

@@ -8,7 +8,7 @@ def h(context, data):
 
 
 def root_and_path(classes, index):
-    """classes: log rows -> list of rows (bytes). Returns the root and the siblings of `index` from the leaf up."""
+    """classes: log rows -> rows as bytes. Gives the root and the siblings of `index` from the leaf up."""
     log = max(classes)
     level = [h("leaf", row) for row in classes[log]]
     path = []
@@ -18,5 +18,7 @@ def root_and_path(classes, index):
         level = [h("node", level[j] + level[j + half]) for j in range(half)]
         log -= 1
         if log in classes:
-            level = [h("inject", node + h("leaf", row)) for node, row in zip(level, classes[log], strict=True)]
+            level = [
+                h("inject", node + h("leaf", row)) for node, row in zip(level, classes[log], strict=True)
+            ]
     return level[0], path

@@ -43,11 +43,22 @@ def test_params_encoding_is_exact(name):
 
 @pytest.mark.parametrize(
     "change",
-    [{"log_blowup": 0}, {"num_queries": 0}, {"log_max_arity": 4}, {"query_grinding_bits": 32}, {"hasher": "md5"}],
+    [
+        {"log_blowup": 0},
+        {"num_queries": 0},
+        {"log_max_arity": 4},
+        {"query_grinding_bits": 32},
+        {"hasher": "md5"},
+    ],
 )
 def test_params_out_of_range_are_refused(change):
     with pytest.raises(ParamsError):
-        ProofParams(**({"log_blowup": 1, "num_queries": 1, "query_grinding_bits": 0, "batching_grinding_bits": 0} | change))
+        ProofParams(
+            **(
+                {"log_blowup": 1, "num_queries": 1, "query_grinding_bits": 0, "batching_grinding_bits": 0}
+                | change
+            )
+        )
     with pytest.raises(ParamsError):
         ProofParams.decode(bytes(28))
     with pytest.raises(ParamsError):
@@ -152,5 +163,3 @@ def test_key_encoding_is_exact_and_bound_to_its_system():
             VerifyingKey.decode(bad, small_system.SYSTEM)
     with pytest.raises(KeyFormatError):
         VerifyingKey.decode(data, AirSystem((make_air(),)))
-
-

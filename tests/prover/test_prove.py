@@ -8,14 +8,15 @@ from prover.commit import setup
 from prover.field import P
 from prover.layout import TreeName
 from prover.params import PRESETS, ProofParams
-from prover.predict import predict
+from prover.predict import available_bytes, predict
 from prover.proof import Proof, proof_length
-from prover.prove import ProvingError, Timings, prove
+from prover.prove import ProvingError, prove
 from prover.shape import Shape
+from prover.timing import Timings
 from tests import poseidon_system, small_system
 from tests.proofs import NO_WORK, TINY, rejection, small_key, small_proof, verdicts
 
-FROZEN = "bd7671af05042d51b7662cd686a0a2bc2de67fb738414f9067c70a7a8ed60196"
+FROZEN = "eda066a4a2d3eaadd7d2c5540dc98e66ca0eb12d13af7e0be686baa857fba456"
 
 
 @pytest.mark.parametrize(
@@ -110,8 +111,16 @@ def test_progress_timings_and_log_name_the_steps():
     )
     assert [share for _, share in seen] == sorted(share for _, share in seen)
     assert set(timings.seconds) == {name for name, _ in seen}
-    assert len(seen) == 9 and 0 < timings.total
-    order = ["parameters", "public values", "main root", "alpha_lu", "interaction root", "cumulative sums", "alpha"]
+    assert len(seen) == 9 and timings.total > 0
+    order = [
+        "parameters",
+        "public values",
+        "main root",
+        "alpha_lu",
+        "interaction root",
+        "cumulative sums",
+        "alpha",
+    ]
     order += ["quotient root", "zeta", "openings", "batching nonce", "gamma", "FRI root 0", "beta 0"]
     order += ["final polynomial", "query nonce", "query 0", "query 3"]
     assert [label for label in labels if label in order] == order
@@ -162,6 +171,13 @@ def test_tables_of_the_wrong_form_are_refused():
     for values in ([], [*public, 1], [P, 9]):
         with pytest.raises(ProvingError, match="public values"):
             prove(small_key(TINY), tables, values)
+
+
+def test_a_shape_that_does_not_fit_memory_is_refused_before_the_work():
+    tables, public = small_system.make_tables()
+    with pytest.raises(ProvingError, match="MiB"):
+        prove(small_key(TINY), tables, public, max_bytes=100_000)
+    assert available_bytes() is None or available_bytes() > 0
 
 
 def test_prediction_counts_cells_and_grows_with_the_shape():

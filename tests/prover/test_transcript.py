@@ -73,7 +73,8 @@ def test_openings_tree_is_half_split_and_zero_padded(count):
         if len(level) == 1:
             return level[0]
         half = len(level) // 2
-        return node([_h(a + b, context="pegproof 2026 node") for a, b in zip(level[:half], level[half:])])
+        pairs = zip(level[:half], level[half:], strict=True)
+        return node([_h(a + b, context="pegproof 2026 node") for a, b in pairs])
 
     size = 1 << (count - 1).bit_length()
     level = [_h(leaf, context="pegproof 2026 ood leaf") for leaf in leaves]

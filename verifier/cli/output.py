@@ -1,6 +1,7 @@
 """What every command shares: results as a table or as JSON, one line for an error, exit codes.
 
-Exit codes: 0 done, 1 refused or failed, 2 usage (click's own).
+Exit codes: 0 done, 1 refused or failed, 2 usage (click's own). With --json standard output holds one JSON object,
+also where the answer is no: {"error": {"kind", "reason", "message"}}.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 Params = ParamSpec("Params")
@@ -22,8 +23,8 @@ Result = TypeVar("Result")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
-console = Console()
-diagnostics = Console(stderr=True)
+console = Console(highlight=False, soft_wrap=True)
+diagnostics = Console(stderr=True, highlight=False)
 
 
 class Refused(click.ClickException):
@@ -56,21 +57,64 @@ def fail(message: str) -> NoReturn:
     raise Refused(message)
 
 
+def _known_errors() -> tuple[type[Exception], ...]:
+    """Refusals with a message for people; any other exception is a defect and keeps its traceback."""
+    import sqlite3
+
+    from circuits.machine.errors import MachineError
+    from circuits.rollup.errors import RollupError
+    from circuits.trace.capacity import CapacityError
+    from circuits.witness import WitnessError
+    from circuits.xmss.errors import XmssError
+    from circuits.xmss.wallet_store import WalletError
+    from native import KernelError
+    from prover.prove import ProvingError
+    from verifier.pipeline import PipelineError
+
+    rules = (RollupError, XmssError, WalletError, CapacityError, PipelineError)
+    return (*rules, ProvingError, WitnessError, MachineError, KernelError, OSError, sqlite3.Error)
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line."""
+    if isinstance(error, MemoryError):
+        return "out of memory; `prove` predicts what a shape needs before it starts"
+    cause = getattr(error, "got", None)
+    where, reason = getattr(error, "where", ""), getattr(error, "reason", None)
+    if isinstance(cause, BaseException) and where and reason is not None:
+        return f"{where}: {reason}" + (f" ({cause.strerror})" if _says_more(cause, str(reason)) else "")
+    return " ".join(str(error).splitlines()[:1]) or type(error).__name__
+
+
+def _says_more(cause: BaseException, reason: str) -> bool:
+    return isinstance(cause, OSError) and bool(cause.strerror) and "no such" not in reason
+
+
 def reports_errors(command: Callable[Params, Result]) -> Callable[Params, Result]:
-    """Turns the packages' typed errors and the system's into one line and exit code 1."""
+    """Turns the packages' typed errors and the system's into one line (or one JSON object) and exit code 1."""
 
     @functools.wraps(command)
     def wrapped(*args: Params.args, **kwargs: Params.kwargs) -> Result:
         try:
             return command(*args, **kwargs)
-        except click.ClickException:
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
-        except MemoryError as error:
-            raise Refused("out of memory; `prove` predicts what a shape needs before it starts") from error
-        except (ValueError, OSError) as error:  # every package's error class is a ValueError
-            raise Refused(f"{type(error).__name__}: {error}") from error
+        except Exception as error:
+            if not isinstance(error, (MemoryError, *_known_errors())):
+                raise
+            refuse(error, bool(kwargs.get("as_json")))
 
     return wrapped
+
+
+def refuse(error: Exception, as_json: bool) -> NoReturn:
+    """Ends the command with exit code 1 and the error, as JSON or as a line."""
+    if as_json:
+        reason = getattr(error, "reason", None)
+        body = {"kind": type(error).__name__, "reason": reason and reason.name, "message": describe(error)}
+        click.echo(json.dumps({"error": body}))
+        raise click.exceptions.Exit(1)
+    raise Refused(describe(error)) from error
 
 
 @contextmanager
@@ -79,7 +123,12 @@ def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[str, float], Non
     if quiet or not sys.stderr.isatty():
         yield lambda step, share: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=diagnostics, transient=True) as bar:
         task = bar.add_task(title, total=1.0)
         yield lambda step, share: bar.update(task, description=f"{title}: {step}", completed=share)
+
+
+def btc(msat: int) -> str:
+    """An amount for people: BTC with all eleven digits of a msat."""
+    return f"{msat // 10**11}.{msat % 10**11:011d} BTC"

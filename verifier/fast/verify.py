@@ -12,6 +12,7 @@ from prover.field import DEGREE, P
 from prover.key import VerifyingKey
 from prover.layout import LeafKind
 from prover.proof import FormatReason, ProofFormatError, path_of, split
+from verifier.stark import verify as reference
 from verifier.stark.program import CONTEXTS, INSTRUCTION_WORDS, REASONS, Code, Program, record
 from verifier.stark.reasons import RejectReason, VerificationError
 from verifier.stark.verify import MIN_BITS, check_public_values, check_strength
@@ -107,9 +108,14 @@ def fast_verifier(key: VerifyingKey) -> FastVerifier:
 def verify(
     key: VerifyingKey, data: bytes, public_values: Sequence[int], *, min_bits: float = MIN_BITS
 ) -> None:
-    """As `verifier.stark.verify.verify`, some hundred times faster.
+    """As `verifier.stark.verify.verify`, some fifty times faster; the same where the C build is missing.
 
     Raises:
         VerificationError: the proof is rejected.
     """
-    fast_verifier(key).verify(data, public_values, min_bits=min_bits)
+    try:
+        verifier = fast_verifier(key)
+    except native.KernelError:
+        reference.verify(key, data, public_values, min_bits=min_bits)
+    else:
+        verifier.verify(data, public_values, min_bits=min_bits)

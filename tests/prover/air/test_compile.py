@@ -39,9 +39,9 @@ def _setting(air):
     matrices = {
         Space.MAIN: _random(air.Main.width, ROWS),
         Space.PREPROCESSED: _random(air.Fixed.width, ROWS),
-        Space.PERIODIC: np.array(
-            [np.resize(v, ROWS) for v in air.periodic.values()], np.uint32
-        ).reshape(-1, ROWS),
+        Space.PERIODIC: np.array([np.resize(v, ROWS) for v in air.periodic.values()], np.uint32).reshape(
+            -1, ROWS
+        ),
     }
     columns = [matrices[Space.MAIN]]
     if air.Fixed.width:
@@ -102,7 +102,7 @@ def test_quotient_sums(air):
 def test_strides_and_periods_follow_the_machine_contract():
     """Rows i * stride, following one `step` on, short columns periodic."""
     air = Chain()
-    table, matrices, columns, lookup = _setting(air)
+    _, _, columns, lookup = _setting(air)
     dense = run(compiled(air).fractions, lookup.symbols(), columns, ROWS, 1, 4)
     sparse = run(compiled(air).fractions, lookup.symbols(), columns, ROWS // 2, 2, 4)
     assert (dense[:, ::2] == sparse).all()

@@ -1,5 +1,6 @@
 import pytest
 
+from circuits.statement import system
 from prover.air.air import Air, AirError, Relation
 from prover.air.columns import Columns, column
 from prover.air.evaluate import count
@@ -61,7 +62,7 @@ def test_counts_of_the_small_tables():
     by_label = {c.label: c for c in chain.constraints}
     assert by_label["step"].degree == 2 and by_label["step"].reads == 4
     assert by_label["start"].degree == 2
-    assert by_label["look up square + send step"].degree == 3
+    assert by_label["send step + look up square"].degree == 3
     assert sink.preprocessed == 1 and sink.max_degree == 3
     assert chain.max_reads == max(c.reads for c in chain.constraints)
 
@@ -100,3 +101,15 @@ def test_pairs_have_linear_fingerprints_and_quadratic_ones_stand_alone():
             if len(group) == 2:
                 assert all(item.interaction.degree <= 1 for item in group)
     assert any(item.interaction.degree == 2 for group in air_graph(Sink()).groups for item in group)
+
+
+def test_longest_tuples_are_paired_with_the_shortest_and_the_lightest_group_is_last():
+    for air in system().airs:
+        groups = air.record.fraction_groups()
+        sizes = [sum(len(i.values) for i in group) for group in groups]
+        assert sizes == sorted(sizes, reverse=True)
+        assert sorted(i.label for g in groups for i in g) == sorted(i.label for i in air.record.interactions)
+        pairs = [sorted(len(i.values) for i in group) for group in groups if len(group) == 2]
+        for short, long in pairs:
+            for other_short, other_long in pairs:
+                assert not (long > other_long and short > other_short), (air.name, pairs)
