@@ -92,9 +92,7 @@ def witness(transition: Transition) -> Witness:
         MachineError: the kernel refuses a batch that the specification accepts.
     """
     start = time.perf_counter()
-    cells = {
-        index: words_of(cell) for index, cell in transition.cells_before.items() if cell is not None
-    }
+    cells = {index: words_of(cell) for index, cell in transition.cells_before.items() if cell is not None}
     done = run(kernel(), CellArrays.from_mapping(cells), transition.tape)
     _check(transition, done)
     ran = time.perf_counter()
@@ -108,7 +106,9 @@ def witness(transition: Transition) -> Witness:
         "p24": p24.rows_needed(hashes, updates, signatures),
         "chain": chain.rows_needed(signatures),
     }
-    return Witness(transition, done, signatures, rows, {"kernel": ran - start, "signature chains": walked - ran})
+    return Witness(
+        transition, done, signatures, rows, {"kernel": ran - start, "signature chains": walked - ran}
+    )
 
 
 def _count_hashes(done: MachineRun) -> int:

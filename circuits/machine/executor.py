@@ -239,9 +239,7 @@ class _Inputs:
     programs: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(
-        cls, program: Program, given: CellArrays, tape: U32, programs: Sequence[Sequence[int]]
-    ) -> _Inputs:
+    def of(cls, program: Program, given: CellArrays, tape: U32, programs: Sequence[Sequence[int]]) -> _Inputs:
         rows = [parse(word).fields() for code in programs for word in code]
         starts = np.concatenate(([0], np.cumsum([len(code) for code in programs], dtype=np.int64)))
         return cls(

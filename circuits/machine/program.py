@@ -55,8 +55,6 @@ written. MULDIV a, b, d is a * b / d; HASH and SIG end with d
 as well."""
 
 
-
-
 @dataclass(frozen=True)
 class Instruction:
     """One row of the ROM: registers d, a, b in 0..255, immediates of 16 bits; what is unused is 0."""

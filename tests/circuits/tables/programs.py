@@ -170,9 +170,7 @@ class Case:
         return labels, {relation for relation, _ in rowcheck.merge(*parts)}
 
 
-def case(
-    program=None, tape=TAPE, cells=None, heights=None, lies=None, tamper=None, programs=()
-) -> Case:
+def case(program=None, tape=TAPE, cells=None, heights=None, lies=None, tamper=None, programs=()) -> Case:
     """Runs, generates, and lets `tamper` change the tables (name -> array, in place) before the checks."""
     program = EVERYTHING if program is None else program
     cells = CELLS if cells is None else cells

@@ -159,7 +159,13 @@ def trap_step() -> int:
 def user_case(lies=None, **more) -> Case:
     """The run, LOOP trapped."""
     lies = {trap_step(): {"op": op("TRAP")}, **(lies or {})}
-    more = {"program": KERNEL, "tape": tape(), "cells": CELLS, "heights": HEIGHTS, "programs": PROGRAMS} | more
+    more = {
+        "program": KERNEL,
+        "tape": tape(),
+        "cells": CELLS,
+        "heights": HEIGHTS,
+        "programs": PROGRAMS,
+    } | more
     return case(lies=lies, **more)
 
 
