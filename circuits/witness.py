@@ -112,7 +112,7 @@ def witness(transition: Transition) -> Witness:
 
 
 def _count_hashes(done: MachineRun) -> int:
-    from circuits.machine.isa import Opcode  # noqa: PLC0415
+    from circuits.machine.isa import Opcode
 
     return int((done.instruction[0] == Opcode.HASH).sum()) + sum(len(x.code) for x in done.programs)
 

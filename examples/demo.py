@@ -92,9 +92,10 @@ def introduce() -> None:
     """What this is about."""
     heading("pegproof: one proof instead of re-executing every transaction")
     say(
-        """A Bitcoin layer 2 keeps accounts ("purses") outside Bitcoin and must convince everybody that its operator
-        moved only money that owners signed away. Here the operator makes a STARK proof: a file of about a megabyte
-        that anyone checks in milliseconds, without the transactions and without trust in the operator."""
+        """A Bitcoin layer 2 keeps accounts ("purses") outside Bitcoin and must convince everybody that its
+        operator moved only money that owners signed away. Here the operator makes a STARK proof: a file of
+        about a megabyte that anyone checks in milliseconds, without the transactions and without trust in the
+        operator."""
     )
 
 
@@ -102,13 +103,14 @@ def batch_is_made(directory: str) -> None:
     """Step 1."""
     heading("1. A batch of signed transactions")
     say(
-        f"""A fresh ledger, its accounts spread over a million cells, and {SMALL} transfers, plus deposits from
-        Bitcoin and withdrawals to it. Each transaction carries a hash-based (XMSS) signature."""
+        f"""A fresh ledger, its accounts spread over a million cells, and {SMALL} transfers, plus deposits
+        from Bitcoin and withdrawals to it. Each transaction carries a hash-based (XMSS) signature."""
     )
     figures = pegproof("sample", "--transfers", str(SMALL), "--seed", "7", "--out", directory)
     console.print(
-        f"{figures['transfers']} transfers, {figures['deposits']} deposit(s), {figures['withdrawals']} withdrawal(s) "
-        f"among {figures['accounts']} accounts; the batch file has {figures['batch_bytes']:,} bytes"
+        f"{figures['transfers']} transfers, {figures['deposits']} deposit(s), "
+        f"{figures['withdrawals']} withdrawal(s) among {figures['accounts']} accounts; "
+        f"the batch file has {figures['batch_bytes']:,} bytes"
     )
 
 
@@ -121,8 +123,8 @@ def batch_is_executed(directory: str) -> Executed:
     console.print(f"ledger before  {figures['state_root_before']}")
     console.print(f"ledger after   {figures['state_root_after']}")
     console.print(
-        f"supply         {values.supply_before:,} + {values.deposits:,} deposited - {values.withdrawals:,} withdrawn "
-        f"= {values.supply_after:,} msat"
+        f"supply         {values.supply_before:,} + {values.deposits:,} deposited "
+        f"- {values.withdrawals:,} withdrawn = {values.supply_after:,} msat"
     )
     console.print(f"fees           {figures['fees_msat']} msat, each credited to a named purse")
     return executed
@@ -133,8 +135,8 @@ def batch_is_proven(directory: str, proof: str) -> None:
     heading("3. The proof")
     say(
         """Execution is written down as tables (hashes, signatures, memory, arithmetic); equations between
-        neighbouring cells say that every step followed the rules. The prover commits to the tables and shows that
-        the equations hold."""
+        neighbouring cells say that every step followed the rules. The prover commits to the tables and shows
+        that the equations hold."""
     )
     figures = pegproof("prove", directory, "-o", proof)
     show_proof(figures)
@@ -143,9 +145,9 @@ def batch_is_proven(directory: str, proof: str) -> None:
 def show_proof(figures: dict[str, object]) -> None:
     """A proof's figures in one line."""
     console.print(
-        f"{figures['transactions']:,} transactions -> {figures['proof_bytes']:,} bytes in {figures['seconds']:.2f} s, "
-        f"{figures['proven_bits']:.0f} proven bits, peak memory {megabytes(int(str(figures['peak_rss_bytes'])))}, "
-        f"shape {figures['shape']}"
+        f"{figures['transactions']:,} transactions -> {figures['proof_bytes']:,} bytes "
+        f"in {figures['seconds']:.2f} s, {figures['proven_bits']:.0f} proven bits, "
+        f"peak memory {megabytes(int(str(figures['peak_rss_bytes'])))}, shape {figures['shape']}"
     )
 
 
@@ -159,9 +161,9 @@ def proof_is_verified(proof: str, executed: Executed) -> None:
     )
     values = executed.public_values
     say(
-        f"""So it is proven that {values.num_txs} transactions, each signed by the owner of the purse that pays, and
-        {values.inbox_count_after - values.inbox_count_before} deposit(s) lead from the one ledger to the other; that
-        no msat was created or lost on the way; that every fee was charged and credited; and which
+        f"""So it is proven that {values.num_txs} transactions, each signed by the owner of the purse that
+        pays, and {values.inbox_count_after} deposit(s) lead from the one ledger to the
+        other; that no msat was created or lost on the way; that every fee was charged and credited; and which
         {values.num_exits} withdrawal(s) Bitcoin must pay. `pegproof inspect` lists every public value."""
     )
 
@@ -208,7 +210,8 @@ def minted_balance(executed: Executed) -> None:
     tables = executed.witness.tables(executed.shape())
     cell, row = credited_purse(executed, tables["add"])
     say(
-        f"[bold]Minted money.[/] In the table of sums, the final balance of cell {cell} is raised by a satoshi."
+        f"""[bold]Minted money.[/] In the table of sums, the final balance of cell {cell} is raised by a
+        satoshi."""
     )
     tables["add"] = tables["add"].copy()
     tables["add"][ADDER.names.index("z[0]"), row] += 1000
@@ -243,7 +246,8 @@ def refuse(tables: dict[str, U32], public_values: Sequence[int]) -> None:
     if not found:
         raise DemoFailed("the false tables satisfy every constraint")
     console.print(
-        f"  checker: {found.num_constraints} violated constraint(s), {found.num_tuples} unbalanced lookup tuple(s); first:"
+        f"  checker: {found.num_constraints} violated constraint(s), "
+        f"{found.num_tuples} unbalanced lookup tuple(s); first:"
     )
     for item in (*found.constraints[:1], *found.tuples[:1]):
         line = str(item)
@@ -272,9 +276,9 @@ def say_goodbye(seconds: float) -> None:
     """Where to go next."""
     heading(f"Done in {seconds:.0f} s. Where to go next")
     for text in (
-        'prove your own transactions: README.md, "Prove your own batch" (pegproof wallet new, sample --wallet, wallet sign)',
+        'prove your own transactions: README.md, "Prove your own batch"',
         "what exactly is proven, and what is not yet: docs/statement.md",
-        f"look at these proofs: pegproof inspect {OUT}/big.proof; pegproof security; pegproof cells; pegproof doctor",
+        f"look closer: .venv/bin/pegproof inspect {OUT}/big.proof (or security, cells, doctor)",
         "how it works: docs/architecture.md (proof system), docs/machine.md (ledger and machine)",
         "the tests: make test",
     ):

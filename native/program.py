@@ -108,12 +108,19 @@ class ProgramCode:
 
         refuse(op > FOR_EACH, "a known operation")
         for known, sizes in _SIZES.items():
-            lines = op == known
+            lines, written = op == known, np.zeros_like(count)
             for position, size in zip((1, 2, 3, 4), sizes, strict=True):
                 if size is None:
                     continue
                 length = size if isinstance(size, int) else count * (EXT if size == "6n" else 1)
                 refuse(lines & (code[:, position] + length > self.memory_words), "addresses inside memory")
+                if position == 1:
+                    written += length
+                else:
+                    over = (code[:, position] < code[:, 1] + written) & (
+                        code[:, 1] < code[:, position] + length
+                    )
+                    refuse(lines & (written > 0) & over, "operands apart from the result")
         refuse((op <= 1) & (code[:, 2] + count > body_words), "reads inside the body")
         refuse(((op == 3) | (op == 4)) & (code[:, 3] >= len(self._keys)), "a known context")
         refuse(((op == 3) | (op == 4)) & (count == 0), "something to hash")
@@ -129,6 +136,8 @@ class ProgramCode:
             fits &= offset + times * int(self._reads[block]) <= body_words
             if not fits:
                 raise KernelError("ProgramCode", "a loop inside memory and body", str(line.tolist()))
+            if int(self._items[block]) < items + times * width and items < int(self._items[block]) + width:
+                raise KernelError("ProgramCode", "the item apart from the items", str(line.tolist()))
 
     def run(self, body: U32, public_address: int, public_values: U32) -> tuple[ProgramFailure | None, U32]:
         """Runs on one proof; gives the failed assertion (None: accepted) and the memory.

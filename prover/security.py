@@ -190,11 +190,14 @@ def report(
             figures.lookup_grinding_bits,
             "Schwartz-Zippel on the sum of fractions (eprint 2022/1530)",
         )
+        # One draw decides both: the sum of a false main trace cancels, or one of its fingerprints is zero,
+        # which leaves an interaction column free. Before it the prover is bound to one of L main traces, not
+        # to one; all heights together are one interleaved word (x -> x^r lifts them to the tallest domain).
         term(
-            "logup poles",
-            figures.lookup_fractions * figures.lookup_arity / f,
+            "logup round",
+            2 * near.list_size * figures.lookup_fractions * figures.lookup_arity / f,
             figures.lookup_grinding_bits,
-            "no fingerprint is zero (Schwartz-Zippel)",
+            "the sum or a pole (Schwartz-Zippel, eprint 2022/1530), list of L",
         )
     term(
         "ALI", near.list_size * figures.num_constraints / f, 0, "powers of alpha, list of L (eprint 2021/582)"

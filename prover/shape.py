@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prover.air.air import AirSystem
+from prover.air.air import AirError, AirSystem
+from prover.air.expression import Op
 from prover.air.graph import air_graph
 from prover.field import TWO_ADICITY, P
 from prover.hashing import Context, digest, to_bytes
@@ -63,12 +64,27 @@ def lookup_fractions(system: AirSystem, shape: Shape) -> int:
     return rows + len(system.public_tuples)
 
 
+def most_lookups(system: AirSystem, shape: Shape) -> int:
+    """How often tuples are sent or received at most.
+
+    Multiplicities that are no constants count once: it is the tables' duty that on one side of each relation
+    they are 0, 1 or -1 (the other side's then follow from the balance).
+    """
+    logs, total = dict(shape.log_heights), len(system.public_tuples)
+    for air in system.airs:
+        for interaction in air.record.interactions:
+            m = interaction.multiplicity
+            weight = min(m.value, P - m.value) if m.op is Op.CONST else 1
+            total += weight << logs[air.name]
+    return total
+
+
 def check_shape(system: AirSystem, shape: Shape) -> None:
     """The rules that do not depend on parameters.
 
     Raises:
-        ShapeError: a table missing or out of order, a height out of range, a period above its table's height,
-            or so many lookups that multiplicities could wrap round p.
+        ShapeError: a table missing or out of order, a height out of range or one that its table does not
+            cover, a period above its table's height, or so many lookups that multiplicities could wrap round p.
     """
     if [name for name, _ in shape.log_heights] != [air.name for air in system.airs] or not system.airs:
         raise ShapeError("the shape's tables are not the system's, in order")
@@ -77,12 +93,16 @@ def check_shape(system: AirSystem, shape: Shape) -> None:
             raise ShapeError(f"{name}: height 2^{log} is out of range")
         if not air.Main.width:
             raise ShapeError(f"{name} has no main column")
+        try:
+            air.check_height(log)
+        except AirError as error:
+            raise ShapeError(str(error)) from error
         for column, values in air.periodic.items():
             if len(values) > 1 << log:
                 raise ShapeError(f"{name}.{column}: a period of {len(values)} in a table of height 2^{log}")
-    if lookup_fractions(system, shape) >= P:
+    if most_lookups(system, shape) >= P:
         raise ShapeError(
-            f"{lookup_fractions(system, shape)} lookups in all reach p: multiplicities could wrap round"
+            f"{most_lookups(system, shape)} lookups in all reach p: multiplicities could wrap round"
         )
 
 

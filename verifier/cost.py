@@ -1,7 +1,7 @@
 """Cells per operation, measured: the rows that small real batches need, times their tables' columns.
 
-Each figure is a difference between two batches that were executed and checked, so nothing is copied from a table of
-expected values. A cell is one base-field element of a main column, or of the six that an interaction column has.
+Each figure is a difference between two batches that were executed and checked; nothing is copied from a table
+of expected values. A cell is a base-field element of a main column, or of the six of an interaction column.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _sample_average() -> Operation:
     genesis, batch = build_sample(SAMPLE_TRANSFERS, 0)
     ledger = Ledger.of_cells(genesis)
     transfers = tuple(s for s in batch.transactions if isinstance(s.transaction, Transfer))
-    # Without the withdrawals some nonces are missing: transfers after such a gap are left out and not counted.
+    # Without the withdrawals some nonces are missing: transfers after such a gap are left out, not counted.
     whole = witness(execute_batch(ledger, replace(batch, transactions=transfers)).transition)
     none = witness(execute_batch(ledger, replace(batch, transactions=())).transition)
     included = len(whole.transition.receipts)

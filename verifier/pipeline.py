@@ -1,4 +1,4 @@
-"""From a batch directory to a proof file, and from a proof file to a verdict: what the commands do, without printing."""
+"""From a batch directory to a proof file, and from there to a verdict: the commands without the printing."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ from prover.layout import Layout, TreeName
 from prover.params import PRESETS, ProofParams
 from prover.predict import available_bytes, predict
 from prover.proof import MAGIC, VERSION, Proof, proof_length
-from prover.prove import Timings, prove
+from prover.prove import prove
 from prover.shape import groups
+from prover.timing import Timings
 from verifier.fast.verify import fast_verifier
 from verifier.stark.reasons import RejectReason, VerificationError
 from verifier.stark.verify import MIN_BITS
@@ -46,8 +47,10 @@ BASE_BYTES = 165 << 20
 """Interpreter, libraries, compiled code and the ledger, measured."""
 WITNESS_BYTES_PER_CELL = 1
 """Logs and claims from which the tables are filled, measured, per main cell."""
-ELEMENTS_PER_SECOND = 50e6
-"""Committed elements that one thread takes through all steps of a proof in a second, measured with AVX-512."""
+ELEMENTS_PER_SECOND = 30e6
+"""Committed elements that a thread takes through all steps in a second; AVX-512, a new process, measured."""
+START_SECONDS = 1.0
+"""Loading compiled code and compiling constraints, measured."""
 EXECUTION_SECONDS = 1.3e-3
 """A transaction's check, execution and rows, measured."""
 MAX_PROOF_BYTES = 1 << 26
@@ -67,6 +70,7 @@ class BatchDirectory:
 
     Attributes:
         path: the directory.
+        batch_file: in it.
         ledger: before the batch.
         batch: as in the file.
         committed: whether the state store has the batch already.
@@ -74,6 +78,7 @@ class BatchDirectory:
     """
 
     path: Path
+    batch_file: Path
     ledger: Ledger
     batch: Batch
     committed: bool
@@ -81,7 +86,7 @@ class BatchDirectory:
 
 
 def open_batch(path: Path) -> BatchDirectory:
-    """Reads a batch directory (or the batch file in it).
+    """Reads a batch directory, or one of the batch files in it.
 
     A batch that was committed is replayed from the ledger before it.
 
@@ -90,19 +95,18 @@ def open_batch(path: Path) -> BatchDirectory:
         CodecError: the batch file is not canonical.
     """
     start = time.perf_counter()
-    directory = path.parent if path.name == BATCH_FILE and not path.is_dir() else path
+    file = path if path.is_file() else path / BATCH_FILE
+    directory = file.parent
     if not directory.is_dir():
         raise StoreError(StoreReason.MISSING, f"batch directory {directory}")
-    for name in (BATCH_FILE, STATE_FILE):
-        if not (directory / name).is_file():
-            raise StoreError(
-                StoreReason.MISSING, f"{directory / name}", "a directory that `pegproof sample` made"
-            )
-    batch = Batch.decode(read_file(directory / BATCH_FILE))
+    for needed in (file, directory / STATE_FILE):
+        if not needed.is_file():
+            raise StoreError(StoreReason.MISSING, f"{needed}", "a directory that `pegproof sample` made")
+    batch = Batch.decode(read_file(file))
     with Store.open(directory / STATE_FILE) as store:
         before = _committed_from(store, batch)
         ledger = store.ledger(before)
-    return BatchDirectory(directory, ledger, batch, before is not None, time.perf_counter() - start)
+    return BatchDirectory(directory, file, ledger, batch, before is not None, time.perf_counter() - start)
 
 
 def _committed_from(store: Store, batch: Batch) -> int | None:
@@ -168,13 +172,14 @@ class Executed:
         rows, capacity = self.witness.rows[worst], heights(name)[worst]
         fit = int(self.transactions / full[worst] * 0.99)
         text = (
-            f"the batch is too large for shape {name}: table {worst} needs {rows:,} rows and has {capacity:,}; "
-            f"split the batch: about the first {fit:,} of its {self.transactions:,} transactions fit"
+            f"the batch is too large for shape {name}: table {worst} needs {rows:,} rows and has "
+            f"{capacity:,}; split the batch: about the first {fit:,} of its {self.transactions:,} "
+            "transactions fit"
         )
         return text + (", or take a larger shape" if name != SHAPES[-1] else "")
 
     def tables(self, shape_name: str) -> list[dict[str, object]]:
-        """How full each table is: name, rows, capacity, columns (main and interaction), cells = rows x columns."""
+        """How full each table is; columns are main and interaction ones, cells = rows x columns."""
         columns, capacity = table_columns(), heights(shape_name)
         return [
             {
@@ -189,7 +194,9 @@ class Executed:
         ]
 
     def commit(self) -> int:
-        """Writes the batch to the state store, whole or not at all; returns its number. A second time is a no-op.
+        """Writes the batch to the state store, whole or not at all; returns its number.
+
+        A second time is a no-op.
 
         Raises:
             StoreError: STALE, LOCKED, DISK_FULL, CORRUPT or IO; nothing was written.
@@ -211,7 +218,7 @@ def table_columns() -> dict[str, int]:
 
 
 def opened_columns(preset: str, shape_name: str) -> int:
-    """Opened base columns in all: main, interaction, quotient (the preprocessed ones are known to the verifier)."""
+    """Opened base columns in all: main, interaction, quotient; the verifier knows the preprocessed ones."""
     layout = Layout(system(), shape(shape_name), PRESETS[preset])
     return layout.num_columns - sum(air.Fixed.width for air in system().airs)
 
@@ -280,7 +287,8 @@ class Plan:
 
 def peak_bytes(layout: Layout) -> int:
     """Predicted peak memory of a process that proves: interpreter, witness and the prover's own."""
-    main = sum(c.width << c.log_height for tree in layout.trees if tree.name is TreeName.MAIN for c in tree.classes)
+    tree = layout.tree(TreeName.MAIN)
+    main = sum(c.width << c.log_height for c in tree.classes) if tree else 0
     return BASE_BYTES + WITNESS_BYTES_PER_CELL * main + predict(layout).peak_bytes
 
 
@@ -295,13 +303,14 @@ def plan(executed: Executed, preset: str, shape_name: str | None, threads: int |
     layout = Layout(system(), shape(name), PRESETS[preset])
     prediction = predict(layout)
     peak = peak_bytes(layout)
-    seconds = prediction.committed_elements / (ELEMENTS_PER_SECOND * count) + EXECUTION_SECONDS * executed.transactions
+    proving = prediction.committed_elements / (ELEMENTS_PER_SECOND * count)
+    seconds = START_SECONDS + EXECUTION_SECONDS * executed.transactions + proving
     free = available_bytes()
     needed = MEMORY_MARGIN * peak - resident_bytes()
     if free is not None and needed > free:
         raise PipelineError(
-            f"not enough memory: shape {name} with preset {preset} peaks at about {megabytes(peak)} "
-            f"and {megabytes(free)} are free; close something, split the batch, or take preset fast"
+            f"not enough memory: shape {name} with preset {preset} peaks at about {megabytes(peak)} and "
+            f"{megabytes(free)} are free; close something, split the batch, or take preset fast"
         )
     return Plan(executed, preset, name, count, prediction.cells, peak, seconds, free)
 

@@ -1,4 +1,4 @@
-"""Signs a transaction with a wallet and appends it to a batch file: each of the two steps is durable or did not happen."""
+"""Signs a transaction with a wallet, appends it to a batch file; either step is durable or did not happen."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 
 from circuits.rollup.books import fees_of
 from circuits.rollup.cells import Purse
+from circuits.rollup.compose import next_batch
 from circuits.rollup.files import write_atomic
 from circuits.rollup.ledger import Ledger
-from circuits.rollup.sample import BATCH_FILE
+from circuits.rollup.sample import BATCH_FILE, STATE_FILE
+from circuits.rollup.store import Store
 from circuits.rollup.transition import apply
 from circuits.rollup.types import SignedTransaction, Transaction, Transfer, Withdraw, withdraw_script
 from circuits.xmss.hashing import Digest
@@ -87,6 +89,44 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def start_next_batch(path: Path, producer: int | None = None, l1_rate: int | None = None) -> tuple[Path, int]:
+    """Puts a committed batch aside and starts an empty one that follows the ledger.
+
+    Args:
+        path: batch directory.
+        producer: cell of the purse that gets the tips; the last batch's by default.
+        l1_rate: msat per published byte; the last batch's by default.
+
+    Returns:
+        Where the committed batch is now, and the new batch's number.
+
+    Raises:
+        PipelineError: the batch was not committed.
+        RollupError: the directory is damaged or cannot be written.
+    """
+    with locked(open_batch(path).path):
+        source = open_batch(path)
+        if not source.committed:
+            raise PipelineError("this batch is not committed: `pegproof execute --commit` first")
+        number = source.ledger.system.batch_number + 1
+        with Store.open(source.path / STATE_FILE) as store:
+            ledger = store.ledger()
+        header = source.batch.header
+        batch = next_batch(
+            ledger,
+            (),
+            (),
+            producer=header.producer if producer is None else producer,
+            l1_rate=header.l1_rate if l1_rate is None else l1_rate,
+        )
+        if ledger.btc_purse(batch.header.producer) is None:
+            raise PipelineError(f"cell {batch.header.producer} is no purse: the producer needs one")
+        kept = source.path / f"batch-{number:06}.bin"
+        write_atomic(kept, source.batch.encode())
+        write_atomic(source.path / BATCH_FILE, batch.encode())
+    return kept, ledger.system.batch_number + 1
+
+
 def owned_purses(ledger: Ledger, owner: Digest) -> dict[int, Purse]:
     """BTC purses of an owner, by cell."""
     return {
@@ -99,8 +139,8 @@ def owned_purses(ledger: Ledger, owner: Digest) -> dict[int, Purse]:
 def sign_and_append(wallet: Wallet, path: Path, order: Order, cell: int | None = None) -> Appended:
     """Signs an order and appends it to a batch file.
 
-    Nonce, leaf and balance are those after the batch's earlier transactions. The wallet stores the leaf before it
-    signs; the batch file is replaced whole.
+    Nonce, leaf and balance are those after the batch's earlier transactions. The wallet stores the leaf
+    before it signs; the batch file is replaced whole.
 
     Args:
         wallet: signs with its newest key that owns the purse.
@@ -115,14 +155,14 @@ def sign_and_append(wallet: Wallet, path: Path, order: Order, cell: int | None =
     """
     source = open_batch(path)
     with locked(source.path):
-        source = open_batch(source.path)
+        source = open_batch(source.batch_file)
         if source.committed:
-            raise PipelineError("this batch was committed; a transaction can no longer enter it")
+            raise PipelineError("this batch was committed: start the next with `pegproof batch next`")
         after = apply(source.ledger, source.batch).ledger
         key, where, purse = _choose(wallet, after, cell)
         signed, fee = _sign(wallet, key, source, where, purse, order)
         batch = replace(source.batch, transactions=(*source.batch.transactions, signed))
-        write_atomic(source.path / BATCH_FILE, batch.encode())
+        write_atomic(source.batch_file, batch.encode())
     return Appended(len(batch.transactions) - 1, signed.transaction, fee, purse.balance)
 
 
@@ -151,7 +191,8 @@ def _sign(
     settled = source.ledger.cells.get(cell)
     settled_leaf = settled.next_leaf if isinstance(settled, Purse) else 0
     for _ in range(TRIES):
-        state = next(k for k in wallet.keys() if k.number == key.number)
+        states = wallet.keys()
+        state = next(k for k in states if k.number == key.number)
         leaf = max(state.next_leaf, purse.next_leaf, settled_leaf)
         tx = order.transaction(cell, purse, leaf, base_fee, l1_rate)
         fee = sum(fees_of(tx, base_fee, l1_rate))

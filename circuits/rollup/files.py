@@ -35,6 +35,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
+            os.fchmod(file.fileno(), _usual_mode())
             os.fsync(file.fileno())
         os.replace(name, path)
         sync_directory(path.parent)
@@ -44,6 +45,13 @@ def write_atomic(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _usual_mode() -> int:
+    """Mode of a file that `open` makes: the temporary one is private, the final one need not be."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def sync_directory(path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -98,7 +98,8 @@ def sample(
         "transfers": transfers,
         "deposits": len(batch.events),
         "withdrawals": withdrawals,
-        "accounts": len(genesis) - len(genesis_cells(CHAIN_ID, BASE_FEE)),
+        "accounts": len(genesis) - len(genesis_cells(CHAIN_ID, BASE_FEE)) - len(purses),
+        "own_cells": own_cells,
         "seed": seed,
         "chain_id": batch.chain_id,
         "key_height": KEY_HEIGHT,
@@ -143,6 +144,8 @@ def build_sample(
     supply = sum(account.genesis.balance for account in accounts) + sum(purse.balance for purse in purses)
     cells = genesis_cells(CHAIN_ID, BASE_FEE, next_free=LEDGER_CELLS, supply=supply)
     cells.update((account.cell, account.genesis) for account in accounts)
+    free = (index for index in range(FIRST_FREE_CELL, LEDGER_CELLS) if index not in cells)
+    cells.update(zip(islice(free, len(purses)), purses, strict=True))
     header = Header(1, accounts[0].cell, L1_RATE, BITCOIN_HEIGHT, len(events))
     return cells, Batch(CHAIN_ID, header, events, transactions)
 

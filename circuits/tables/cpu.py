@@ -353,12 +353,11 @@ class CpuAir(Air):
         )
         builder.receive(PUBLIC, [row.imm0, *va], flags[Opcode.OUT], "cpu.out")
 
-    def fixed_columns(self, log_height: int) -> list[list[int]]:
-        """None; but the height is bounded.
+    def check_height(self, log_height: int) -> None:
+        """Times stay below those of drains.
 
         Raises:
-            AirError: times would reach those of drains.
+            AirError: they would not.
         """
         if log_height > MAX_LOG_HEIGHT:
             raise AirError(f"cpu: height 2^{log_height} exceeds 2^{MAX_LOG_HEIGHT}")
-        return super().fixed_columns(log_height)

@@ -44,13 +44,21 @@ class RangeAir(Air):
         builder.receive(RANGE16, [fixed.n], local.mult16, "range.range16")
         builder.receive(PAIR, [fixed.hi, fixed.lo], local.mult_pair, "range.pair")
 
+    def check_height(self, log_height: int) -> None:
+        """2^16 rows: no value is missing, and none beyond 2^16 is offered.
+
+        Raises:
+            AirError: another height.
+        """
+        if log_height != LOG_HEIGHT:
+            raise AirError(f"range has height 2^{LOG_HEIGHT}, asked for 2^{log_height}")
+
     def fixed_columns(self, log_height: int) -> list[list[int]]:
         """n, hi, lo.
 
         Raises:
-            AirError: the height is not 2^16, so that values would be missing or offered beyond 2^16.
+            AirError: the height is not 2^16.
         """
-        if log_height != LOG_HEIGHT:
-            raise AirError(f"range has height 2^{LOG_HEIGHT}, asked for 2^{log_height}")
+        self.check_height(log_height)
         numbers = range(1 << LOG_HEIGHT)
         return [list(numbers), [n >> 8 for n in numbers], [n & 255 for n in numbers]]

@@ -74,14 +74,22 @@ class RomAir(Air):
             "rom.fetch",
         )
 
+    def check_height(self, log_height: int) -> None:
+        """The whole program has room.
+
+        Raises:
+            AirError: it has not.
+        """
+        if len(self.program) > 1 << log_height:
+            raise AirError(f"rom: {len(self.program)} instructions, height {1 << log_height}")
+
     def fixed_columns(self, log_height: int) -> list[list[int]]:
         """The program, then unfetchable PAD rows whose pc runs on.
 
         Raises:
             AirError: the program is longer than the table.
         """
+        self.check_height(log_height)
         height = 1 << log_height
-        if len(self.program) > height:
-            raise AirError(f"rom: {len(self.program)} instructions, height {height}")
         padding = tuple((pc, int(Opcode.PAD), 0, 0, 0, 0, 0) for pc in range(len(self.program), height))
         return [list(items) for items in zip(*(self.program + padding), strict=True)]

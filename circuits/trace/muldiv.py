@@ -22,10 +22,10 @@ def generate(steps: Steps, height: int) -> U32:
     rows = np.zeros((MulDivColumns.width, height), dtype=np.int64)
     after = steps.h[:, at + 1]
     limbs = [steps.va[:, at], steps.vb[:, at], steps.vc[:, at], after[:4], after[4:]]
-    words = [to_bytes(pack_words(word)) for word in limbs]
-    rows[:40, : at.size] = np.concatenate(words)
+    a, b, c, q, r = (to_bytes(pack_words(word)) for word in limbs)
+    rows[:40, : at.size] = np.concatenate([a, b, c, q, r])
     first = MulDivColumns.carry.start
-    rows[first : first + CARRIES, : at.size] = carries(*words, steps.fault[at])
+    rows[first : first + CARRIES, : at.size] = carries(a, b, c, q, r, steps.fault[at])
     rows[MulDivColumns.fail.start, : at.size] = steps.fault[at]
     rows[MulDivColumns.mult.start, : at.size] = 1
     rows[MulDivColumns.c.start, at.size :] = 1

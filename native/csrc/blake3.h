@@ -2,7 +2,7 @@
 enum { CHUNK_START = 1, CHUNK_END = 2, PARENT = 4, ROOT = 8, DERIVE_KEY_MATERIAL = 64 };
 #define CHUNK_COLUMNS 256 /* elements of a chunk of 1024 bytes */
 #define BLOCK_COLUMNS 16  /* elements of a block of 64 bytes */
-#define HASH_TILE 256     /* rows whose chaining values stay in the first-level cache */
+#define HASH_TILE 512     /* rows whose chaining values stay in the first-level cache */
 #define MAX_TREE_DEPTH 16
 
 #define BLAKE3_IV0 0x6a09e667u
@@ -10,27 +10,23 @@ enum { CHUNK_START = 1, CHUNK_END = 2, PARENT = 4, ROOT = 8, DERIVE_KEY_MATERIAL
 #define BLAKE3_IV2 0x3c6ef372u
 #define BLAKE3_IV3 0xa54ff53au
 
-#define MIX(a, b, c, d, x, y)                \
-    do {                                     \
-        a = v_add(v_add(a, b), x);           \
-        d = v_ror(v_xor(d, a), 16);          \
-        c = v_add(c, d);                     \
-        b = v_ror(v_xor(b, c), 12);          \
-        a = v_add(v_add(a, b), y);           \
-        d = v_ror(v_xor(d, a), 8);           \
-        c = v_add(c, d);                     \
-        b = v_ror(v_xor(b, c), 7);           \
+/* One step of four mixings at once, so that none waits for itself. */
+#define HALF_MIX(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3, x0, x1, x2, x3, first, second)         \
+    do {                                                                                                              \
+        a0 = v_add(v_add(a0, x0), b0), a1 = v_add(v_add(a1, x1), b1);                                                 \
+        a2 = v_add(v_add(a2, x2), b2), a3 = v_add(v_add(a3, x3), b3);                                                 \
+        d0 = v_xor(d0, a0), d1 = v_xor(d1, a1), d2 = v_xor(d2, a2), d3 = v_xor(d3, a3);                               \
+        d0 = v_ror(d0, first), d1 = v_ror(d1, first), d2 = v_ror(d2, first), d3 = v_ror(d3, first);                   \
+        c0 = v_add(c0, d0), c1 = v_add(c1, d1), c2 = v_add(c2, d2), c3 = v_add(c3, d3);                               \
+        b0 = v_xor(b0, c0), b1 = v_xor(b1, c1), b2 = v_xor(b2, c2), b3 = v_xor(b3, c3);                               \
+        b0 = v_ror(b0, second), b1 = v_ror(b1, second), b2 = v_ror(b2, second), b3 = v_ror(b3, second);               \
     } while (0)
-#define MIX_ROUND(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15) \
-    do {                                                                               \
-        MIX(s0, s4, s8, s12, m[m0], m[m1]);                                            \
-        MIX(s1, s5, s9, s13, m[m2], m[m3]);                                            \
-        MIX(s2, s6, s10, s14, m[m4], m[m5]);                                           \
-        MIX(s3, s7, s11, s15, m[m6], m[m7]);                                           \
-        MIX(s0, s5, s10, s15, m[m8], m[m9]);                                           \
-        MIX(s1, s6, s11, s12, m[m10], m[m11]);                                         \
-        MIX(s2, s7, s8, s13, m[m12], m[m13]);                                          \
-        MIX(s3, s4, s9, s14, m[m14], m[m15]);                                          \
+#define MIX_ROUND(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15)                               \
+    do {                                                                                                              \
+        HALF_MIX(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, m[m0], m[m2], m[m4], m[m6], 16, 12);   \
+        HALF_MIX(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, m[m1], m[m3], m[m5], m[m7], 8, 7);     \
+        HALF_MIX(s0, s1, s2, s3, s5, s6, s7, s4, s10, s11, s8, s9, s15, s12, s13, s14, m[m8], m[m10], m[m12], m[m14], 16, 12); \
+        HALF_MIX(s0, s1, s2, s3, s5, s6, s7, s4, s10, s11, s8, s9, s15, s12, s13, s14, m[m9], m[m11], m[m13], m[m15], 8, 7);   \
     } while (0)
 
 /* cv = first half of the compression of m from cv. */

@@ -1,5 +1,5 @@
 /* Dot products over columns (row_dot) and over rows (dot_columns), with sums of 64-bit products. */
-#define ROW_TILE 1024 /* rows whose sums stay in the first-level cache */
+#define ROW_TILE 4096 /* rows whose sums stay in the second-level cache; long enough for streams from memory */
 #define ROW_GROUP 16  /* columns read side by side */
 
 struct dot_job {
@@ -59,15 +59,17 @@ static int FN(row_dot)(const u32 *const *columns, size_t count, size_t rows, con
 
 static void dot_columns_task(void *context, size_t task) {
     const struct dot_job *job = context;
-    _Alignas(64) u32 sums[COLUMN_BLOCK][12][LANES];
+    _Alignas(64) u32 sums[COLUMN_BLOCK][12][LANES], tile[12][WEIGHT_TILE];
     size_t first = task * COLUMN_BLOCK, count = min_size(COLUMN_BLOCK, job->count - first);
     memset(sums, 0, sizeof sums);
     for (size_t start = 0; start < job->rows; start += WEIGHT_TILE) {
         size_t rows = min_size(WEIGHT_TILE, job->rows - start);
+        for (size_t k = 0; k < 6 * job->points; k++) /* side by side, or planes 2^k apart would evict each other */
+            memcpy(tile[k], job->weights + k * job->rows + start, rows * sizeof(u32));
         for (size_t c = 0; c < count; c++) {
             const u32 *column = job->columns[first + c] + start;
             for (size_t point = 0; point < job->points; point++) {
-                const u32 *weights = job->weights + 6 * point * job->rows + start;
+                const u32(*weights)[WEIGHT_TILE] = tile + 6 * point;
                 wide acc[6];
                 for (int k = 0; k < 6; k++) acc[k] = w_zero();
                 size_t i = 0;
@@ -75,14 +77,14 @@ static void dot_columns_task(void *context, size_t task) {
                     vec x = v_load(column + i), xo = v_odd(x), y = v_load(column + i + LANES), yo = v_odd(y);
 #pragma GCC unroll 6
                     for (int k = 0; k < 6; k++) {
-                        vec v = v_load(weights + k * job->rows + i), w = v_load(weights + k * job->rows + i + LANES);
+                        vec v = v_load(weights[k] + i), w = v_load(weights[k] + i + LANES);
                         acc[k] = w_fold(w_mac(w_mac(acc[k], x, xo, v, v_odd(v)), y, yo, w, v_odd(w)));
                     }
                 }
                 for (; i < rows; i += LANES) {
                     vec x = v_load_part(column + i, rows - i);
                     for (int k = 0; k < 6; k++) {
-                        vec v = v_load_part(weights + k * job->rows + i, rows - i);
+                        vec v = v_load_part(weights[k] + i, rows - i);
                         acc[k] = w_fold(w_mac_vec(acc[k], x, v));
                     }
                 }

@@ -1,8 +1,8 @@
 /* Interpreter of the verifier's Program (verifier/stark/program.py states every instruction).
  *
  * Scalar on purpose: 30,000 compressions take a few milliseconds. All field elements are canonical, below P. The
- * caller has checked that every address lies inside memory and every read inside the body; memory and body do not
- * alias. */
+ * caller has checked that every address lies inside memory, every read inside the body, and no result over its
+ * operands; memory and body do not alias. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

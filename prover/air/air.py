@@ -226,9 +226,13 @@ class AirRecord:
 
         linear = sorted((i for i in self.interactions if i.degree <= 1), key=lambda i: -len(i.values))
         pairs = [(linear[k], linear[-1 - k]) for k in range(len(linear) // 2)]
-        groups: list[tuple[Interaction, ...]] = [*pairs, *((i,) for i in linear[len(pairs) : len(linear) - len(pairs)])]
+        groups: list[tuple[Interaction, ...]] = [
+            *pairs,
+            *((i,) for i in linear[len(pairs) : len(linear) - len(pairs)]),
+        ]
         groups += [(i,) for i in self.interactions if i.degree > 1]
         return sorted(groups, key=lambda group: -values(group))
+
 
 class Air:
     """A table. Subclasses set the layout and define `eval`.
@@ -247,6 +251,13 @@ class Air:
     def eval(self, builder: AirBuilder, local: Any, following: Any) -> None:
         """States the constraints on a row and the following one."""
         raise NotImplementedError
+
+    def check_height(self, log_height: int) -> None:
+        """Refuses a height that the table's argument does not cover; by default none.
+
+        Raises:
+            AirError: such a height.
+        """
 
     def fixed_columns(self, log_height: int) -> list[list[int]]:
         """The preprocessed columns' values for a height, column by column; empty without any."""

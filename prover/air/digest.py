@@ -43,8 +43,8 @@ def check_system(system: AirSystem) -> None:
     """The rules that join tables.
 
     Raises:
-        AirError: two tables of one name, two relations of one id, a public tuple that does not fit, a
-            periodic column that is not a power of two long.
+        AirError: two tables of one name, two relations of one id, a public tuple that does not fit or counts
+            other than once, a periodic column that is not a power of two long.
     """
     names = [air.name for air in system.airs]
     if len(set(names)) != len(names):
@@ -57,6 +57,8 @@ def check_system(system: AirSystem) -> None:
     for public in system.public_tuples:
         if len(public.values) != public.relation.arity:
             raise AirError(f"public tuple of {public.relation.name}: {len(public.values)} values")
+        if public.multiplicity not in (1, -1):
+            raise AirError(f"public tuple of {public.relation.name}: multiplicity {public.multiplicity}")
         for kind, value in public.values:
             limit = {"public": system.num_public_values, "constant": P}.get(kind, 0)
             if not 0 <= value < limit:

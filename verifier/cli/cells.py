@@ -14,7 +14,10 @@ from verifier.pipeline import DEFAULT_PRESET, opened_columns, table_columns
 @json_option
 @reports_errors
 def command(as_json: bool) -> None:
-    """Measure what each operation adds to a batch: rows by table, and cells = rows x (main + interaction columns)."""
+    """Measure what each operation adds to a batch: rows by table, and cells.
+
+    Cells are rows x (main + interaction columns), summed over the tables.
+    """
     measured = operations()
     opened = {shape: opened_columns(DEFAULT_PRESET, shape) for shape in SHAPES}
     figures = {

@@ -71,7 +71,8 @@ def render(figures: dict[str, Any]) -> None:
     )
     if figures["warm"]:
         console.print(
-            f"tried everything once: executed, proved and verified a small batch ({figures['warm']['seconds']:.1f} s)"
+            "tried everything once: executed, proved and verified a small batch "
+            f"({figures['warm']['seconds']:.1f} s)"
         )
 
 
@@ -117,7 +118,7 @@ def executor_cache() -> dict[str, str]:
 
 
 def warm_up(quiet: bool) -> dict[str, Any]:
-    """Executes, proves and verifies a batch of one transfer in memory: compiles and checks all of the path."""
+    """Executes, proves and verifies a batch of one transfer in memory, which compiles all of the path."""
 
     def say(text: str) -> None:
         if not quiet and sys.stderr.isatty():

@@ -47,8 +47,9 @@ def render(executed: Executed, figures: dict[str, Any]) -> None:
     """The figures for a person."""
     values = executed.public_values
     console.print(
-        f"batch {figures['batch_number']}: {figures['transactions']:,} transactions ({figures['failed']} failed), "
-        f"{values.inbox_count_after - values.inbox_count_before} deposits, {values.num_exits} exits"
+        f"batch {figures['batch_number']}: {figures['transactions']:,} transactions "
+        f"({figures['failed']} failed), {values.inbox_count_after - values.inbox_count_before} deposits, "
+        f"{values.num_exits} exits"
     )
     console.print(
         f"state root    {figures['state_root_before']}\n           -> {figures['state_root_after']}"

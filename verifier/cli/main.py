@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     "sample": "make a signed batch over a fresh ledger",
     "wallet": "keys, and signatures that never reuse a leaf",
+    "batch": "start the next batch of a ledger",
     "execute": "run a batch and show what it does",
     "prove": "prove a batch",
     "verify": "verify a proof",

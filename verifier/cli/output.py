@@ -1,13 +1,14 @@
 """What every command shares: results as a table or as JSON, one line for an error, exit codes.
 
-Exit codes: 0 done, 1 refused or failed, 2 usage (click's own). With --json standard output holds one JSON object,
-also where the answer is no: {"error": {"kind", "reason", "message"}}.
+Exit codes: 0 done, 1 refused or failed, 2 usage (click's own). With --json standard output holds one JSON
+object, also where the answer is no: {"error": {"kind", "reason", "message"}}.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,19 +80,18 @@ def describe(error: BaseException) -> str:
     """An error in one line."""
     if isinstance(error, MemoryError):
         return "out of memory; `prove` predicts what a shape needs before it starts"
+    if isinstance(error, sqlite3.Error):
+        return f"database file: {error} (is the disk full?)"
     cause = getattr(error, "got", None)
     where, reason = getattr(error, "where", ""), getattr(error, "reason", None)
     if isinstance(cause, BaseException) and where and reason is not None:
-        return f"{where}: {reason}" + (f" ({cause.strerror})" if _says_more(cause, str(reason)) else "")
+        more = cause.strerror if isinstance(cause, OSError) and "no such" not in str(reason) else None
+        return f"{where}: {reason}" + (f" ({more})" if more else "")
     return " ".join(str(error).splitlines()[:1]) or type(error).__name__
 
 
-def _says_more(cause: BaseException, reason: str) -> bool:
-    return isinstance(cause, OSError) and bool(cause.strerror) and "no such" not in reason
-
-
 def reports_errors(command: Callable[Params, Result]) -> Callable[Params, Result]:
-    """Turns the packages' typed errors and the system's into one line (or one JSON object) and exit code 1."""
+    """Turns typed errors and the system's into one line (or one JSON object) and exit code 1."""
 
     @functools.wraps(command)
     def wrapped(*args: Params.args, **kwargs: Params.kwargs) -> Result:

@@ -36,8 +36,8 @@ WALLET_MSAT = 10**9
 def command(transfers: int, seed: int, out: Path, wallet: Path | None, as_json: bool) -> None:
     """Make a signed batch over a fresh ledger.
 
-    The directory then holds the state store at genesis, the batch file and a summary. Its keys come from the seed
-    and protect nothing.
+    The directory then holds the state store at genesis, the batch file and a summary. Its keys come from the
+    seed and protect nothing.
     """
     purses = [Purse(Wallet(wallet).keys()[-1].public_key.owner(), WALLET_MSAT)] if wallet else []
     with progress_bar("sample", as_json) as tell:
@@ -48,8 +48,9 @@ def command(transfers: int, seed: int, out: Path, wallet: Path | None, as_json: 
 
     def render() -> None:
         console.print(
-            f"{out}: {transfers:,} transfers, {summary['deposits']} deposits, {summary['withdrawals']} withdrawals "
-            f"among {summary['accounts']} accounts, {btc(int(str(summary['supply_msat'])))} in all"
+            f"{out}: {transfers:,} transfers, {summary['deposits']} deposits, "
+            f"{summary['withdrawals']} withdrawals among {summary['accounts']} accounts, "
+            f"{btc(int(str(summary['supply_msat'])))} in all"
         )
         for cell in summary["own_cells"]:  # type: ignore[attr-defined]
             console.print(f"your purse: cell {cell}, {btc(WALLET_MSAT)}")

@@ -24,8 +24,8 @@ COMPARISON = "compare-plonky3"
 def command(preset: str | None, shape_name: str | None, as_json: bool) -> None:
     """Show what is proven about the proofs' soundness, term by term, with the theorem behind each.
 
-    The JSON object has the weakest report asked for at the top and every report under "reports"; the comparison
-    preset counts only where it is named.
+    The JSON object has the weakest report asked for at the top and every report under "reports"; the
+    comparison preset counts only where it is named.
     """
     reports = [
         figures(p, s)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from circuits.rollup.errors import StoreError
 from verifier.cli.output import btc, console, emit, json_option, reports_errors
 from verifier.pipeline import ProofFile, check_roots, identify, prepare, read_proof, verify_proof
 from verifier.stark.reasons import VerificationError
@@ -40,18 +41,16 @@ def command(
 
     The proof carries its public values; compare the state roots with those that you hold, or give them here.
     """
-    data = read_proof(proof)
-    start = time.perf_counter()
+    start = checked_from = time.perf_counter()
     file: ProofFile | None = None
-    checked_from = start
-    refusal: VerificationError | None = None
+    refusal: VerificationError | StoreError | None = None
     try:
-        file = identify(data)
+        file = identify(read_proof(proof))
         check_roots(file, {"state_root_before": root_before, "state_root_after": root_after})
         prepare(file, reference)
         checked_from = time.perf_counter()
         verify_proof(file, min_bits, reference)
-    except VerificationError as error:
+    except (VerificationError, StoreError) as error:  # a file that cannot be read is no proof either
         refusal = error
     figures: dict[str, Any] = {
         "accepted": refusal is None,
@@ -78,11 +77,12 @@ def render(figures: dict[str, Any], file: ProofFile | None) -> None:
         f"shape {figures['shape']}, {1000 * figures['check_seconds']:.1f} ms once the key is ready "
         f"({1000 * figures['seconds']:.0f} ms in all)"
     )
-    values = file and file.public_values
+    values = file.public_values if file else None
     if values is None:
         return
     console.print(
         f"batch {values.batch_number + 1} of chain {values.chain_id}: {values.num_txs:,} transactions "
-        f"({values.num_failed} failed), deposits {btc(values.deposits)}, withdrawals {btc(values.withdrawals)}"
+        f"({values.num_failed} failed), deposits {btc(values.deposits)}, "
+        f"withdrawals {btc(values.withdrawals)}"
     )
     console.print("`pegproof inspect` shows all that it says")

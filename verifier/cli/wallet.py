@@ -91,7 +91,8 @@ def show(directory: Path, batch: Path | None, as_json: bool) -> None:
 def _show(wallet: Wallet, directory: Path, batch: Path | None, as_json: bool) -> None:
     ledger = open_batch(batch).ledger if batch else None
     keys: list[dict[str, Any]] = []
-    for state in wallet.keys():
+    states = wallet.keys()
+    for state in states:
         owner = state.public_key.owner()
         purses = owned_purses(ledger, owner) if ledger else {}
         keys.append(

@@ -134,8 +134,8 @@ def test_definitions_refuse_wrong_shapes():
     with pytest.raises(AirError):
         RomAir(mini.columns([(len(Opcode), 0, 0, 0, 0, 0)]))
     with pytest.raises(AirError):
-        CpuAir().fixed_columns(17)
-    assert CpuAir().fixed_columns(16) == []
+        CpuAir().check_height(17)
+    CpuAir().check_height(16)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -1,0 +1,56 @@
+"""Figures that proof size and on-chain cost hang on: within their limits, and as the baseline has them."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.figures.measure import BASELINE, MANY_READS, measure
+
+
+@cache
+def now() -> dict[str, Any]:
+    return measure()
+
+
+def flat(figures: Any, name: str = "") -> dict[str, Any]:
+    if not isinstance(figures, dict):
+        return {name: figures}
+    return {k: v for key, part in figures.items() for k, v in flat(part, f"{name}/{key}").items()}
+
+
+def test_figures_are_those_of_the_baseline():
+    """A change on purpose: `python -m tests.figures.measure`, and look at the difference."""
+    before, after = flat(json.loads(BASELINE.read_text())), flat(now())
+    changed = {name: (before.get(name), after.get(name)) for name in {*before, *after}}
+    assert {name: both for name, both in sorted(changed.items()) if both[0] != both[1]} == {}
+
+
+def test_opened_columns_stay_within_a_thousand():
+    assert max(now()["opened_columns"].values()) <= 1000
+
+
+def test_no_constraint_has_a_degree_above_three():
+    assert {name: t["max_degree"] for name, t in now()["tables"].items() if t["max_degree"] > 3} == {}
+
+
+@pytest.mark.parametrize(
+    "operation", ["transfer", "transfer between purses already touched", "transfer to an untouched purse"]
+)
+def test_a_transfer_takes_at_most_sixty_thousand_cells(operation):
+    assert now()["cells"][operation] <= 60_000
+
+
+@pytest.mark.parametrize("shape", ["small", "standard"])
+def test_proofs_of_the_default_preset_stay_within_1_5_megabytes(shape):
+    assert now()["proof_bytes"][shape]["standard"] <= 1_500_000
+
+
+def test_constraints_that_read_many_values_are_few():
+    """Each value is revealed on chain at 1.25 kvB; the baseline lists those above 40, none reads above 54."""
+    tables = now()["tables"].values()
+    assert max(t["max_reads"] for t in tables) <= 54
+    assert sum(len(t[f"reads_above_{MANY_READS}"]) for t in tables) <= 44

@@ -1,0 +1,67 @@
+"""The whole statement over a small real batch: six transfers, a withdrawal, a deposit into a new purse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.rollup.batch import Batch
+from circuits.rollup.execute import execute_batch
+from circuits.rollup.ledger import Ledger
+from circuits.rollup.sample import build_sample
+from circuits.rollup.transition import Transition
+from circuits.statement import heights, system
+from circuits.witness import Witness, witness
+from prover.air.check import Violations, check
+
+U32 = NDArray[np.uint32]
+SHAPE = "small"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A batch, executed, with its tables."""
+
+    ledger: Ledger
+    batch: Batch
+    transition: Transition
+    witness: Witness
+    tables: dict[str, U32]
+    public_values: tuple[int, ...]
+
+    def copy(self) -> dict[str, U32]:
+        """Tables to tamper with."""
+        return {name: table.copy() for name, table in self.tables.items()}
+
+
+def whole(ledger: Ledger, batch: Batch) -> Whole:
+    """Executes and fills the tables of a batch."""
+    transition = execute_batch(ledger, batch).transition
+    done = witness(transition)
+    return Whole(ledger, batch, transition, done, done.tables(SHAPE), done.public_values)
+
+
+@cache
+def honest() -> Whole:
+    """The batch that all these tests start from."""
+    cells, batch = build_sample(6, 1)
+    return whole(Ledger.of_cells(cells), batch)
+
+
+@cache
+def fixed_columns() -> dict[str, U32]:
+    """Preprocessed columns of the shape, made once."""
+    logs = {name: height.bit_length() - 1 for name, height in heights(SHAPE).items()}
+    return {
+        air.name: np.asarray(air.fixed_columns(logs[air.name]), np.uint32)
+        for air in system().airs
+        if air.Fixed.width
+    }
+
+
+def check_all(tables: dict[str, U32], public_values: tuple[int, ...]) -> Violations:
+    """`prover.air.check.check` on the whole statement, everything named."""
+    return check(system(), tables, public_values, fixed=fixed_columns(), limit=1000)
