@@ -19,6 +19,9 @@ class AssemblerReason(StrEnum):
     TOO_MANY_REGISTERS = "no register is left"
     TOO_LONG = "program does not fit 16-bit addresses"
     MALFORMED = "instruction word is not well formed"
+    KERNEL_ONLY = "instruction is the kernel's alone"
+    UNKNOWN_CALL = "no such system call"
+    CLOBBERED = "argument is in a register that an earlier argument has overwritten"
 
 
 class AssemblerError(ValueError):

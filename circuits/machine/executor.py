@@ -27,8 +27,8 @@ from circuits.machine.executor_jit import (
     USER,
     execute,
 )
-from circuits.machine.interpreter import CELL_WORDS, MAX_STEPS, NUM_PUBLIC_WORDS
-from circuits.machine.isa import EXIT_DEPTH
+from circuits.machine.interpreter import CELL_WORDS, MAX_STEPS
+from circuits.machine.isa import EXIT_DEPTH, NUM_PUBLIC_WORDS
 from circuits.machine.poseidon2_jit import hash_words
 from circuits.machine.program import Program, parse
 from circuits.machine.words import Cell, Word
@@ -111,7 +111,7 @@ class MachineRun:
         vb: The same for register b.
         vc: Words of register d, read or written, 0 where there is none (so of jumps); shape (4, n).
         h: Hash state at the start of each step; shape (8, n).
-        public: Public words, 0 where not set; shape (21, 4).
+        public: Public words, 0 where not set; shape (23, 4).
         exit_indices: Numbers of the exit leaves that were set, increasing; shape (e,).
         exit_leaves: Their digests; shape (e, 8).
         cell_indices: Touched cells, increasing; shape (k,).

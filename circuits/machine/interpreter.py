@@ -20,6 +20,7 @@ from circuits.machine.isa import (
     FAULT_PC,
     FAULTING,
     KERNEL_ONLY,
+    NUM_PUBLIC_WORDS,
     READS_A,
     READS_B,
     READS_D,
@@ -47,8 +48,6 @@ from circuits.machine.words import (
 )
 from prover.poseidon2 import P, compress
 
-NUM_PUBLIC_WORDS: Final = 21
-"""Public words that OUT can set."""
 MAX_STEPS: Final = (1 << 20) - 1
 """Times 4 clk + 3 stay below those of drains (isa.MEMORY_DRAIN_TS)."""
 CELL_WORDS: Final = 5

@@ -109,3 +109,5 @@ CELL_DEPTH: Final = 30
 EXIT_DEPTH: Final = 10
 EXIT_LEVEL: Final = 64
 """Level number of the exit tree's root in the TREE relation."""
+NUM_PUBLIC_WORDS: Final = 23
+"""Public words that OUT can set."""

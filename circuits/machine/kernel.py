@@ -29,10 +29,15 @@ from functools import cache
 from typing import Final
 
 from circuits import tags
+from circuits.machine.abi import GAS_CALL, GAS_CALLS, GAS_LOADED_WORD, MAX_CALLS, MAX_GAS, Call
 from circuits.machine.assembler import assemble
-from circuits.machine.isa import CELL_DEPTH, EXIT_DEPTH
+from circuits.machine.code import MAX_CODE_LENGTH
+from circuits.machine.isa import CELL_DEPTH, EXIT_DEPTH, NUM_PUBLIC_WORDS, Opcode
 from circuits.machine.kernel_source import SOURCE
 from circuits.machine.program import Program
+from prover.poseidon2 import P
+
+__all__ = ["CONSTANTS", "NUM_PUBLIC_WORDS", "kernel"]
 
 GAS_TRANSFER: Final = 600
 GAS_WITHDRAW: Final = 800
@@ -45,7 +50,13 @@ MAX_SUPPLY: Final = MAX_SATS * MSAT_PER_SAT
 """Msat; below 2^61."""
 MAX_SCRIPT_BYTES: Final = 40
 FIRST_FREE_CELL: Final = 16
-NUM_PUBLIC_WORDS: Final = 21
+BLOCK_CELL: Final = 12
+GAS_ROTATE: Final = 800
+BYTES_ROTATE: Final = 72
+GAS_DEPLOY: Final = 4000
+GAS_DEPLOY_WORD: Final = 250
+BYTES_DEPLOY: Final = 40
+"""And 8 a word of code."""
 
 CONSTANTS: Final[dict[str, int]] = {
     "TAG_TX": tags.TAG_TX,
@@ -70,6 +81,28 @@ CONSTANTS: Final[dict[str, int]] = {
     "CELL_LIMIT": 1 << CELL_DEPTH,
     "EXIT_LIMIT": 1 << EXIT_DEPTH,
     "MAX_U32": 0xFFFFFFFF,
+    "TAG_CODE": tags.TAG_CODE,
+    "TAG_LOG": tags.TAG_LOG,
+    "TAG_COSIGN": tags.TAG_COSIGN,
+    "TAG_USER": tags.TAG_USER,
+    "PRIME": P,
+    "BLOCK_CELL": BLOCK_CELL,
+    "GAS_ROTATE": GAS_ROTATE,
+    "BYTES_ROTATE": BYTES_ROTATE,
+    "GAS_DEPLOY": GAS_DEPLOY,
+    "GAS_DEPLOY_WORD": GAS_DEPLOY_WORD,
+    "BYTES_DEPLOY": BYTES_DEPLOY,
+    "GAS_CALLS": GAS_CALLS,
+    "GAS_CALL": GAS_CALL,
+    "GAS_LOADED_WORD": GAS_LOADED_WORD,
+    "MAX_CALLS": MAX_CALLS,
+    "MAX_GAS": MAX_GAS,
+    "MAX_CODE": MAX_CODE_LENGTH,
+    "OP_JMP": Opcode.JMP,
+    "OP_JGE": Opcode.JGE,
+    "OP_SYS": Opcode.SYS,
+    "FIRST_SYS": min(Call).address,
+    "LAST_SYS": max(Call).address,
     "PURSE": 1,
     "BASE_FEE_CELL": 2,
     "DATA_FEE_CELL": 3,

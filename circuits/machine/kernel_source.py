@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-START: Final = """
+from circuits.machine.kernel_calls import CALLS_TEXT, DEPLOY, ROTATE, SYSTEM_CALLS, vectors
+
+START: Final = (
+    """
     .reg zero                                   ; never written, so 0
     .reg one thousand two32          ; constants
     .reg purse cell_limit exit_limit max_script max_sats max_supply
@@ -19,7 +22,14 @@ START: Final = """
     .reg signer leaf owner_lo owner_hi balance sequence nonce new_sequence chain_nonce tip fee to_balance sats
     .reg num_txs transfers gas bytes base_fees data_fees next_base
     .reg head x y
-
+    .reg two three four five six byte prime max_u64 owned_by_cell max_calls max_gas max_code
+    .reg op_jmp op_jge op_sys first_sys last_sys
+    .reg ev_lo ev_hi old_ev_lo old_ev_hi old_next_cell others other_gas other_bytes
+    .reg kind tx_gas tx_bytes price limit used failing left_calls call program c0 c1 c2 c3 c4
+    .reg t_lo t_hi code_lo code_hi length words w op source a1 a2 a3
+"""
+    + vectors()
+    + """
 start:
     LI      one, 1
     LI      thousand, MSAT_PER_SAT
@@ -37,6 +47,25 @@ start:
     PACK    seq_step, one, one
     LI      gas_transfer, GAS_TRANSFER
     LI      gas_withdraw, GAS_WITHDRAW
+    LI      two, 2
+    LI      three, 3
+    LI      four, 4
+    LI      five, 5
+    LI      six, 6
+    LI      byte, 256
+    LI      prime, PRIME
+    LI      x, MAX_U32
+    PACK    max_u64, x, x
+    LI      x, 65536
+    PACK    owned_by_cell, zero, x              ; (0, 0, 0, 1): upper half of an owner that is a cell
+    LI      max_calls, MAX_CALLS
+    LI      max_gas, MAX_GAS
+    LI      max_code, MAX_CODE
+    LI      op_jmp, OP_JMP
+    LI      op_jge, OP_JGE
+    LI      op_sys, OP_SYS
+    LI      first_sys, FIRST_SYS
+    LI      last_sys, LAST_SYS
 
 ; The state before: system cell 0, inbox cell 1.
     LOAD    chain_batch, zero, 1
@@ -84,15 +113,16 @@ header:
     HGETL   d_lo
     HGETH   d_hi
 """
+)
 
 EVENTS: Final = """
-; Deposits. Every event enters the accumulator, whatever it does to the ledger.
+; Deposits, forced exits, block hashes. Every event enters the accumulator, whatever it does to the ledger.
     LO      left, h3
     ADD     count, count, left
     JEQ     left, zero, events_end
 event:
     HINT    e0                                  ; kind | height
-    HINT    e1                                  ; txid
+    HINT    e1                                  ; txid; of kind 3 the block hash
     HINT    e2
     HINT    e3
     HINT    e4
@@ -104,11 +134,13 @@ event:
     HASH    TAG_EVENT, e0, e1, e2
     HASH    TAG_EVENT, e3, e4, e5
     HASH    TAG_EVENT, e6, o0, o1
+    LO      kind, e0
+    JEQ     kind, two, event_script
+event_known:
     HASH    TAG_INBOX, acc_lo, acc_hi, zero
     HGETL   acc_lo
     HGETH   acc_hi
-    LO      x, e0
-    JNE     x, one, event_end                   ; no deposit: no-op
+    JNE     kind, one, other_event
     JEQ     e6, zero, event_end                 ; nothing: no-op
     JLT     max_sats, e6, event_end             ; more than there are: no-op (and no overflow below)
     MULDIV  e6, thousand, one
@@ -140,6 +172,64 @@ create:                                         ; a new purse: all five words ar
     STORE   next_cell, SEQUENCE, zero
     ADD     next_cell, next_cell, one
     JMP     credited
+
+other_event:
+    JEQ     kind, two, forced_exit
+    JEQ     kind, three, block_hash
+    JMP     event_end                           ; no such kind: no-op
+event_script:                                   ; a forced exit has five words of script and its length
+    HINT    s0
+    HINT    s1
+    HINT    s2
+    HINT    s3
+    HINT    s4
+    HINT    s5
+    HASH    TAG_EVENT, s0, s1, s2
+    HASH    TAG_EVENT, s3, s4, s5
+    JMP     event_known
+forced_exit:                                    ; of a purse in cell e5 hi, by its owner
+    JEQ     e6, zero, event_end
+    JLT     max_sats, e6, event_end
+    JEQ     s5, zero, event_end
+    JLT     max_script, s5, event_end
+    JEQ     o1, owned_by_cell, event_end        ; a cell posts nothing on Bitcoin
+    HI      target, e5
+    JGE     target, cell_limit, event_end
+    LOAD    head, target, HEADER
+    JNE     head, purse, event_end
+    LOAD    x, target, OWNER_LO
+    JNE     x, o0, event_end
+    LOAD    x, target, OWNER_HI
+    JNE     x, o1, event_end                    ; not its owner
+    MULDIV  e6, thousand, one
+    HGETL   amount
+    LOAD    balance, target, BALANCE
+    JLT     balance, amount, event_end
+    JGE     exits, exit_limit, refuse_exits     ; fewer events, then: no valid exit is lost
+    SUB     balance, balance, amount
+    STORE   target, BALANCE, balance
+    ADD     withdrawn, withdrawn, amount
+    PACK    x, exits, s5
+    HSET    zero, zero
+    HASH    TAG_EXIT, x, e6, target
+    HASH    TAG_EXIT, s0, s1, s2
+    HASH    TAG_EXIT, s3, s4, zero
+    LEAF    exits
+    ADD     exits, exits, one
+    JMP     event_end
+block_hash:                                     ; of a Bitcoin block above the last one
+    LI      target, BLOCK_CELL
+    LOAD    head, target, HEADER
+    HI      x, head
+    HI      y, e0
+    JGE     x, y, event_end
+    PACK    x, six, y
+    STORE   target, HEADER, x
+    STORE   target, 1, e1
+    STORE   target, 2, e2
+    STORE   target, 3, e3
+    STORE   target, 4, e4
+    JMP     event_end
 
 events_end:
     HI      due, h2
@@ -183,7 +273,8 @@ TRANSACTIONS: Final = (
     MULDIV  x, h1, one
     HGETL   y
     ADD     fixed_withdraw, fixed_withdraw, y
-    HI      left, h3
+    HI      num_txs, h3
+    MOV     left, num_txs
     JEQ     left, zero, finish
 transaction:
     HINT    t0                                  ; signer | leaf
@@ -239,9 +330,16 @@ fail:                                           ; only the fee is taken
 other_operation:
     HI      x, t2
     JEQ     x, one, withdraw
+    JEQ     x, two, rotate
+    JEQ     x, three, deploy
+    JEQ     x, four, calls
     MOV     t2, one                             ; no such cell or operation: it fails as a transfer to cell 1,
     JMP     transfer                            ; the inbox, which is no purse
 other_program:                                  ; t1 and t2 are hashed already
+    HI      x, t2
+    JEQ     x, two, rotate                      ; which refuses it, as deploy does
+    JEQ     x, three, deploy
+    JEQ     x, four, calls                      ; t1 lo is the gas limit
     HI      x, t1
     PACK    t1, zero, x                         ; the tip counts
     HI      x, t2
@@ -289,15 +387,16 @@ WITHDRAWAL: Final = (
 )
 
 END: Final = """
-; Totals: gas and bytes follow from the number of transactions of each kind.
+; Totals: gas and bytes of transfers and withdrawals follow from their numbers.
 finish:
-    HI      num_txs, h3
     SUB     transfers, num_txs, withdraws
+    SUB     transfers, transfers, others
     MULDIV  transfers, gas_transfer, one
     HGETL   x
     MULDIV  withdraws, gas_withdraw, one
     HGETL   y
     ADD     gas, x, y
+    ADD     gas, gas, other_gas
     LI      y, BYTES_TRANSFER
     MULDIV  transfers, y, one
     HGETL   x
@@ -305,6 +404,7 @@ finish:
     MULDIV  withdraws, y, one
     HGETL   y
     ADD     bytes, x, y
+    ADD     bytes, bytes, other_bytes
     MULDIV  gas, base, one
     HGETL   base_fees
     MULDIV  bytes, h1, one
@@ -377,25 +477,9 @@ fits:
     PACK    x, exits, num_txs
     OUT     19, x
     OUT     20, failed
+    OUT     21, ev_lo
+    OUT     22, ev_hi
     HALT
-
-; No trace. One instruction each, so that the interpreter's error names the rule.
-refuse_slot:
-    ASSERT  zero, one
-refuse_producer:
-    ASSERT  zero, one
-refuse_l1_rate:
-    ASSERT  zero, one
-refuse_height:
-    ASSERT  zero, one
-refuse_inbox:
-    ASSERT  zero, one
-refuse_signer:
-    ASSERT  zero, one
-refuse_leaf:
-    ASSERT  zero, one
-refuse_fee:
-    ASSERT  zero, one
 """
 
-SOURCE: Final = START + EVENTS + TRANSACTIONS + WITHDRAWAL + END
+SOURCE: Final = START + EVENTS + TRANSACTIONS + WITHDRAWAL + ROTATE + DEPLOY + CALLS_TEXT + SYSTEM_CALLS + END

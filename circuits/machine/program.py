@@ -169,11 +169,11 @@ class Program:
         out: list[str] = []
         for pc, instruction in enumerate(self.instructions):
             out += [f"{label}:" for label in at.get(pc, [])]
-            out.append(f"{pc:5d}  {_render(instruction, names, at)}")
+            out.append(f"{pc:5d}  {render(instruction, names, at)}")
         return "\n".join(out) + "\n"
 
 
-def _render(instruction: Instruction, names: Mapping[int, str], at: Mapping[int, list[str]]) -> str:
+def render(instruction: Instruction, names: Mapping[int, str], at: Mapping[int, list[str]]) -> str:
     """One instruction as text, operands in the order of SYNTAX."""
     operands = []
     for kind in SYNTAX.get(instruction.op, "").split():

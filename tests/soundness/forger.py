@@ -16,7 +16,7 @@ import numpy as np
 
 import native
 from circuits.machine.executor import MachineRun
-from circuits.machine.isa import EXIT_LEVEL, READS_A, READS_B, READS_D, WRITES_D, Opcode
+from circuits.machine.isa import CELL_DEPTH, EXIT_LEVEL, READS_A, READS_B, READS_D, WRITES_D, Opcode
 from circuits.machine.kernel import CONSTANTS, kernel
 from circuits.machine.program import SYNTAX, Program
 from circuits.rollup.ledger import Ledger
@@ -47,9 +47,11 @@ def word(value: int) -> Word:
     return tuple(value % U64 >> 16 * i & 0xFFFF for i in range(4))
 
 
-def find(text: str, program: Program | None = None) -> list[int]:
+def find(text: str | int, program: Program | None = None) -> list[int]:
     """The instruction numbers of a line of the kernel, such as "SUB balance, balance, fee"."""
     program = program or kernel()
+    if isinstance(text, int):
+        return [text]
     name, _, rest = text.partition(" ")
     op, fields = Opcode[name], {"d": 0, "a": 0, "b": 0}
     names: dict[str, int] = {**CONSTANTS, **program.labels}
@@ -87,8 +89,13 @@ class Moment:
 
 
 Lie = Callable[[Moment], None]
-Lies = Mapping[tuple[str, int], Lie]
-"""(line of the kernel, n): what the n-th execution of the line (from 0) does besides."""
+Lies = Mapping[tuple[str | int, int], Lie]
+"""(line of the kernel or instruction number, n): what its n-th execution (from 0) does besides."""
+MAX_STEPS = 4000
+
+
+class NoEndError(Exception):
+    """The run asks for more hints than there are, leaves the program or the tree, or does not halt."""
 
 
 def result(value: int) -> Lie:
@@ -130,8 +137,8 @@ class _Machine:
     program: Program
     cells: dict[int, tuple[Word, ...]]
     tape: list[Word]
-    lines: dict[int, str]
-    lies: dict[tuple[str, int], Lie]
+    lines: dict[int, str | int]
+    lies: dict[tuple[str | int, int], Lie]
     registers: dict[int, Word] = field(default_factory=dict)
     before: dict[int, tuple[Word, ...]] = field(default_factory=dict)
     public: dict[int, Word] = field(default_factory=dict)
@@ -139,7 +146,7 @@ class _Machine:
     steps: list[tuple[int, Moment, Word]] = field(default_factory=list)
     visits: Counter = field(default_factory=Counter)
     lied_jumps: dict[int, bool] = field(default_factory=dict)
-    skip: tuple[str, int] | None = None
+    skip: tuple[str | int, int] | None = None
     h: Word = (0,) * 8
     pc: int = 0
 
@@ -161,6 +168,8 @@ class _Machine:
         )
         index = va[0] + 65536 * va[1]
         if op in (Opcode.HINT, Opcode.HINTR):
+            if not self.tape:
+                raise NoEndError
             vc = tuple(self.tape.pop(0))
         elif op is Opcode.LOAD:
             vc = self.cell(index)[imm]
@@ -307,13 +316,16 @@ def forge(
     words = [tuple(w) for w in tape.T.tolist()]
     state = _Machine(program, dict(cells), words, lines, dict(lies or {}), skip=skip)
     while state.step():
-        pass
+        if len(state.steps) > MAX_STEPS or state.pc >= len(program):
+            raise NoEndError
     for (index, place), value in (after or {}).items():
         changed = list(state.cells[index])
         changed[place] = value
         state.cells[index] = tuple(changed)
     for index, stale_words in (stale or {}).items():
         state.before[index] = state.cells[index] = stale_words
+    if max(state.before) >= 1 << CELL_DEPTH:
+        raise NoEndError
     run = _run(state)
     leaves = dict(zip(run.cell_indices.tolist(), _leaves(run.cells_after), strict=True))
     real = {index: leaf for index, leaf in leaves.items() if index not in (stale or {})}

@@ -60,8 +60,6 @@ def fail(message: str) -> NoReturn:
 
 def _known_errors() -> tuple[type[Exception], ...]:
     """Refusals with a message for people; any other exception is a defect and keeps its traceback."""
-    import sqlite3
-
     from circuits.machine.errors import MachineError
     from circuits.rollup.errors import RollupError
     from circuits.trace.capacity import CapacityError

@@ -133,7 +133,9 @@ def assert_equal(slow: Execution, fast: MachineRun) -> None:
         assert [getattr(step, name) for step in slow.steps] == getattr(fast, name).tolist(), name
     shadows = fast.shadows
     keys = sorted(slow.seeds)
-    assert keys == list(zip(shadows.space.tolist(), shadows.cell.tolist(), shadows.word.tolist(), strict=True))
+    assert keys == list(
+        zip(shadows.space.tolist(), shadows.cell.tolist(), shadows.word.tolist(), strict=True)
+    )
     assert [list(slow.seeds[key]) for key in keys] == shadows.seed.tolist()
     assert [list(slow.shadows[key]) for key in keys] == shadows.last.tolist()
     assert len(slow.entered) == len(fast.programs)
@@ -191,5 +193,5 @@ def run_kernel(cells: Mapping[int, Cell], batch: Batch, check: CheckSignature = 
     assert sum(balances) == outcome.public(12) == int_from_word(outcome.cells[0][2])
     assert outcome.public(12) == outcome.public(11) + outcome.public(13) - outcome.public(14)
     assert execution.tape_position == len(batch.tape)
-    assert sorted(execution.public) == list(range(21))
+    assert sorted(execution.public) == list(range(23))
     return outcome

@@ -128,7 +128,7 @@ def test_limits() -> None:
     assert reason("LOAD x, a, 0", [word(2**30)]) is MachineReason.ADDRESS
     assert reason("STORE a, 0, zero", [word(2**32)]) is MachineReason.ADDRESS
     assert reason("LOAD x, zero, 5") is MachineReason.CELL_WORD
-    assert reason("OUT 21, zero") is MachineReason.PUBLIC
+    assert reason("OUT 23, zero") is MachineReason.PUBLIC
     assert reason("OUT 1, zero\nOUT 1, zero") is MachineReason.PUBLIC
     assert reason("LEAF a", [word(1024)]) is MachineReason.EXIT_LEAF
     assert reason("LEAF a\nLEAF a", [word(1023)]) is MachineReason.EXIT_LEAF

@@ -113,7 +113,9 @@ def test_a_call_counts_gas_for_its_steps_and_its_system_calls() -> None:
     done, run = toy(code("SYS 17\nMOV r2, r1\n" + EXIT))
     assert public(done, 0) == 3 * STEP_GAS + 7 + 100
     assert run.user.sum() == 3
-    assert run.programs[0].code_hash == code_hash(run.programs[0].code) == code_hash_fast(run.programs[0].code)
+    assert (
+        run.programs[0].code_hash == code_hash(run.programs[0].code) == code_hash_fast(run.programs[0].code)
+    )
 
 
 def test_every_call_starts_with_fresh_registers_and_hash_state() -> None:
