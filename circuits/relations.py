@@ -9,7 +9,7 @@ ROM = Relation("rom", 1, 7)
 """pc, op, d, a, b, imm0, imm1. A kernel instruction: sent by cpu, received by `rom`."""
 MEMORY = Relation("memory", 2, 9)
 """segment (0 registers, 1 cells, 1 + s the shadow opened at clk s), hi (frame, 0 the kernel's | cell index), lo
-(register | word), ts, value4, kind (0 read, 1 write, 2 seed, 4 drain). Sent by the accessor, received by
+(register | word), ts, value4, kind (0 read, 1 write, 2 seed). Sent by the accessor, received by
 `memory`."""
 CELL_WORD = Relation("cell_word", 3, 10)
 """cell index, word number, before4, after4. Sent by p24, received by `cells`."""

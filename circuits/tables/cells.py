@@ -1,4 +1,4 @@
-"""cells: a row a word of a touched cell, which seeds memory and takes the word after; and a row a shadow's word."""
+"""cells: a row a word of a touched cell, which seeds memory and reads the word after; and a row a shadow's word."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from circuits.machine.isa import MEMORY_DRAIN_TS
 from circuits.relations import CELL_WORD, MEMORY, RANGE16
-from circuits.tables.memory import KIND_DRAIN, KIND_SEED
+from circuits.tables.memory import KIND_READ, KIND_SEED
 from prover.air.air import Air, AirBuilder
 from prover.air.columns import Columns, column, columns
 
@@ -42,7 +42,7 @@ class CellsAir(Air):
     """Turns CELL_WORD(index, word, before, after) into a seed and a drain; gives shadows their seeds. Degree 3.
 
     Cells. The tree gives every touched index once, p24 sends each of its words once, so (1, index, word) has
-    one seed and one drain: what `memory` needs to know that each cell word has a single run in segment 1.
+    one seed, and one drain: a read at time 2^18, after all writes.
 
     Shadows. A shadow row (s, index, word) reads the word in segment 1 at time 4 s + 2 and seeds segment 1 + s
     with what it read: the ledger's value when the SPACE instruction of clk s ran. Nothing drains it, so what
@@ -63,7 +63,7 @@ class CellsAir(Air):
     Main = CellsColumns
 
     def eval(self, builder: AirBuilder, local: Any, following: Any) -> None:
-        """One receipt, one seed, one end a row: a cell's drain, or a shadow's read of the word it copies."""
+        """One receipt, one seed, one read a row: a cell's drain, or of the word that a shadow copies."""
         row, in_use = local, local.is_cell + local.is_shadow
         builder.assert_bool(row.is_cell, "cells.is_cell_bool")
         builder.assert_bool(row.is_shadow, "cells.is_shadow_bool")
@@ -78,6 +78,6 @@ class CellsAir(Air):
         seeded = (SEGMENT_CELLS + row.space, row.index, row.word, opened, *row.before, KIND_SEED)
         builder.send(MEMORY, seeded, in_use, "cells.seed")
         time = opened + (MEMORY_DRAIN_TS - SEED_OFFSET) * row.is_cell
-        end = (SEGMENT_CELLS, row.index, row.word, time, *row.after, KIND_DRAIN * row.is_cell)
-        builder.send(MEMORY, end, in_use, "cells.drain_or_copy")
+        read = (SEGMENT_CELLS, row.index, row.word, time, *row.after, KIND_READ)
+        builder.send(MEMORY, read, in_use, "cells.drain_or_copy")
         builder.send(RANGE16, [row.space], 1, "cells.space_range")

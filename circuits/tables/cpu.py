@@ -36,9 +36,10 @@ from circuits.relations import (
 )
 from prover.air.air import Air, AirBuilder, AirError
 from prover.air.columns import Columns, column, columns
+from prover.air.expression import lift
 
 MAX_LOG_HEIGHT = 16
-"""clk < 2^16 where a SPACE runs (the last row is PAD), as `cells` has it; 4 clk + 3 < 2^22, the time of drains;
+"""clk < 2^16 where a SPACE runs (the last row is PAD), as `cells` has it; 4 clk + 3 < 2^18, the time of drains;
 gas does not wrap (CpuAir)."""
 NUM_FLAGS = len(Opcode) - 1
 FIRST_FRAME = 1
@@ -49,7 +50,7 @@ USES_C = READS_D | WRITES_D | {*EQUALITY_JUMPS, *ORDER_JUMPS}
 
 
 class CpuColumns(Columns):
-    """One step. Selectors: exactly one of PAD = 1 - sum(flag) and the 38 flags is 1."""
+    """One step. Selectors: exactly one of pad and the 38 flags is 1."""
 
     clk = column()
     """Step number 1, 2, ..; constrained step by step, so below the height."""
@@ -58,7 +59,11 @@ class CpuColumns(Columns):
     h = columns(8)
     """Hash state at the start of the step; any elements. MULDIV leaves (q, r) here: bytes by `muldiv`."""
     flag = columns(NUM_FLAGS)
-    """flag[i]: the step's opcode is i + 1; boolean. PAD (0) is the complement of their sum."""
+    """flag[i]: the step's opcode is i + 1; boolean."""
+    pad = column()
+    """The opcode is PAD, 0: no step. Boolean (CpuAir)."""
+    op = column()
+    """The opcode, sum of (i + 1) flag[i]: what is fetched, in one value."""
     d = column()
     """Register operand d. Range: a byte, from ROM or CODE (so are a and b)."""
     a = column()
@@ -106,9 +111,7 @@ class Selectors:
         self._row = row
 
     def __getitem__(self, op: Opcode) -> Any:
-        if op is Opcode.PAD:
-            return 1 - sum(self._row.flag[1:], self._row.flag[0])
-        return self._row.flag[op - 1]
+        return self._row.pad if op is Opcode.PAD else self._row.flag[op - 1]
 
     def any(self, *ops: Opcode) -> Any:
         """1 if the row's opcode is one of `ops` (not PAD); in opcode order: the recorded form is fixed."""
@@ -122,9 +125,10 @@ class Selectors:
 class CpuAir(Air):
     """The machine's step. Degree 3.
 
-    Order of rows: row 0 is clk 1, pc 0, h 0, kernel mode and not PAD; PAD' = PAD + HALT, so a HALT is followed by PAD, PAD
-    by PAD, and nothing else is; the last row is PAD. So the program has run from 0 to a HALT, and the table
-    holds one step less than its height.
+    Order of rows: row 0 is clk 1, pc 0, h 0, kernel mode and not PAD; pad' = pad + HALT; the last row is PAD. Since
+    HALT is boolean, pad counts the HALTs before a row, up to 1 on the last row: it is boolean, there is one HALT,
+    PAD rows follow it and nothing else. So the program has run from 0 to a HALT, and the table holds one step
+    less than its height.
 
     Tuples that use the following row (h' of HASH and MULDIV) wrap round on the last row: it is PAD,
     multiplicity 0. Multiplicities are sums of selectors, hence 0 or 1.
@@ -181,8 +185,13 @@ class CpuAir(Air):
 
     @staticmethod
     def _flow(builder: AirBuilder, row: Any, nxt: Any, flags: Selectors) -> None:
+        total, number = row.pad, lift(0)
         for op in Opcode:
-            builder.assert_bool(flags[op], f"cpu.flag_bool[{op.name}]")
+            if op is not Opcode.PAD:
+                builder.assert_bool(flags[op], f"cpu.flag_bool[{op.name}]")
+                total, number = total + flags[op], number + int(op) * flags[op]
+        builder.assert_eq(total, 1, "cpu.one_selector")
+        builder.assert_eq(row.op, number, "cpu.op")
         first, transition = builder.when_first_row(), builder.when_transition()
         first.assert_eq(row.clk, 1, "cpu.first_clk")
         first.assert_zero(row.pc, "cpu.first_pc")
@@ -206,10 +215,7 @@ class CpuAir(Air):
             following_pc = following_pc + goes * (target - (row.pc + 1))
         transition.assert_eq(nxt.pc, following_pc, "cpu.pc_step")
 
-        op = row.flag[0]
-        for i in range(1, NUM_FLAGS):
-            op = op + (i + 1) * row.flag[i]
-        instruction = (row.pc, op, row.d, row.a, row.b, row.imm0, row.imm1)
+        instruction = (row.pc, row.op, row.d, row.a, row.b, row.imm0, row.imm1)
         builder.send(ROM, instruction, 1 - flags[Opcode.PAD] - row.user, "cpu.fetch_rom")
         builder.send(CODE, [row.program, *instruction], row.user - flags[Opcode.TRAP], "cpu.fetch_code")
 

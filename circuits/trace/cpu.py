@@ -48,6 +48,7 @@ def generate(steps: Steps, height: int) -> U32:
     table.e[:n] = e
     start = CpuColumns.flag.start
     rows[start + steps.op - 1, np.arange(n)] = 1
+    table.op[:n], table.pad[n:] = steps.op, 1
     _put(rows, CpuColumns.h, steps.h[:, :n])
     _put(rows, CpuColumns.h, np.repeat(steps.h[:, n:], height - n, axis=1), n)
     for name, values in zip(("d", "a", "b", "imm0", "imm1"), steps.instruction[1:], strict=True):

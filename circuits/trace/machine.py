@@ -44,7 +44,7 @@ class MachineTraces:
 def rows_needed(run: Execution, program: Sequence[Sequence[int]]) -> dict[str, int]:
     """Rows that a run needs of each table, before any table is built.
 
-    cpu counts its closing PAD row, memory its header, add the row for muldiv's padding. `word` is exact for
+    cpu counts its closing PAD row, add the row for muldiv's padding. `word` is exact for
     these requests; all others are exact by counting.
     """
     steps = read_steps(run)
@@ -55,7 +55,7 @@ def rows_needed(run: Execution, program: Sequence[Sequence[int]]) -> dict[str, i
         "cpu": steps.pc.size + 1,
         "rom": len(program[0]),
         "code": code.rows_needed(run.programs),
-        "memory": memory.collect(steps, run).shape[1] + 1,
+        "memory": memory.collect(steps, run).shape[1],
         "cells": cells.rows_needed(run),
         "add": sums.rows,
         "muldiv": divisions,
@@ -148,13 +148,11 @@ def _words(
 
 
 def _range(memory_table: U32, cells_table: U32, word_table: U32) -> U32:
-    accesses = MemoryColumns(list(memory_table.astype(np.int64)))
+    distances = MemoryColumns(list(memory_table.astype(np.int64))).diff_low
     spaces = CellsColumns(list(cells_table.astype(np.int64))).space
     octets = word_table[:8].astype(np.int64)
     pairs = (octets[0::2] + 256 * octets[1::2]).reshape(-1)
-    return range.generate(
-        np.concatenate([accesses.diff_lo, spaces]), np.concatenate([pairs, accesses.diff_hi])
-    )
+    return range.generate(np.concatenate([distances, spaces]), pairs)
 
 
 def _signatures(steps: Steps) -> U32:

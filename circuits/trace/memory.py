@@ -1,4 +1,4 @@
-"""Rows of the memory table: all accesses, sorted by address and time, behind a header row."""
+"""Rows of the memory table: all accesses, sorted by address and time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from circuits.machine.isa import (
     Opcode,
 )
 from circuits.tables.cells import SEED_OFFSET, SEGMENT_CELLS
-from circuits.tables.memory import FRAME, KIND_DRAIN, KIND_READ, KIND_SEED, KIND_WRITE, MemoryColumns
+from circuits.tables.memory import FRAME, KIND_READ, KIND_SEED, KIND_WRITE, MAX_DISTANCE, MemoryColumns
 from circuits.trace.capacity import check_capacity
 from circuits.trace.cells import WORDS
 from circuits.trace.execution import I64, U32, Execution, Steps
+from prover.field import P
 
 
 def collect(steps: Steps, run: Execution) -> I64:
@@ -56,7 +57,7 @@ def _cells(run: Execution) -> I64:
     rows[:, 2] = np.tile(np.arange(WORDS), run.cell_indices.size)
     rows[0, 3], rows[1, 3] = SEED_OFFSET, MEMORY_DRAIN_TS
     rows[0, 4:8], rows[1, 4:8] = run.cells_before.reshape(count, 4).T, run.cells_after.reshape(count, 4).T
-    rows[0, 8], rows[1, 8] = KIND_SEED, KIND_DRAIN
+    rows[0, 8], rows[1, 8] = KIND_SEED, KIND_READ
     return np.concatenate(list(rows), axis=1)
 
 
@@ -76,11 +77,11 @@ def generate(accesses: I64, height: int) -> U32:
     """The table.
 
     Raises:
-        CapacityError: no room for the header and the accesses.
+        CapacityError: no room for the accesses.
         ValueError: a register or word number of 256 or more.
     """
     m = accesses.shape[1]
-    check_capacity("memory", m + 1, height)
+    check_capacity("memory", m, height)
     segment, hi, lo, ts = accesses[:4]
     if m and int(lo.max()) >= FRAME:
         raise ValueError(f"memory: register or word number {int(lo.max())}")
@@ -93,22 +94,20 @@ def generate(accesses: I64, height: int) -> U32:
     table = MemoryColumns(list(rows))  # views of rows, by name
     starts = np.ones(m, dtype=bool)
     starts[1:] = address[1:] != address[:-1]
-    is_register = segment == 0
-    real = slice(1, m + 1)
-    table.hi[real], table.lo[real], table.ts[real] = hi, lo, ts
-    rows[MemoryColumns.value.start : MemoryColumns.value.start + 4, real] = accesses[4:8, order]
-    table.space[real] = np.where(is_register, 0, segment - SEGMENT_CELLS)
-    table.is_write[real] = kind == KIND_WRITE
-    table.is_seed[real] = kind == KIND_SEED
-    table.is_drain[real] = kind == KIND_DRAIN
-    table.is_register[0] = 1
-    table.is_register[real] = is_register
-    table.real[real] = 1
-    table.first_register[real] = starts & is_register
+    table.segment[:m], table.hi[:m], table.lo[:m], table.ts[:m] = segment, hi, lo, ts
+    rows[MemoryColumns.value.start : MemoryColumns.value.start + 4, :m] = accesses[4:8, order]
+    table.is_write[:m] = kind == KIND_WRITE
+    table.is_seed[:m] = kind == KIND_SEED
+    table.first_register[:m] = starts & (segment == 0)
+    table.first_register[0] |= m == 0  # row 0 starts a run, of no access
+    table.real[:m] = 1
 
-    key = np.concatenate([[0], FRAME * hi + lo])
-    before = np.concatenate([[0], ts[:-1]]) if m else ts
-    difference = np.where(starts, key[1:] - key[:-1], ts - before) - 1
-    difference[starts & ~is_register] = 0
-    table.diff_lo[:m], table.diff_hi[:m] = difference & 0xFFFF, difference >> 16
+    key = FRAME * hi + lo
+    difference = np.where(starts[1:], np.diff(key), np.diff(ts)) - 1
+    difference[starts[1:] & (segment[1:] != 0)] = 0
+    # what is out of range is left so: the constraints will not hold
+    between = slice(difference.size)
+    table.diff_low[between] = np.where(difference < MAX_DISTANCE, difference & 0xFFFF, difference % P)
+    for i, bit in enumerate(table.diff_high):
+        bit[between] = np.where(difference < MAX_DISTANCE, difference >> 16 + i & 1, 0)
     return rows

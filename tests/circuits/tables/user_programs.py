@@ -25,7 +25,7 @@ TOTAL = link(
     op("LI", d=2, imm0=5),
     op("ADD", d=3, a=1, b=2),
     op("SUB", d=4, a=3, b=2),
-    op("MULDIV", d=2, a=1, b=3),
+    op("MULDIV", d=3, a=1, b=2),
     op("HGETL", d=5),
     op("HGETH", d=6),
     op("PACK", d=7, a=1, b=1),  # r1 is above 2^32: the kernel could not
