@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.machine.executor import CellArrays, MachineRun, run
-from circuits.machine.isa import EXIT_LEVEL
+from circuits.machine.isa import EXIT_LEVEL, Opcode
 from circuits.machine.kernel import kernel
 from circuits.rollup.cells import words_of
 from circuits.rollup.transition import Transition
