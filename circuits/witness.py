@@ -112,8 +112,6 @@ def witness(transition: Transition) -> Witness:
 
 
 def _count_hashes(done: MachineRun) -> int:
-    from circuits.machine.isa import Opcode
-
     ops = np.array(kernel().rom_columns()[1])
     return int((ops[done.pc] == Opcode.HASH).sum())
 
