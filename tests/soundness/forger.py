@@ -17,7 +17,7 @@ import numpy as np
 import native
 from circuits.machine.executor import MachineRun, Shadows
 from circuits.machine.isa import CELL_DEPTH, EXIT_LEVEL, READS_A, READS_B, READS_D, WRITES_D, Opcode
-from circuits.machine.kernel import CONSTANTS, kernel
+from circuits.machine.kernel import CONSTANTS, NUM_PUBLIC_WORDS, kernel
 from circuits.machine.program import SYNTAX, Program
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.tree import TreeUpdate, exit_tree
@@ -336,7 +336,7 @@ def forge(
     tables = _tables(run, program, claims, state_update, exit_update)
     _lie_about_jumps(tables["cpu"], state.lied_jumps, run)
     public = [*state_update.root_before, *state_update.root_after, *exit_update.root_after]
-    for k in range(21):
+    for k in range(NUM_PUBLIC_WORDS):
         public += state.public.get(k, ZERO)
     return Forgery(run, tables, public, state_update, exit_update)
 
@@ -358,7 +358,7 @@ def _run(state: _Machine, program: Program) -> MachineRun:
         pc=np.array(pcs, dtype=np.uint32),
         **words,
         h=_array(h, 8),
-        public=np.array([state.public.get(k, ZERO) for k in range(21)], dtype=np.uint32),
+        public=np.array([state.public.get(k, ZERO) for k in range(NUM_PUBLIC_WORDS)], dtype=np.uint32),
         exit_indices=np.array(exits, dtype=np.uint32),
         exit_leaves=_array([state.exits[i] for i in exits], 8).T,
         cell_indices=np.array(touched, dtype=np.uint32),

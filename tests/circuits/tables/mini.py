@@ -122,7 +122,7 @@ class Machine:
         self.registers: dict[tuple[int, int], Word] = {}
         self.shadow: dict[tuple[int, int, int], Word] = {}
         self.seeds: dict[tuple[int, int, int], Word] = {}
-        self.s = State()
+        self.s = State(**lies.get("start", {}))
         self.log: list[tuple] = []
         self.outside: list = []
 
@@ -301,7 +301,8 @@ def run(program, tape=(), cells=None, lies=None, programs=()) -> MiniRun:
     Args:
         lies: step (from 0) -> jump or not, against the rule; or the word that its read of register a returns; or
             a dict: "op" (the instruction, whatever was to be fetched), "va", "vc", "jump", "fault", "file_a",
-            "file_d", or what the following step is to find ("pc", "user", "saved_pc", "gas", ..).
+            "file_d", or what the following step is to find ("pc", "user", "saved_pc", "gas", ..); "start" ->
+            what the first step finds.
         programs: user programs, found by code hash (an unknown hash finds the first).
     """
     machine = Machine(program, tape, cells or {}, lies or {}, list(programs))
