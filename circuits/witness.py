@@ -93,7 +93,7 @@ def witness(transition: Transition) -> Witness:
     """
     start = time.perf_counter()
     cells = {index: words_of(cell) for index, cell in transition.cells_before.items() if cell is not None}
-    done = run(kernel(), CellArrays.from_mapping(cells), transition.tape)
+    done = run(kernel(), CellArrays.from_mapping(cells), transition.tape, programs=transition.programs)
     _check(transition, done)
     ran = time.perf_counter()
     signatures = SignatureBatch.from_claims(transition.signatures)

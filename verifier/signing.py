@@ -17,7 +17,13 @@ from circuits.rollup.ledger import Ledger
 from circuits.rollup.sample import BATCH_FILE, STATE_FILE
 from circuits.rollup.store import Store
 from circuits.rollup.transition import apply
-from circuits.rollup.types import SignedTransaction, Transaction, Transfer, Withdraw, withdraw_script
+from circuits.rollup.types import (
+    BankTransaction,
+    SignedTransaction,
+    Transfer,
+    Withdraw,
+    withdraw_script,
+)
 from circuits.xmss.hashing import Digest
 from circuits.xmss.wallet import KeyState, Wallet
 from verifier.pipeline import BatchDirectory, PipelineError, open_batch
@@ -25,7 +31,7 @@ from verifier.pipeline import BatchDirectory, PipelineError, open_batch
 TRIES = 4
 """How often a leaf is chosen anew when another process takes it first; each try costs a leaf."""
 
-Unsigned = Callable[[Purse, int, int], Transaction]
+Unsigned = Callable[[Purse, int, int], BankTransaction]
 """Makes a transaction of (purse, its cell, leaf)."""
 
 
@@ -49,9 +55,9 @@ class Order:
     tip: int = 0
     max_fee: int | None = None
 
-    def transaction(self, cell: int, purse: Purse, leaf: int, base_fee: int, l1_rate: int) -> Transaction:
+    def transaction(self, cell: int, purse: Purse, leaf: int, base_fee: int, l1_rate: int) -> BankTransaction:
         """The transaction, unsigned."""
-        tx: Transaction
+        tx: BankTransaction
         if self.to is not None:
             tx = Transfer(cell, purse.nonce, leaf, self.to, self.amount, 0, self.tip)
         else:
@@ -73,7 +79,7 @@ class Appended:
     """
 
     position: int
-    transaction: Transaction
+    transaction: BankTransaction
     fee: int
     balance: int
 
@@ -160,10 +166,10 @@ def sign_and_append(wallet: Wallet, path: Path, order: Order, cell: int | None =
             raise PipelineError("this batch was committed: start the next with `pegproof batch next`")
         after = apply(source.ledger, source.batch).ledger
         key, where, purse = _choose(wallet, after, cell)
-        signed, fee = _sign(wallet, key, source, where, purse, order)
+        tx, signed, fee = _sign(wallet, key, source, where, purse, order)
         batch = replace(source.batch, transactions=(*source.batch.transactions, signed))
         write_atomic(source.batch_file, batch.encode())
-    return Appended(len(batch.transactions) - 1, signed.transaction, fee, purse.balance)
+    return Appended(len(batch.transactions) - 1, tx, fee, purse.balance)
 
 
 def _choose(wallet: Wallet, ledger: Ledger, cell: int | None) -> tuple[KeyState, int, Purse]:
@@ -185,8 +191,8 @@ def _choose(wallet: Wallet, ledger: Ledger, cell: int | None) -> tuple[KeyState,
 
 def _sign(
     wallet: Wallet, key: KeyState, source: BatchDirectory, cell: int, purse: Purse, order: Order
-) -> tuple[SignedTransaction, int]:
-    """The signed order and its fee; the leaf is part of what is signed, so it is chosen first."""
+) -> tuple[BankTransaction, SignedTransaction, int]:
+    """The order, signed, and its fee; the leaf is part of what is signed, so it is chosen first."""
     base_fee, l1_rate = source.ledger.system.base_fee, source.batch.header.l1_rate
     settled = source.ledger.cells.get(cell)
     settled_leaf = settled.next_leaf if isinstance(settled, Purse) else 0
@@ -204,5 +210,5 @@ def _sign(
             )
         signed = wallet.sign(tx.digest(source.batch.chain_id), settled_leaf, key.number)
         if signed.leaf == leaf:
-            return SignedTransaction(tx, signed.public_key, signed.signature), fee
+            return tx, SignedTransaction(tx, signed.public_key, signed.signature), fee
     raise PipelineError("other processes keep taking this wallet's leaves; try again")

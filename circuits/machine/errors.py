@@ -19,6 +19,9 @@ class AssemblerReason(StrEnum):
     TOO_MANY_REGISTERS = "no register is left"
     TOO_LONG = "program does not fit 16-bit addresses"
     MALFORMED = "instruction word is not well formed"
+    KERNEL_ONLY = "instruction is the kernel's alone"
+    UNKNOWN_CALL = "no such system call"
+    CLOBBERED = "argument is in a register that an earlier argument has overwritten"
 
 
 class AssemblerError(ValueError):
@@ -55,6 +58,10 @@ class MachineReason(StrEnum):
     EXIT_LEAF = "exit leaf out of range or set twice"
     PUBLIC = "public word out of range or set twice"
     STEPS = "too many steps"
+    MODE = "the instruction is not for this mode, or SYS and ENTRY do not meet"
+    CODE = "no program has this code hash"
+    SPACE = "space is neither 0 nor 1"
+    GAS = "gas leaves the field"
 
 
 class MachineError(ValueError):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import native
-from circuits.machine.executor import MachineRun
+from circuits.machine.executor import MachineRun, Shadows
 from circuits.machine.isa import CELL_DEPTH, EXIT_LEVEL, READS_A, READS_B, READS_D, WRITES_D, Opcode
 from circuits.machine.kernel import CONSTANTS, kernel
 from circuits.machine.program import SYNTAX, Program
@@ -37,6 +37,8 @@ Word = tuple[int, ...]
 ZERO = (0, 0, 0, 0)
 EMPTY = (ZERO,) * 5
 U64 = 1 << 64
+MODE = ("user", "saved_pc", "program", "uframe", "space", "gas", "fault")
+"""What a run without user programs has as zeros."""
 
 
 def number(word: Sequence[int]) -> int:
@@ -326,7 +328,7 @@ def forge(
         state.before[index] = state.cells[index] = stale_words
     if max(state.before) >= 1 << CELL_DEPTH:
         raise NoEndError
-    run = _run(state)
+    run = _run(state, program)
     leaves = dict(zip(run.cell_indices.tolist(), _leaves(run.cells_after), strict=True))
     real = {index: leaf for index, leaf in leaves.items() if index not in (stale or {})}
     state_update = ledger.tree.update(real)
@@ -339,7 +341,7 @@ def forge(
     return Forgery(run, tables, public, state_update, exit_update)
 
 
-def _run(state: _Machine) -> MachineRun:
+def _run(state: _Machine, program: Program) -> MachineRun:
     pcs = [pc for pc, _, _ in state.steps]
     touched = sorted(state.before)
     words = {
@@ -365,6 +367,10 @@ def _run(state: _Machine) -> MachineRun:
         signature_messages=_array([h[k] for k in signed], 8).T,
         signature_owners=np.concatenate((words["va"], words["vb"]))[:, signed].T,
         signature_leaves=words["vc"][0, signed] | words["vc"][1, signed] << np.uint32(16),
+        instruction=np.array(program.rom_columns()[1:], dtype=np.uint32)[:, pcs],
+        **{name: np.zeros(len(pcs), dtype=np.uint32) for name in MODE},
+        programs=(),
+        shadows=Shadows.none(),
     )
 
 

@@ -87,11 +87,11 @@ def test_genesis_must_be_in_order(tmp_path):
 
 def test_other_schema_version_is_refused(path):
     with sqlite3.connect(path) as raw:
-        raw.execute("PRAGMA user_version = 2")
+        raw.execute("PRAGMA user_version = 3")
     raw.close()
     with pytest.raises(StoreError) as caught:
         Store.open(path)
-    assert (caught.value.reason, caught.value.expected, caught.value.got) == (StoreReason.VERSION, 1, 2)
+    assert (caught.value.reason, caught.value.expected, caught.value.got) == (StoreReason.VERSION, 2, 3)
 
 
 @pytest.mark.parametrize(
