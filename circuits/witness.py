@@ -112,8 +112,7 @@ def witness(transition: Transition) -> Witness:
 
 
 def _count_hashes(done: MachineRun) -> int:
-    ops = np.array(kernel().rom_columns()[1])
-    return int((ops[done.pc] == Opcode.HASH).sum())
+    return int((done.instruction[0] == Opcode.HASH).sum()) + sum(len(x.code) for x in done.programs)
 
 
 def _check(transition: Transition, done: MachineRun) -> None:

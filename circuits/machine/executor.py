@@ -129,7 +129,7 @@ class MachineRun:
         space: 0, or the clk of the SPACE that opened the shadow.
         gas: Gas counted so far.
         fault: 1 if this step is a user's ADD, SUB or MULDIV that overflows. (vc is then the low 64 bits of sum or
-            difference; the h that follows a MULDIV is the product, high word and low word.)
+            difference; the h that follows a MULDIV is the product, low word and high word.)
         programs: What was entered, in order of first entry.
         shadows: Seeds of shadow spaces.
     """

@@ -47,7 +47,7 @@ def muldiv(a: np.uint64, b: np.uint64, c: np.uint64) -> tuple[bool, np.uint64, n
         c: Any; 0 does not fit.
 
     Returns:
-        Whether q < 2^64; q, or the product's high word; r, or its low word.
+        Whether q < 2^64; q, or the product's low word; r, or its high word.
     """
     low_low = (a & _MASK32) * (b & _MASK32)
     low_high = (a & _MASK32) * (b >> _S32)
@@ -57,7 +57,7 @@ def muldiv(a: np.uint64, b: np.uint64, c: np.uint64) -> tuple[bool, np.uint64, n
     low = (low_low & _MASK32) | (middle << _S32)
     high = high_high + (low_high >> _S32) + (high_low >> _S32) + (middle >> _S32)
     if high >= c:
-        return False, high, low
+        return False, low, high
     if high == _ZERO:
         return True, low // c, low % c
     quotient, remainder = _ZERO, high

@@ -229,8 +229,10 @@ def _next_hash(op: Opcode, tag: int, h: Digest, va: Word, vb: Word, vc: Word, ov
     if op is Opcode.HASH:
         return compress(24, [tag, *h, *va, *vb, *vc], 8)
     if op is Opcode.MULDIV:
-        divisor = U64_LIMIT if overflow else _u64(vc)
-        quotient, remainder = divmod(_u64(va) * _u64(vb), divisor)
+        product = _u64(va) * _u64(vb)
+        if overflow:
+            return word_from_int(product % U64_LIMIT) + word_from_int(product // U64_LIMIT)
+        quotient, remainder = divmod(product, _u64(vc))
         return word_from_int(quotient) + word_from_int(remainder)
     return (0,) * 8 if op in (Opcode.ENTER, Opcode.SRET) else h
 

@@ -103,8 +103,8 @@ STEP_GAS: Final = 10
 """gas' = gas + STEP_GAS on every user row, SYS, TRAP and faults included. (Ten: a standard batch has 2^16 steps
 and a gas target of 600,000.)"""
 
-MEMORY_DRAIN_TS: Final = 1 << 22
-"""Timestamp of the last access of every cell word; above 4 clk of any shape."""
+MEMORY_DRAIN_TS: Final = 1 << 18
+"""Timestamp of the last access of every cell word; above 4 clk + 3 of any shape (2^16 steps)."""
 CELL_DEPTH: Final = 30
 EXIT_DEPTH: Final = 10
 EXIT_LEVEL: Final = 64

@@ -17,7 +17,7 @@ import numpy as np
 import native
 from circuits.machine.executor import MachineRun, Shadows
 from circuits.machine.isa import CELL_DEPTH, EXIT_LEVEL, READS_A, READS_B, READS_D, WRITES_D, Opcode
-from circuits.machine.kernel import CONSTANTS, kernel
+from circuits.machine.kernel import CONSTANTS, NUM_PUBLIC_WORDS, kernel
 from circuits.machine.program import SYNTAX, Program
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.tree import TreeUpdate, exit_tree
@@ -336,7 +336,7 @@ def forge(
     tables = _tables(run, program, claims, state_update, exit_update)
     _lie_about_jumps(tables["cpu"], state.lied_jumps, run)
     public = [*state_update.root_before, *state_update.root_after, *exit_update.root_after]
-    for k in range(21):
+    for k in range(NUM_PUBLIC_WORDS):
         public += state.public.get(k, ZERO)
     return Forgery(run, tables, public, state_update, exit_update)
 
@@ -358,7 +358,7 @@ def _run(state: _Machine, program: Program) -> MachineRun:
         pc=np.array(pcs, dtype=np.uint32),
         **words,
         h=_array(h, 8),
-        public=np.array([state.public.get(k, ZERO) for k in range(21)], dtype=np.uint32),
+        public=np.array([state.public.get(k, ZERO) for k in range(NUM_PUBLIC_WORDS)], dtype=np.uint32),
         exit_indices=np.array(exits, dtype=np.uint32),
         exit_leaves=_array([state.exits[i] for i in exits], 8).T,
         cell_indices=np.array(touched, dtype=np.uint32),
@@ -405,7 +405,7 @@ def recount(tables: dict[str, U32]) -> None:
     """The word table for what is asked of it now, with range's multiplicities: no u64 is missing."""
     buses: dict[str, _Bus] = {}
     for air in system().airs:
-        if air.name in ("cpu", "add", "muldiv"):
+        if air.name in ("cpu", "code", "add", "muldiv"):
             nothing = np.zeros((0, tables[air.name].shape[1]), np.uint32)
             _check_table(air, tables[air.name], nothing, Violations(), buses, 0)
     limbs = np.concatenate(buses["limbs"].values, axis=1)
@@ -415,4 +415,4 @@ def recount(tables: dict[str, U32]) -> None:
     tables["word"] = word_trace.generate(
         word_trace.collect(by_bytes, pack_words(limbs)), tables["word"].shape[1]
     )
-    tables["range"] = machine._range(tables["memory"], tables["word"])
+    tables["range"] = machine._range(tables["memory"], tables["cells"], tables["word"])

@@ -18,7 +18,7 @@ from tests.circuits.machine.helpers import Batch, deposit, genesis, purse, trans
 from tests.circuits.tables import programs
 
 HEIGHTS = {
-    "cpu": 1024, "rom": 512, "memory": 4096, "cells": 64,
+    "cpu": 1024, "rom": 1024, "code": 4, "memory": 4096, "cells": 64,
     "add": 512, "muldiv": 64, "word": 512, "range": 1 << 16,
 }  # fmt: skip
 
