@@ -103,7 +103,11 @@ def _memory(row: MemoryColumns) -> dict[str, Mask]:
     return _exclusive(
         **{"first register write": register & first & write, "first register read": register & first},
         **{"register write": register & write, "register read": register},
-        **{"seed of a shadow": shadow & (row.is_seed == 1), "shadow write": shadow & write, "shadow read": shadow},
+        **{
+            "seed of a shadow": shadow & (row.is_seed == 1),
+            "shadow write": shadow & write,
+            "shadow read": shadow,
+        },
         seed=row.is_seed == 1,
         drain=cell & (row.ts == MEMORY_DRAIN_TS),
         **{"cell write": cell & write, "cell read": cell},

@@ -94,7 +94,9 @@ def results(which: str, table: str) -> tuple[list[Change], Effects]:
         for value in sorted(new_values(int(main[column, row])))
     ]
     air = done.airs[table]
-    fixed = np.array(air.fixed_columns(main.shape[1].bit_length() - 1), np.uint32) if air.Fixed.width else None
+    fixed = (
+        np.array(air.fixed_columns(main.shape[1].bit_length() - 1), np.uint32) if air.Fixed.width else None
+    )
     return changes, LocalCheck(air, main, fixed).effects(changes)
 
 

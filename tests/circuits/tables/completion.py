@@ -15,11 +15,11 @@ import numpy as np
 from circuits.tables.add import AddColumns
 from circuits.tables.code import CodeColumns
 from circuits.tables.muldiv import MulDivColumns
+from circuits.tables.range import RangeColumns
+from circuits.tables.word import WordColumns
+from circuits.tags import TAG_CODE
 from circuits.trace import memory, muldiv
 from circuits.trace.execution import to_bytes
-from circuits.tables.word import WordColumns
-from circuits.tables.range import RangeColumns
-from circuits.tags import TAG_CODE
 from prover.field import P
 from prover.poseidon2 import compress
 from tests.circuits.tables import rowcheck
@@ -108,7 +108,7 @@ def _muldiv(table, requests) -> list:
             continue
         a, b, c, q, r = values
         fail = item[20]
-        if fail and (a * b != q + U64 * r or r < c) or not fail and (a * b != q * c + r or r >= c):
+        if (fail and (a * b != q + U64 * r or r < c)) or (not fail and (a * b != q * c + r or r >= c)):
             continue
         columns = [to_bytes(np.array([v], dtype=np.uint64)) for v in values]
         table[:40, k] = np.concatenate(columns)[:, 0]
@@ -170,6 +170,3 @@ def _words(tables, requests) -> None:
             k = places.setdefault(tuple(octets), len(places))
             table[:8, k] = octets
             column[k] = m % P
-
-
-

@@ -311,4 +311,4 @@ def run(program, tape=(), cells=None, lies=None, programs=()) -> MiniRun:
     return machine.result()
 
 
-__all__ = ["MiniRun", "Opcode", "columns", "code_states", "fake_hash", "number", "run", "u64"]
+__all__ = ["MiniRun", "Opcode", "code_states", "columns", "fake_hash", "number", "run", "u64"]

@@ -301,7 +301,9 @@ def test_run_does_not_begin_in_user_mode():
     assert "cpu.first_user" in forged(change=begin)[0]
 
 
-@pytest.mark.parametrize("name", ["HINT", "LOAD", "STORE", "HSET", "HASH", "SIG", "LEAF", "OUT", "SPACE", "GASSET"])
+@pytest.mark.parametrize(
+    "name", ["HINT", "LOAD", "STORE", "HSET", "HASH", "SIG", "LEAF", "OUT", "SPACE", "GASSET"]
+)
 def test_a_program_has_user_instructions_only(name):
     """Deployed past the kernel's check: the code holds the instruction, and nothing else refuses it."""
     bad = link(op("LI", d=3, imm0=7), op(name, d=2, a=3, b=3), op("SYS", imm0=3), op("JMP"))
@@ -372,7 +374,9 @@ def test_trap_may_come_at_any_step():
 # --- faults
 
 
-@pytest.mark.parametrize(("name", "nth", "relation"), [(O.ADD, 0, "add"), (O.SUB, 0, "add"), (O.MULDIV, 0, "muldiv")])
+@pytest.mark.parametrize(
+    ("name", "nth", "relation"), [(O.ADD, 0, "add"), (O.SUB, 0, "add"), (O.MULDIV, 0, "muldiv")]
+)
 def test_fault_without_overflow(name, nth, relation):
     labels, relations = forged({step(name, 1, nth): {"fault": 1}})
     assert (labels, relations) == (set(), {relation})
@@ -416,7 +420,9 @@ def test_kernel_has_no_faults():
 # --- gas
 
 
-@pytest.mark.parametrize(("name", "user"), [(O.ADD, 1), (O.SYS, 1), (O.JMP, 1), (O.ENTRY, 0), (O.GASSET, 0), (O.MOV, 1)])
+@pytest.mark.parametrize(
+    ("name", "user"), [(O.ADD, 1), (O.SYS, 1), (O.JMP, 1), (O.ENTRY, 0), (O.GASSET, 0), (O.MOV, 1)]
+)
 def test_gas_is_counted(name, user):
     k = step(name, user)
     assert forged({k: {"gas": state(k)["gas"]}}) == ({"cpu.gas_step"}, set())

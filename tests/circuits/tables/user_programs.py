@@ -175,4 +175,4 @@ def user_verdict(**more) -> tuple[set[str], set[str]]:
     return set(done.violations()), {relation for relation, _ in done.unbalanced()}
 
 
-__all__ = ["CELLS", "HEIGHTS", "KERNEL", "O", "PROGRAMS", "tape", "trap_step", "user_case", "user_verdict"]
+__all__ = ["CELLS", "HEIGHTS", "KERNEL", "PROGRAMS", "O", "tape", "trap_step", "user_case", "user_verdict"]
