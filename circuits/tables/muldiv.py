@@ -58,8 +58,8 @@ class MulDivAir(Air):
 
     Why the equations hold over the integers. S_k, byte position k of the difference, is sum_i (a_i b_{k-i} - q_i
     c_{k-i}) - r_k, or if fail sum_i a_i b_{k-i} - q_k - r_{k-8} (items beyond 0..7 are 0). In both, |S_k| <=
-    8 * 255^2 + 255 = 520,455, and T_j = S_2j + 256 S_2j+1, |T_j| <= 257 * 520,455 < 2^27. The constraint of position j is T_j + c_{j-1} = 2^16 c_j mod p, with c_{-1} = c_7 =
-    0. Write p = 2^16 * 32,512 + 1.
+    8 * 255^2 + 255 = 520,455, and T_j = S_2j + 256 S_2j+1, |T_j| <= 257 * 520,455 < 2^27. The constraint of position j
+    is T_j + c_{j-1} = 2^16 c_j mod p, with c_{-1} = c_7 = 0. Write p = 2^16 * 32,512 + 1.
 
     1. LIMBS(c_j + 2^15): -2^15 <= c_j < 2^15. So |T_j + c_{j-1} - 2^16 c_j| < 2^27 + 2^15 + 2^31 < 2 p, and
        the equation over the integers is T_j + c_{j-1} - 2^16 c_j = k_j p, k_j in {-1, 0, 1}.

@@ -20,6 +20,7 @@ from prover.poseidon2 import compress
 Word = list[int]
 ZERO = [0, 0, 0, 0]
 U64 = 1 << 64
+MAX_STEPS = 2000
 
 READS_A = (
     O.MOV, O.ADD, O.SUB, O.MULDIV, O.PACK, O.LO, O.HI, O.JEQ, O.JNE, O.JLT, O.JGE, O.ASSERT, O.LOAD, O.STORE,
@@ -237,6 +238,7 @@ class Machine:
         """The state of the following step."""
         s = self.s
         target = imm0 if jump else s.pc + 1
+        gas_before = s.gas
         s.gas += 10 * s.user
         if op == O.SYS:
             s.user, s.saved_pc = 0, s.pc + 1
@@ -256,9 +258,9 @@ class Machine:
         elif op == O.FRAME:
             s.uframe += 1
         elif op == O.SPACE:
-            s.space = va[0] * clk
+            s.space = va[0] * clk % P
         elif op == O.GASSET:
-            s.gas = va[0] + 65536 * va[1]
+            s.gas += va[0] + 65536 * va[1] - gas_before
         s.pc, s.h = target, h
 
     def result(self) -> MiniRun:
@@ -307,7 +309,8 @@ def run(program, tape=(), cells=None, lies=None, programs=()) -> MiniRun:
     """
     machine = Machine(program, tape, cells or {}, lies or {}, list(programs))
     while machine.step():
-        pass
+        if len(machine.log) == MAX_STEPS:
+            raise RuntimeError(f"no HALT within {MAX_STEPS} steps")
     return machine.result()
 
 
