@@ -74,12 +74,15 @@ class _Assembly:
             op = Opcode[mnemonic]
             syntax = SYNTAX[op].split()
         except KeyError:
-            raise AssemblerError(AssemblerReason.UNKNOWN_OPCODE, line, mnemonic) from None
+            known = [opcode.name for opcode in self.opcodes]
+            raise AssemblerError(AssemblerReason.UNKNOWN_OPCODE, line, mnemonic, known) from None
         if op not in self.opcodes:
             raise AssemblerError(AssemblerReason.KERNEL_ONLY, line, mnemonic)
         operands = [operand.strip() for operand in rest.split(",")] if rest.strip() else []
         if len(operands) != len(syntax):
-            raise AssemblerError(AssemblerReason.OPERANDS, line, f"{mnemonic} takes {len(syntax)}: {text}")
+            raise AssemblerError(
+                AssemblerReason.OPERANDS, line, f"{mnemonic} takes {len(syntax)}, here: {text}"
+            )
         self.pending.append(_Pending(op, operands, line))
 
     def number(self, text: str, line: int) -> int:
@@ -90,7 +93,8 @@ class _Assembly:
         try:
             return int(text, 0)
         except ValueError:
-            raise AssemblerError(AssemblerReason.UNKNOWN_NAME, line, text) from None
+            known = [*self.labels, *self.constants]
+            raise AssemblerError(AssemblerReason.UNKNOWN_NAME, line, text, known) from None
 
     def register(self, text: str, line: int) -> int:
         """A declared register, or rN."""
@@ -98,7 +102,7 @@ class _Assembly:
             return self.registers[text]
         plain = _PLAIN_REGISTER.match(text)
         if plain is None or int(plain[1]) >= NUM_REGISTERS:
-            raise AssemblerError(AssemblerReason.UNKNOWN_REGISTER, line, text)
+            raise AssemblerError(AssemblerReason.UNKNOWN_REGISTER, line, text, self.registers)
         return int(plain[1])
 
     def resolve(self, item: _Pending) -> Instruction:

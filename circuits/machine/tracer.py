@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from circuits.machine.abi import Call
 from circuits.machine.executor import MachineRun
-from circuits.machine.isa import READS_A, READS_B, READS_D, USER_A, USER_D, WRITES_D, Opcode
+from circuits.machine.isa import ENTRY_BASE, READS_A, READS_B, READS_D, USER_A, USER_D, WRITES_D, Opcode
 from circuits.machine.kernel import kernel
 from circuits.machine.program import Instruction, Program, render
 from circuits.machine.user_assembler import show
@@ -26,7 +27,7 @@ class TracedStep:
         clk: Its number in the batch, from 1.
         user: Whether a user program runs; else the kernel does.
         pc: Instruction number.
-        place: Nearest label of the kernel; empty for a user program.
+        place: Nearest label of the kernel, or the system call that starts; empty for a user program.
         text: The instruction.
         reads: Registers read, with their values.
         writes: Register written, with its value; None if there is none.
@@ -99,8 +100,11 @@ def _step(run: MachineRun, row: int, program: Program, names: dict[int, str], ga
         writes = (_name(d, user or opcode in USER_D, names), _value(run.vc[:, row].tolist()))
     pc = int(run.pc[row])
     text = show(instruction) if user else render(instruction, names, {})
+    place = "" if user else program.place(pc)
+    if opcode is Opcode.ENTRY:
+        place = f"system call {Call(pc - ENTRY_BASE).name}"
     return TracedStep(
-        row + 1, user, pc, "" if user else program.place(pc), text, tuple(reads), writes,
+        row + 1, user, pc, place, text, tuple(reads), writes,
         gas, bool(run.space[row]), bool(run.fault[row]),
     )  # fmt: skip
 

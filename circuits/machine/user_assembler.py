@@ -102,7 +102,7 @@ def _const(register: str, text: str, known: Mapping[str, int], line: int) -> Ite
     value = known.get(text)
     if value is None:
         if not _NUMBER.match(text):
-            raise AssemblerError(AssemblerReason.UNKNOWN_NAME, line, text)
+            raise AssemblerError(AssemblerReason.UNKNOWN_NAME, line, text, known)
         value = int(text, 0)
     if value >= _U32 * _U32:
         raise AssemblerError(AssemblerReason.IMMEDIATE, line, text)
@@ -116,7 +116,7 @@ def _call(operands: Sequence[str], line: int) -> Iterator[str]:
     """Arguments into r1, r2, .., then SYS. An operand that is no name of a register is loaded as a number."""
     name, arguments = (operands[0], operands[1:]) if operands else ("", [])
     if name not in Call.__members__:
-        raise AssemblerError(AssemblerReason.UNKNOWN_CALL, line, name)
+        raise AssemblerError(AssemblerReason.UNKNOWN_CALL, line, name or "no name", Call.__members__)
     wanted = CALLS[Call[name]].arguments
     if len(arguments) != len(wanted):
         raise AssemblerError(
@@ -138,14 +138,17 @@ def _is_number(argument: str) -> bool:
 
 
 def disassemble_code(code: Sequence[int]) -> str:
-    """Readable text of code words: number, instruction; system calls by name, labels at jump targets."""
+    """Readable text of code words: instructions, system calls by name, labels at jump targets, numbers as comments.
+
+    Code that `assemble_user` gave is assembled to the same words again.
+    """
     instructions = decode_code(code)
     targets = {instruction.imm0 for instruction in instructions if instruction.op in JUMPS}
     labels = {target: [f"l{target}"] for target in sorted(targets)}
     out: list[str] = []
     for pc, instruction in enumerate(instructions):
         out += [f"{label}:" for label in labels.get(pc, [])]
-        out.append(f"{pc:5d}  {show(instruction, labels)}")
+        out.append(f"    {show(instruction, labels):<32}; {pc}")
     return "\n".join(out) + "\n"
 
 

@@ -27,7 +27,7 @@ DATA_MAGIC: Final = b"PEGD"
 INBOX_MAGIC: Final = b"PEGI"
 VERSION: Final = 1
 _BLANK_KEY: Final = PublicKey((0,) * 8, (300, 0, 0, 0, 0), 8)
-_BLANK_SIGNATURE: Final = Signature((0,) * 6, ((0,) * 8,) * 64, ((0,) * 8,) * 8)
+BLANK_SIGNATURE: Final = Signature((0,) * 6, ((0,) * 8,) * 64, ((0,) * 8,) * 8)
 
 
 def encode_genesis(ledger: Ledger) -> bytes:
@@ -101,7 +101,7 @@ class PublishedBatch:
             cell = ledger.cells.get(signer)
             nonce = used[signer] + (cell.nonce if isinstance(cell, Purse) else 0)
             used[signer] += 1
-            signed.append(SignedTransaction(_transaction(data, nonce), _BLANK_KEY, _BLANK_SIGNATURE))
+            signed.append(SignedTransaction(_transaction(data, nonce), _BLANK_KEY, BLANK_SIGNATURE))
         return Batch(self.chain_id, self.header, tuple(events), tuple(signed))
 
 

@@ -83,6 +83,18 @@ class Cosignature:
         return self.public_key.encode() + self.signature.encode()
 
     @classmethod
+    def decode(cls, data: bytes) -> Cosignature:
+        """Read what `encode` wrote, all of it.
+
+        Raises:
+            CodecError: As `read`, or TRAILING.
+        """
+        reader = Reader(data)
+        cosignature = cls.read(reader)
+        reader.done()
+        return cosignature
+
+    @classmethod
     def read(cls, reader: Reader) -> Cosignature:
         """Read what `encode` wrote; the signature's length follows from the key's height.
 

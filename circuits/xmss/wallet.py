@@ -345,6 +345,17 @@ class Wallet:
         return self._secret_keys[number]
 
 
+def public_key(seed: bytes, number: int, height: int, kernels: Kernels | None = None) -> PublicKey:
+    """Key `number` of a seed, without a wallet: what its purses are looked for by.
+
+    Raises:
+        XmssError: SEED or HEIGHT.
+    """
+    check_seed_and_height(seed, height)
+    [key] = batch.keygen([_key_seed(seed, number)], height, kernels)
+    return key.public_key
+
+
 def _key_seed(seed: bytes, number: int) -> bytes:
     """Seed of the wallet's key `number`."""
     return derive.expand(CONTEXT_KEY, seed + number.to_bytes(4, "little"), derive.SEED_BYTES)

@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     "sample": "make a signed batch over a fresh ledger",
     "wallet": "keys, and signatures that never reuse a leaf",
+    "program": "programs as text and as code words",
     "batch": "start the next batch of a ledger",
     "execute": "run a batch and show what it does",
     "trace": "each step of a transaction, with registers and gas",
