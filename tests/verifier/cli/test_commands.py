@@ -154,6 +154,8 @@ def test_cells_of_a_transfer_are_within_budget(run: Run) -> None:
     assert cells["transfer"] <= 60_000
     assert cells["signature alone, key of height 8"] < cells["transfer between purses already touched"]
     assert all(value > 0 for value in cells.values())
+    for part in ("withdrawal", "forced exit", "rotation", "deployment", "call that", "creates a purse"):
+        assert any(part in name for name in cells)
     assert figures["opened_columns"] <= 1000
 
 
