@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz bench ci clean
+.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz kill bench ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -28,6 +28,9 @@ soundness: setup ## every mutation of proofs and traces
 
 fuzz: setup ## 100,000 byte strings through the fast verifier
 	@$(PYTEST) tests/fuzz -n 2
+
+kill: setup ## kill -9 at 200 random moments of execute, prove and commit: nothing is lost
+	@$(PY) -m tests.kill.campaign --moments 200
 
 lint: setup ## ruff
 	@$(PY) -m ruff check .
