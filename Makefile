@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz kill bench ci clean
+.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz kill bench docs ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -48,7 +48,13 @@ figures: setup ## deterministic figures against their baseline
 bench: setup ## pytest-benchmark suites
 	@$(PYTEST) bench --benchmark-only
 
-ci: lint typecheck layers test test-slow ## what CI runs
+docs: setup ## site/: the pages in docs/ and the API reference; no warning is let pass
+	@.venv/bin/python -c 'import mkdocstrings_handlers.python' 2>/dev/null || \
+		.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+	@echo "docs: site/index.html"
+
+ci: lint typecheck layers docs test test-slow ## what CI runs
 
 clean: ## remove what was built
-	@rm -rf .venv build out *.egg-info native/_kernels* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv build out site *.egg-info native/_kernels* .pytest_cache .mypy_cache .ruff_cache .hypothesis

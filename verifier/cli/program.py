@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from verifier.cli.output import console, emit, json_option, reports_errors
+from verifier.cli.output import console, emit, json_option, reports_errors, show_table
 from verifier.programs import Value, code_text, load_code
 
 FILE = click.Path(path_type=Path)
@@ -108,6 +108,26 @@ def disassemble(
         raise click.UsageError("give either SOURCE, or --batch and --cell")
     text = disassemble_code(code)
     emit({"code": code_text(code).split(), "text": text}, as_json, lambda: click.echo(text, nl=False))
+
+
+@command.command("reference", short_help="instructions and system calls")
+@json_option
+def reference(as_json: bool) -> None:
+    """Show the instructions that programs consist of, and the system calls."""
+    from circuits.machine import manual
+
+    parts = (
+        ("instructions", manual.INSTRUCTION_HEADER, manual.user_rows()),
+        ("system calls", manual.CALL_HEADER, manual.call_rows()),
+        ("context", manual.CONTEXT_HEADER, manual.context_rows()),
+    )
+    figures = {name: [dict(zip(header, row, strict=True)) for row in rows] for name, header, rows in parts}
+
+    def render() -> None:
+        for title, header, rows in parts:
+            show_table(title, header, rows)
+
+    emit(figures, as_json, render)
 
 
 def _deployed(directory: Path, cell: int) -> tuple[int, ...]:
