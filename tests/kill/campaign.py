@@ -32,7 +32,7 @@ from verifier.pipeline import run_batch
 ROOT = Path(__file__).parents[2]
 COUNTED = ("execute", "prove", "commit")
 """What the moments are of; a share of `sign` and `next` comes on top."""
-WEIGHTS = {"execute": 1, "prove": 2, "commit": 2, "sign": 0.5, "next": 0.5}
+WEIGHTS = {"execute": 1, "prove": 2, "commit": 3, "sign": 0.6, "next": 6}
 AIMED = 0.5
 """Share of the moments that wait for the command to begin to write."""
 AFTER_WRITING = {"prove": 0.004, "commit": 0.012, "sign": 0.02, "next": 0.004}
@@ -122,8 +122,7 @@ class Life:
     def choose(self) -> str:
         """A command that makes sense now."""
         fitting = ("execute", "prove", "next") if self.committed else ("execute", "prove", "commit", "sign")
-        weights = [WEIGHTS[name] * (4 if name == "next" else 1) for name in fitting]
-        return self.rng.choices(fitting, weights)[0]
+        return self.rng.choices(fitting, [WEIGHTS[name] for name in fitting])[0]
 
     def writes(self, command: str) -> Callable[[], bool]:
         """Tells whether the command has begun to write what it is for."""

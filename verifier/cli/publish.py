@@ -24,7 +24,10 @@ def command(store: Path, data: Path, inbox: Path, as_json: bool) -> None:
     from circuits.rollup.published import encode_genesis, encode_inbox
     from circuits.rollup.sample import STATE_FILE
     from circuits.rollup.store import Store
+    from verifier.pipeline import check_output
 
+    for output in (data, inbox):
+        check_output(output)
     with Store.open(store / STATE_FILE if store.is_dir() else store) as opened:
         last = opened.batch_number()
         numbers = range(1, last + 1)
@@ -37,6 +40,6 @@ def command(store: Path, data: Path, inbox: Path, as_json: bool) -> None:
         figures,
         as_json,
         lambda: console.print(
-            f"{last} batches: {len(content):,} bytes of data, {len(events):,} of inbox events"
+            f"{last} batch{'' if last == 1 else 'es'}: {len(content):,} bytes of data, {len(events):,} of inbox events"
         ),
     )

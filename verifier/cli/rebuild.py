@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from circuits.rollup.public_values import PublicValues
 from verifier.cli.output import btc, console, emit, fail, json_option, reports_errors
 
 
@@ -14,7 +15,10 @@ from verifier.cli.output import btc, console, emit, fail, json_option, reports_e
 @click.argument("data", type=click.Path(path_type=Path))
 @click.argument("inbox", type=click.Path(path_type=Path))
 @click.option(
-    "--check", "store", type=click.Path(path_type=Path), help="Compare with this state store, batch by batch."
+    "--check",
+    "store",
+    type=click.Path(path_type=Path),
+    help="Compare all public values with this state store, batch by batch.",
 )
 @json_option
 @reports_errors
@@ -35,9 +39,11 @@ def command(data: Path, inbox: Path, store: Path | None, as_json: bool) -> None:
     source = DataFile(published)
     ledger = Ledger.of_cells(source.genesis, source.codes)
     batches: list[dict[str, Any]] = []
+    rebuilt: list[PublicValues] = []
     for done in replay_all(published, events):
         ledger = done.ledger
         values = done.public_values
+        rebuilt.append(values)
         batches.append(
             {
                 "batch": values.batch_number + 1,
@@ -50,11 +56,8 @@ def command(data: Path, inbox: Path, store: Path | None, as_json: bool) -> None:
     agrees: bool | None = None
     if store is not None:
         with Store.open(store / STATE_FILE if store.is_dir() else store) as opened:
-            last = opened.batch_number()
-            roots = [
-                elements_bytes(opened.public_values(i).state_root_after).hex() for i in range(1, last + 1)
-            ]
-            agrees = roots == [item["state_root"] for item in batches] and opened.ledger().root == ledger.root
+            stored = [opened.public_values(i) for i in range(1, opened.batch_number() + 1)]
+            agrees = stored == rebuilt and opened.ledger().root == ledger.root
     figures = {
         "batches": batches,
         "state_root": elements_bytes(ledger.root).hex(),
@@ -64,7 +67,7 @@ def command(data: Path, inbox: Path, store: Path | None, as_json: bool) -> None:
         "agrees_with_store": agrees,
     }
     if agrees is False:
-        fail(f"the rebuilt state is not that of {store}")
+        fail(f"what was rebuilt is not what is in {store}: these are not its published data and events")
 
     def render() -> None:
         for item in batches:

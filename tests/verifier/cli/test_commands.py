@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from circuits.statement import SHAPES
@@ -51,6 +52,18 @@ def test_help_lists_every_command(run: Run) -> None:
 def test_every_command_has_help(run: Run, name: str) -> None:
     outcome = run(name, "--help")
     assert outcome.code == 0 and outcome.out.startswith(f"Usage: pegproof {name}")
+
+
+GROUPS = {name: cli.get_command(click.Context(cli), name) for name in ("wallet", "batch", "program", "bench")}
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [(g, n) for g, c in GROUPS.items() for n in getattr(c, "commands", {})]
+)
+def test_every_subcommand_has_help_and_json(run: Run, group: str, name: str) -> None:
+    outcome = run(group, name, "--help")
+    assert outcome.code == 0 and outcome.out.startswith(f"Usage: pegproof {group} {name}")
+    assert "--json" in outcome.out
 
 
 def test_execute_reports_the_named_fields_and_the_supply_identity(run: Run, made: Path) -> None:
