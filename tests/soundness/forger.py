@@ -261,7 +261,7 @@ class Forgery:
     Attributes:
         run: the steps.
         tables: name -> (width, height).
-        public_values: the 108 elements.
+        public_values: the 116 elements.
         state_update, exit_update: what the run does to the trees.
     """
 
