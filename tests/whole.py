@@ -1,4 +1,4 @@
-"""The whole statement over a small real batch: six transfers, a withdrawal, a deposit into a new purse."""
+"""The whole statement over small real batches: transfers and the like, and one with everything."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from circuits.rollup.transition import Transition
 from circuits.statement import heights, system
 from circuits.witness import Witness, witness
 from prover.air.check import Violations, check
+from tests.examples.signed import signed_batch
 
 U32 = NDArray[np.uint32]
 SHAPE = "small"
@@ -46,8 +47,15 @@ def whole(ledger: Ledger, batch: Batch) -> Whole:
 
 @cache
 def honest() -> Whole:
-    """The batch that all these tests start from."""
+    """Six transfers, a withdrawal, a deposit into a new purse."""
     cells, batch = build_sample(6, 1)
+    return whole(Ledger.of_cells(cells), batch)
+
+
+@cache
+def everything() -> Whole:
+    """A batch with every kind of transaction and event, and with programs that use every instruction."""
+    cells, batch = signed_batch()
     return whole(Ledger.of_cells(cells), batch)
 
 
