@@ -436,6 +436,7 @@ def forge(
     after: Mapping[tuple[int, int], Word] | None = None,
     codes: Sequence[Sequence[int]] = (),
     traps: Collection[int] = (),
+    swap: Mapping[Word, Sequence[int]] | None = None,
 ) -> Forgery:
     """Runs the kernel (or another program) dishonestly and fills the tables.
 
@@ -452,12 +453,13 @@ def forge(
         after: words (cell, word number) that the ledger has after the run, whatever was stored.
         codes: user programs that may be entered.
         traps: steps in user mode, counted from 0, that are TRAPs.
+        swap: by code hash, what is run in the place of the code that has it.
     """
     program = program or kernel()
     named = [line for line in (*(lies or {}), *([skip] if skip else [])) if line[0] != USER]
     lines = {pc: line for line, _ in named for pc in find(line, program)}
     words = [tuple(w) for w in tape.T.tolist()]
-    known = {code_digest(tuple(code)): tuple(code) for code in codes}
+    known = {code_digest(tuple(code)): tuple(code) for code in codes} | dict(swap or {})
     state = _Machine(program, dict(cells), words, lines, dict(lies or {}), known, frozenset(traps), skip=skip)
     while state.step():
         if len(state.steps) > MAX_STEPS:
