@@ -1,7 +1,7 @@
 """A batch with real keys: a vault is deployed, filled and opened by two, in one batch; and everything else.
 
-`signed_batch` is what the proving tests take: deployment, calls, a co-signature, a failing list, a rotation, a
-forced exit, a block hash, a transfer and a withdrawal.
+`signed_batch` is what the proving tests take: deployment, calls, a co-signature, lists that fail in every way, every
+user instruction, a rotation, a forced exit, a block hash, a transfer and a withdrawal.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from circuits.machine.user_assembler import assemble_user
 from circuits.rollup.batch import Batch
 from circuits.rollup.cells import Cell, Purse
 from circuits.rollup.compose import next_batch
@@ -39,7 +40,38 @@ from examples.programs import vault
 CHAIN, FIRST_FREE = 7, 20
 ALICE, BOB, CAROL = 16, 17, 18
 BALANCE = 10**11
-VAULT, BOOK, KEPT = FIRST_FREE, FIRST_FREE + 1, FIRST_FREE + 2
+VAULT, BOOK, KEPT, PROBE = range(FIRST_FREE, FIRST_FREE + 4)
+PROBE_SOURCE = """
+    .reg x y zero
+    .entries every carry borrow divide endless
+
+every:                              ; each user instruction; a second asset, a hash, an event
+    LI      x, 7
+    MOV     y, x
+    MULDIV  y, x, x
+    HGETL   y
+    HGETH   y
+    PACK    y, x, x
+    LO      y, y
+    HI      y, y
+    JEQ     y, x, every
+    JNE     y, y, every
+    JLT     y, zero, every
+    JGE     zero, x, every
+    CALL    HASH, x, y, zero
+    CALL    CREATE_PURSE, 23, r6
+    SYS     MINT                    ; to it, as many as there is HASH left in r2
+    SYS     EVENT
+    SYS     EXIT
+carry:
+    ADD     x, r2, r2
+borrow:
+    SUB     x, zero, r6
+divide:
+    MULDIV  x, x, zero
+endless:
+    JMP     endless
+"""
 SCRIPT = bytes.fromhex("0014") + bytes(range(20))
 
 
@@ -63,6 +95,12 @@ def transactions(new_owner: tuple[int, ...]) -> list[Transaction]:
         Transfer(BOB, 0, 9, ALICE, 1234, fee),
         Withdraw(BOB, 1, 10, 5_000, fee, script, length),
         Calls(BOB, 2, 11, (Call(BOOK),), 1_200, fee),
+        Deploy(BOB, 3, 12, assemble_user(PROBE_SOURCE).encode(), fee),
+        *(
+            Calls(BOB, 4 + selector, 13 + selector, (Call(PROBE, selector, (1 << 63, 0, 0, 0)),), limit, fee)
+            for selector in range(4)
+        ),
+        Calls(BOB, 8, 17, (Call(PROBE, 4),), 2_200, fee),
     ]
 
 

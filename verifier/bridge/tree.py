@@ -1,0 +1,94 @@
+"""The opening tree: what the chunks give to the game, and all that the game knows of a proof.
+
+A node is a scope of the verifier's Program. It has wires (values that the operator commits with one-time
+keys when it reveals the node), leaves (tapscripts, each of which re-runs a piece of the Program from wires
+of this node and its ancestors, and spends only if the committed values do not fit) and children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from verifier.script.winternitz import WinternitzKey
+
+Digits = tuple[int, ...]
+"""A wire's value: nibbles, as its Winternitz key signs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A committed value.
+
+    Attributes:
+        name: unique in the tree; also the label of its key.
+        digits: nibbles of the value.
+    """
+
+    name: str
+    digits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A scope that can be opened.
+
+    Attributes:
+        index: place in `OpeningTree.nodes`.
+        name: path of scopes, such as "root/query 3/main tree".
+        parent: index of the parent; -1 at the root.
+        children: indices, in order.
+        wires: what revealing it commits, in groups: a group is checked by one input of the Reveal (a
+            tapscript starts with at most 1,000 items).
+        num_leaves: tapscripts that can disprove it.
+    """
+
+    index: int
+    name: str
+    parent: int
+    children: tuple[int, ...]
+    wires: tuple[tuple[Wire, ...], ...]
+    num_leaves: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """A leaf that convicts: its number in the node, and the witness items above its script, bottom first."""
+
+    leaf: int
+    items: tuple[bytes, ...]
+
+
+class OpeningTree(Protocol):
+    """What the planner makes of a verifier's Program; deterministic in (verifying key, shape)."""
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Parents before children, the root first."""
+
+    def leaf(self, node: int, number: int, keys: Mapping[str, WinternitzKey]) -> bytes:
+        """The tapscript of a leaf; `keys` has the key of every wire of the node and of its ancestors."""
+
+
+class Execution(Protocol):
+    """A run of the Program on one proof: the value of every wire. What an honest operator commits."""
+
+    def values(self, node: int) -> tuple[tuple[Digits, ...], ...]:
+        """The node's wires, in the order and groups of `Node.wires`."""
+
+
+class Accuser(Protocol):
+    """Finds the leaf that convicts, from what the chain shows alone."""
+
+    def disprove(
+        self,
+        node: int,
+        signatures: Mapping[str, tuple[bytes, ...]],
+    ) -> Spend | None:
+        """A leaf of the node that spends, or None where the node is right.
+
+        Args:
+            node: a revealed node.
+            signatures: wire name -> Winternitz signature items, of the node's and its ancestors' wires.
+        """
