@@ -75,19 +75,22 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def start_next_batch(path: Path, producer: int | None = None, l1_rate: int | None = None) -> tuple[Path, int]:
+def start_next_batch(
+    path: Path, producer: int | None = None, l1_rate: int | None = None, bitcoin_height: int | None = None
+) -> tuple[Path, int]:
     """Puts a committed batch aside and starts an empty one that follows the ledger.
 
     Args:
         path: batch directory.
         producer: cell of the purse that gets the tips; the last batch's by default.
         l1_rate: msat per published byte; the last batch's by default.
+        bitcoin_height: the producer's claim; the ledger's by default.
 
     Returns:
         Where the committed batch is now, and the new batch's number.
 
     Raises:
-        PipelineError: the batch was not committed.
+        PipelineError: the batch was not committed, or the next would be refused.
         RollupError: the directory is damaged or cannot be written.
     """
     with locked(open_batch(path).path):
@@ -104,7 +107,10 @@ def start_next_batch(path: Path, producer: int | None = None, l1_rate: int | Non
             (),
             producer=header.producer if producer is None else producer,
             l1_rate=header.l1_rate if l1_rate is None else l1_rate,
+            bitcoin_height=bitcoin_height,
         )
+        if batch.header.bitcoin_height < ledger.inbox.bitcoin_height:
+            raise PipelineError(f"the ledger is at Bitcoin height {ledger.inbox.bitcoin_height} already")
         if ledger.btc_purse(batch.header.producer) is None:
             raise PipelineError(f"cell {batch.header.producer} is no purse: the producer needs one")
         kept = source.path / f"batch-{number:06}.bin"

@@ -23,14 +23,19 @@ def command() -> None:
 @click.option(
     "--l1-rate", type=click.IntRange(0, 2**32 - 1), help="Msat per published byte; default: as before."
 )
+@click.option(
+    "--bitcoin-height", type=click.IntRange(0, 2**32 - 1), help="What programs see; default: as before."
+)
 @json_option
 @reports_errors
-def next_(directory: Path, producer: int | None, l1_rate: int | None, as_json: bool) -> None:
+def next_(
+    directory: Path, producer: int | None, l1_rate: int | None, bitcoin_height: int | None, as_json: bool
+) -> None:
     """Put the committed batch in DIRECTORY aside and start an empty one that follows the ledger.
 
     The old batch stays in the directory; `pegproof prove DIRECTORY/batch-000001.bin` still proves it.
     """
-    kept, number = start_next_batch(directory, producer, l1_rate)
+    kept, number = start_next_batch(directory, producer, l1_rate, bitcoin_height)
 
     def render() -> None:
         console.print(f"batch {number} is open in {directory}; the one before is {kept}")

@@ -98,6 +98,20 @@ def test_a_program_as_text_is_called_in_later_batches(run: Run, place: Path) -> 
     assert "fault" in traced.out and "fails: a program's arithmetic overflows" in traced.out
 
 
+def test_an_escrow_gives_back_after_its_height(run: Run, place: Path) -> None:
+    program = wallet(run, place, "deploy", "alice", PROGRAMS / "escrow.py").json["program"]
+    deal = program + 2
+    opened = f"{program}:0:{ALICE}/{program}:5000:1:900005"
+    assert wallet(run, place, "call", "bob", opened).json["events"][0]["values"][1] == deal
+    assert wallet(run, place, "call", "bob", f"move:{BOB}:{deal + 1}:5000").code == 0
+    refund = ("call", "alice", f"{program}:2:{deal}")
+    assert "would fail" in wallet(run, place, *refund).json["error"]["message"]
+    assert run("execute", place / "batch", "--commit").code == 0
+    refused(run("batch", "next", place / "batch", "--bitcoin-height", 1), "height 900000 already")
+    assert run("batch", "next", place / "batch", "--bitcoin-height", 900_005).code == 0
+    assert wallet(run, place, *refund).json["events"] == [{"program": program, "values": [3, deal, 5000]}]
+
+
 def test_gas_limits(run: Run, place: Path) -> None:
     program = wallet(run, place, "deploy", "alice", place / "counter.asm").json["program"]
     call = f"{program}:0:1"
