@@ -15,12 +15,13 @@ from circuits.rollup.compose import next_batch
 from circuits.rollup.errors import FailureReason, TransactionRefused
 from circuits.rollup.files import write_atomic
 from circuits.rollup.ledger import Ledger
+from circuits.rollup.public_values import PublicValues
 from circuits.rollup.published import BLANK_SIGNATURE
 from circuits.rollup.sample import BATCH_FILE, STATE_FILE
 from circuits.rollup.store import Store
 from circuits.rollup.system_calls import cosign_message
 from circuits.rollup.transition import Receipt, apply
-from circuits.rollup.types import Cosignature, SignedTransaction, Transaction
+from circuits.rollup.types import Cosignature, InboxEvent, SignedTransaction, Transaction
 from circuits.xmss.hashing import Digest
 from circuits.xmss.wallet import KeyState, Wallet, public_key
 from verifier.orders import GAS_SHARE, CallList, Order, Rotation, Setting
@@ -117,6 +118,24 @@ def start_next_batch(
         write_atomic(kept, source.batch.encode())
         write_atomic(source.path / BATCH_FILE, batch.encode())
     return kept, ledger.system.batch_number + 1
+
+
+def append_events(path: Path, events: Sequence[InboxEvent]) -> PublicValues:
+    """Appends inbox events to a batch, which must consume them from then on; what the batch does with them.
+
+    Raises:
+        PipelineError: the batch was committed.
+        RollupError: the directory is damaged, the batch is refused with them, or the file cannot be written.
+    """
+    with changing(path) as source:
+        header = source.batch.header
+        due = header.inbox_due_count + len(events)
+        batch = replace(
+            source.batch, header=replace(header, inbox_due_count=due), events=(*source.batch.events, *events)
+        )
+        done = apply(source.ledger, batch)
+        write_atomic(source.batch_file, batch.encode())
+    return done.public_values
 
 
 def owned_purses(ledger: Ledger, owner: Digest) -> dict[int, Purse]:

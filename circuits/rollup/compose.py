@@ -9,10 +9,14 @@ from circuits.rollup.batch import Batch, Header
 from circuits.rollup.codec import Reader, elements_bytes
 from circuits.rollup.errors import CodecError, CodecReason
 from circuits.rollup.ledger import Ledger
+from circuits.rollup.params import NO_CELL
 from circuits.rollup.types import (
+    BlockHash,
     Call,
     Calls,
     Deploy,
+    Deposit,
+    ForcedExit,
     InboxEvent,
     Rotate,
     SignedTransaction,
@@ -29,6 +33,11 @@ _OWN: Final = {
     "rotate": ("new_owner", "first_leaf"),
     "deploy": ("code",),
     "calls": ("calls", "gas_limit"),
+}
+_EVENTS: Final = {
+    "deposit": ("txid", "vout", "sats", "owner", "cell"),
+    "forced_exit": ("txid", "vout", "sats", "owner", "cell", "script"),
+    "block": ("hash",),
 }
 _TIP: Final = "tip_msat_per_gas"
 
@@ -95,6 +104,36 @@ def from_json(fields: Mapping[str, object]) -> Transaction:
         return Deploy(signer, nonce, leaf, code, max_fee, tip)
     calls = tuple(_call(item) for item in _list(fields, "calls"))
     return Calls(signer, nonce, leaf, calls, _number(fields, "gas_limit"), max_fee, tip)
+
+
+def event_from_json(fields: Mapping[str, object]) -> InboxEvent:
+    """An inbox event from its JSON fields.
+
+    `kind` is "deposit" (with `txid`, `vout`, `sats`, `owner` and, to credit a purse that exists, `cell`),
+    "forced_exit" (`txid`, `vout`, `sats`, `owner`, `cell`, `script`) or "block" (`hash`); then `height`. Bytes are in
+    hex, hashes in the order of the hash function's bytes (block explorers reverse them).
+
+    Raises:
+        CodecError: KIND, NOT_CANONICAL (a field is missing, unknown or no number), RANGE or LENGTH.
+    """
+    kind = fields.get("kind")
+    if not isinstance(kind, str) or kind not in _EVENTS:
+        raise CodecError(CodecReason.KIND, "event kind", " or ".join(_EVENTS), kind)
+    for name in fields:
+        if name not in ("kind", "height", *_EVENTS[kind]):
+            raise CodecError(CodecReason.NOT_CANONICAL, f"unknown field {name}")
+    height = _number(fields, "height")
+    if kind == "block":
+        return BlockHash(height, _hex(fields.get("hash"), "hash"))
+    reader = Reader(_hex(fields.get("owner"), "owner"))
+    owner = reader.elements(8, "owner")
+    reader.done()
+    cell = NO_CELL if kind == "deposit" and "cell" not in fields else _number(fields, "cell")
+    txid, vout, sats = _hex(fields.get("txid"), "txid"), _number(fields, "vout"), _number(fields, "sats")
+    if kind == "deposit":
+        return Deposit(height, txid, vout, sats, owner, cell)
+    script, length = withdraw_script(_hex(fields.get("script"), "script"))
+    return ForcedExit(height, txid, vout, cell, sats, owner, script, length)
 
 
 def _number(fields: Mapping[str, object], name: str) -> int:

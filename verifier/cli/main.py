@@ -10,7 +10,7 @@ COMMANDS = {
     "sample": "make a signed batch over a fresh ledger",
     "wallet": "keys, and signatures that never reuse a leaf",
     "program": "programs as text and as code words",
-    "batch": "start the next batch of a ledger",
+    "batch": "start the next batch of a ledger, take in events of Bitcoin",
     "execute": "run a batch and show what it does",
     "trace": "each step of a transaction, with registers and gas",
     "publish": "write what a ledger has published, and its inbox events",

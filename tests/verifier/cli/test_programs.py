@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -110,6 +111,54 @@ def test_an_escrow_gives_back_after_its_height(run: Run, place: Path) -> None:
     refused(run("batch", "next", place / "batch", "--bitcoin-height", 1), "height 900000 already")
     assert run("batch", "next", place / "batch", "--bitcoin-height", 900_005).code == 0
     assert wallet(run, place, *refund).json["events"] == [{"program": program, "values": [3, deal, 5000]}]
+
+
+def test_events_of_bitcoin_are_taken_in(run: Run, place: Path) -> None:
+    owner = run("wallet", "show", place / "bob", "--json").json["keys"][0]["owner"]
+    outpoint = {"height": 900_000, "txid": "ab" * 32, "vout": 0}
+    leave = {"kind": "forced_exit", **outpoint, "sats": 700, "owner": owner, "script": "0014" + "00" * 20}
+    events = [
+        {"kind": "deposit", **outpoint, "sats": 1000, "owner": owner, "cell": BOB},
+        {"kind": "deposit", **outpoint, "sats": 500, "owner": owner},
+        {**leave, "cell": BOB},
+        {**leave, "cell": ALICE},
+        {"kind": "block", "height": 900_000, "hash": "cd" * 32},
+    ]
+    before = run("execute", place / "batch", "--json").json
+    (place / "events").write_text(json.dumps(events))
+    taken = run("batch", "events", place / "batch", place / "events", "--json").json
+    assert taken["deposits_msat"] == before["deposits_msat"] + 1_500_000
+    done = run("execute", place / "batch", "--commit", "--json").json
+    assert done["withdrawals_msat"] == before["withdrawals_msat"] + 700_000, "of bob's own purse alone"
+    assert run("batch", "next", place / "batch").code == 0
+    shown = run("wallet", "show", place / "bob", "--batch", place / "batch", "--json").json["keys"][0][
+        "purses"
+    ]
+    assert [purse["balance_msat"] for purse in shown] == [10**9 + 300_000, 500_000]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("{", "no JSON"),
+        ("{}", "a list of objects"),
+        ('[{"kind": "gift"}]', "unknown kind"),
+        ('[{"kind": "block", "height": 1}]', "hash"),
+        ('[{"kind": "block", "height": 1, "hash": "00"}]', "wrong length"),
+        ('[{"kind": "block", "height": -1, "hash": "%s"}]' % ("00" * 32), "out of range"),
+        ('[{"kind": "block", "height": 1, "hash": "00", "x": 1}]', "unknown field x"),
+        (
+            '[{"kind": "deposit", "height": 1, "txid": "00", "vout": 0, "sats": 1, "owner": "00"}]',
+            "too early",
+        ),
+    ],
+)
+def test_malformed_events_are_refused(run: Run, place: Path, text: str, word: str) -> None:
+    batch = (place / "batch/batch.bin").read_bytes()
+    (place / "events").write_text(text)
+    refused(run("batch", "events", place / "batch", place / "events"), word)
+    refused(run("batch", "events", place / "batch", place / "none"), "no such file")
+    assert (place / "batch/batch.bin").read_bytes() == batch
 
 
 def test_gas_limits(run: Run, place: Path) -> None:
