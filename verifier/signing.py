@@ -21,7 +21,7 @@ from circuits.rollup.sample import BATCH_FILE, STATE_FILE
 from circuits.rollup.store import Store
 from circuits.rollup.system_calls import cosign_message
 from circuits.rollup.transition import Receipt, apply
-from circuits.rollup.types import Cosignature, InboxEvent, SignedTransaction, Transaction
+from circuits.rollup.types import Calls, Cosignature, InboxEvent, SignedTransaction, Transaction
 from circuits.xmss.hashing import Digest
 from circuits.xmss.wallet import KeyState, Wallet, public_key
 from verifier.orders import GAS_SHARE, CallList, Order, Rotation, Setting
@@ -375,7 +375,13 @@ def _with_gas_limit(trial: Trial, key: KeyState, setting: Setting, order: CallLi
     used = 0
     for gas in TRIAL_GAS:
         tried = order.limited(gas, setting)
-        receipt = trial.run(tried.transaction(setting), key, order.cosignatures)
+        tx = tried.transaction(setting)
+        if isinstance(tx, Calls) and tx.gas_limit < tx.first_gas:
+            raise PipelineError(
+                f"cell {setting.cell} holds {setting.purse.balance:,} msat: with that, and the maximum fee if one was "
+                f"given, {tx.gas_limit:,} gas can be paid, and these calls take {tx.first_gas:,} before they run"
+            )
+        receipt = trial.run(tx, key, order.cosignatures)
         used = receipt.gas
         if receipt.failure is not FailureReason.OUT_OF_GAS:
             break
