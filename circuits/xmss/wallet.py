@@ -239,6 +239,12 @@ class Wallet:
                 states.append(KeyState(number, public_key, next_leaf, ledger_leaf, left))
         return states
 
+    def backup(self) -> tuple[bytes, int]:
+        """The seed, and how often it was restored: with the keys' heights, what `restore` needs."""
+        with transaction(self._path) as db:
+            seed, restores = db.execute("SELECT seed, restores FROM wallet").fetchone()
+        return bytes(seed), int(restores)
+
     def sign(
         self, message: Digest, ledger_leaf: int = 0, number: int | None = None, rotation: bool = False
     ) -> Signed:

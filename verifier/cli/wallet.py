@@ -106,6 +106,29 @@ def restore(
     _show(wallet, directory, batch, as_json)
 
 
+@command.command("seed", short_help="print the seed, for a backup")
+@click.argument("directory", type=DIRECTORY)
+@json_option
+@reports_errors
+def seed_(directory: Path, as_json: bool) -> None:
+    """Print the secret seed in DIRECTORY, and what else `wallet restore` asks for. Whoever has it can sign.
+
+    Write it down again after a rotation or a restore. A copy of the wallet's file is no backup: its counters
+    would be old, and leaves would sign twice.
+    """
+    wallet = Wallet(directory)
+    seed, restores = wallet.backup()
+    heights = [state.public_key.height for state in wallet.keys()]
+    figures = {"seed": seed.hex(), "heights": heights, "earlier_restores": restores}
+
+    def render() -> None:
+        options = "".join(f" --height {height}" for height in heights)
+        console.print(f"seed {figures['seed']}")
+        console.print(f"restore with: --seed -{options} --earlier-restores {restores}")
+
+    emit(figures, as_json, render)
+
+
 @command.command("show", short_help="keys and purses of a wallet")
 @click.argument("directory", type=DIRECTORY)
 @click.option(

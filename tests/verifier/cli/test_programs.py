@@ -184,9 +184,13 @@ def test_a_purse_goes_to_a_new_key_which_signs_on(run: Run, place: Path) -> None
     assert run("batch", "next", place / "batch").code == 0
     shown = run("wallet", "show", place / "bob", "--batch", place / "batch", "--json").json
     assert [len(key["purses"]) for key in shown["keys"]] == [0, 1]
+    written = run("wallet", "seed", place / "bob", "--json").json
+    assert written == {"seed": SEED, "heights": [8, 8], "earlier_restores": 0}
     restore = ("wallet", "restore", place / "again", "--seed", SEED, "--json")
     given = (*restore, "--height", 8, "--height", 8, "--batch", place / "batch")
     restored = run(*given).json["keys"]
+    told = run("wallet", "seed", place / "again").out
+    assert SEED in told and "--height 8 --height 8 --earlier-restores 1" in told
     assert restored[1]["next_leaf"] == 1 + 32, "the ledger's leaf and an eighth of the key"
     assert restored[0]["signatures_left"] == 0, "the old key is used up"
     assert wallet(run, place, "sign", "again", *payment).json["leaf"] == 33
