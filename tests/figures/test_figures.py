@@ -11,7 +11,6 @@ import pytest
 
 from tests.figures.measure import BASELINE, MANY_READS, measure
 
-
 README = Path(__file__).parents[2] / "README.md"
 
 

@@ -118,7 +118,8 @@ def seed_(directory: Path, as_json: bool) -> None:
     """
     wallet = Wallet(directory)
     seed, restores = wallet.backup()
-    heights = [state.public_key.height for state in wallet.keys()]
+    states = wallet.keys()
+    heights = [state.public_key.height for state in states]
     figures = {"seed": seed.hex(), "heights": heights, "earlier_restores": restores}
 
     def render() -> None:
