@@ -194,12 +194,9 @@ class Mempool:
                 raise Refused(Refusal.NEW_UNCONFIRMED, child.txid_hex, "it spends another unconfirmed output")
         else:
             self._check_package_form(package, parents, conflicts, family)
-        self._check_fees(package, [[self._held[t] for t in txids] for txids in below.values()], replaced)
-        for txid in conflicts:
-            if _Group.of(package).rate <= _Group.of([self._held[txid]]).rate:
-                raise Refused(
-                    Refusal.REPLACEMENT_FEE, child.txid_hex, "its fee rate is not above the old one's"
-                )
+        old = _Group.of(self._held[txid] for txid in replaced)
+        families = [_Group.of(self._held[txid] for txid in family) for family in below.values()]
+        self._check_fees(package, old, [*families, *(_Group.of([self._held[txid]]) for txid in conflicts)])
         return replaced
 
     def _sibling(self, tx: Transaction, family: Family) -> set[bytes]:
@@ -222,20 +219,19 @@ class Mempool:
         if any(len(family.reach(held, family.parents, family.children)) > 2 for held in conflicts):
             raise Refused(Refusal.PACKAGE_REPLACEMENT, txid, "a conflict has more than one relative")
 
-    def _check_fees(
-        self, package: Sequence[Spending], families: Sequence[Sequence[Spending]], replaced: set[bytes]
-    ) -> None:
-        """The package pays what it pushes out, its own relay on top, and is the better bargain for a miner."""
+    def _check_fees(self, package: Sequence[Spending], old: _Group, rivals: Sequence[_Group]) -> None:
+        """The package pays for what it pushes out and for its own relay, at a better rate than any rival."""
         group = _Group.of(package)
         if len(package) == 2 and group.rate <= _Group.of(package[:1]).rate:
             group = _Group.of(package[:1])  # the child does not help: its parent replaces by itself or not
         txid = package[-1].tx.txid_hex
-        old = _Group.of(self._held[held] for held in replaced)
         needed = old.fee - (-self._rules.min_relay_fee * group.vbytes // 1000)
         if group.fee < needed:
             raise Refused(Refusal.REPLACEMENT_FEE, txid, f"fee {group.fee}, {needed} needed")
-        if any(group.rate < _Group.of(family).rate for family in families):
-            raise Refused(Refusal.REPLACEMENT_FEE, txid, "what it replaces is worth more to a miner")
+        best = max(rival.rate for rival in rivals)
+        if group.rate <= best:
+            detail = f"{float(group.rate):.3f} satoshis a vbyte, more than {float(best):.3f} needed"
+            raise Refused(Refusal.REPLACEMENT_FEE, txid, detail)
 
     def select(self, max_weight: int) -> tuple[tuple[Transaction, ...], int]:
         """Transactions for a block, parents first, best fee rate first, and their fees.
