@@ -186,7 +186,31 @@ def test_a_package_replaces_a_package() -> None:
         plain = spend([fourth])
         node.submit(plain)
         both = spend([fourth], fee=2_000)
-        assert refusal(node, both, spend([out_of(both), out_of(better)])) == Refusal.PACKAGE_REPLACEMENT
+        assert refusal(node, both, spend([out_of(both), out_of(better)])) == Refusal.PARENTS
+
+
+def test_a_package_does_not_replace_a_larger_family() -> None:
+    with funded() as node:
+        first, second, _ = ripe(node)
+        old = spend([first], parts=2)
+        for tx in (old, spend([out_of(old)]), spend([out_of(old, 1)])):
+            node.submit(tx)
+        parent = spend([first], fee=1_000)
+        child = spend([out_of(parent), second], fee=50_000)
+        assert refusal(node, parent, child) == Refusal.PACKAGE_REPLACEMENT
+        assert len(node.mempool()) == 3
+
+
+def test_what_stands_alone_is_not_saved_by_its_package() -> None:
+    """The parent is good by itself, so its child replaces by itself or not at all; nothing is kept."""
+    with funded() as node:
+        first, second, _ = ripe(node)
+        old = spend([second])
+        node.submit(old)
+        parent = spend([first])
+        child = spend([out_of(parent), second], fee=9_000)
+        assert refusal(node, parent, child) == Refusal.NEW_UNCONFIRMED
+        assert node.mempool() == (old,)
 
 
 def test_a_package_does_not_replace_by_a_child_of_lower_rate() -> None:
@@ -198,6 +222,20 @@ def test_a_package_does_not_replace_by_a_child_of_lower_rate() -> None:
         assert refusal(node, parent, child) == Refusal.REPLACEMENT_FEE
         parent = spend([first], fee=1_500)
         node.submit(parent, spend([out_of(parent), second], fee=900))
+
+
+def test_a_parent_without_fee_waits_once_its_child_is_pushed_out() -> None:
+    with funded() as node:
+        first, second, third = ripe(node)
+        parent = v3_parent(first)
+        node.submit(parent, v3_child(parent, second))
+        node.submit(spend([second], fee=9_000))
+        assert parent in node.mempool() and len(node.mempool()) == 2
+        node.mine()
+        assert node.mempool() == (parent,)
+        node.submit(parent, v3_child(parent, third))
+        node.mine()
+        assert node.confirmations(parent.txid) == 1
 
 
 def test_clusters_are_limited() -> None:

@@ -39,6 +39,11 @@ class Refusal(StrEnum):
     TOO_MANY = "too many potential replacements"
     REPLACEMENT_FEE = "insufficient fee"
     PACKAGE_REPLACEMENT = "package RBF failed"
+    PARENTS = "package-not-child-with-unconfirmed-parents"
+
+
+SAVED_BY_A_CHILD: Final = frozenset({Reason.FEE, Refusal.REPLACEMENT_FEE, Refusal.MISSING})
+"""Refusals of a single transaction that its package may undo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,40 @@ class Mempool:
         Raises:
             Refused: a rule is broken.
         """
-        fresh = [tx for tx in transactions if tx.txid not in self and not self._index.transaction(tx.txid)]
-        if not fresh:
-            return
-        package = self._resolve(fresh)
+        pending = [tx for tx in transactions if not self._index.transaction(tx.txid)]
+        fresh = [tx for tx in pending if tx.txid not in self]
+        if len(pending) > 1:
+            self._check_parents(pending)
+        held, spenders = dict(self._held), dict(self._spenders)
+        try:
+            rest = self._accept_singly(fresh) if len(fresh) > 1 else fresh
+            if rest:
+                self._accept(rest)
+        except Refused:
+            self._held, self._spenders = held, spenders
+            raise
+
+    def _accept_singly(self, package: Sequence[Transaction]) -> list[Transaction]:
+        """Takes what stands alone, as Core does first; returns what only the rest of the package can save."""
+        rest = []
+        for tx in package:
+            try:
+                self._accept([tx])
+            except Refused as refused:
+                if refused.reason not in SAVED_BY_A_CHILD:
+                    raise
+                rest.append(tx)
+        return rest
+
+    def _check_parents(self, package: Sequence[Transaction]) -> None:
+        """A package brings along every unconfirmed parent of its child (until Core 30)."""
+        brought = {tx.txid for tx in package}
+        for txin in package[-1].inputs:
+            if txin.previous.txid not in brought and txin.previous.txid in self:
+                raise Refused(Refusal.PARENTS, package[-1].txid_hex, f"{txin.previous} is unconfirmed")
+
+    def _accept(self, transactions: Sequence[Transaction]) -> None:
+        package = self._resolve(transactions)
         replaced = self._replaced(package)
         rest = [held for txid, held in self._held.items() if txid not in replaced]
         violation = check_package(package, rest, self._rules)
@@ -236,6 +271,9 @@ class Mempool:
     def select(self, max_weight: int) -> tuple[tuple[Transaction, ...], int]:
         """Transactions for a block, parents first, best fee rate first, and their fees.
 
+        As by Core's default, what pays nothing together with its ancestors is left (a parent without fee whose
+        child was pushed out).
+
         Args:
             max_weight: what they may weigh together.
         """
@@ -248,7 +286,7 @@ class Mempool:
         for txid in sorted(self._held, key=lambda t: (-rates[t], order[t])):
             group = sorted(ancestors[txid] - chosen.keys(), key=order.__getitem__)
             more = sum(self._held[t].tx.weight for t in group)
-            if weight + more <= max_weight:
+            if rates[txid] > 0 and weight + more <= max_weight:
                 chosen |= {t: self._held[t] for t in group}
                 weight += more
         return tuple(spending.tx for spending in chosen.values()), sum(map(fee_of, chosen.values()))
