@@ -51,7 +51,7 @@ class EmbeddedNode:
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
             self._log = BlockLog(directory / "blocks.dat")
-        self._kernel = KernelChain()
+        self._kernel = KernelChain(None if directory is None else directory / "kernel")
         self._index = Index(Block.parse(self._kernel.genesis()))
         self._mempool = Mempool(self._index, rules)
         self._side: dict[bytes, Block] = {}
