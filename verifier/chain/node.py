@@ -155,8 +155,8 @@ class EmbeddedNode:
         self._sync()
 
     def export(self, directory: Path) -> Path:
-        """Writes the best chain without its genesis block; see `export_blocks`."""
-        blocks = (self.block(height).serialize() for height in range(1, self.tip.height + 1))
+        """Writes the best chain, its genesis block first (a fresh node waits for it); see `export_blocks`."""
+        blocks = (self.block(height).serialize() for height in range(self.tip.height + 1))
         return export_blocks(blocks, directory)
 
     def close(self) -> None:
