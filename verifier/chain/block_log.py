@@ -1,7 +1,8 @@
 """Raw blocks in a file, as Bitcoin Core's own block files hold them: magic, length, block, one after another.
 
-With the genesis block first, such a file is read by `bitcoind -regtest -loadblock=FILE`. A process that is killed while it appends leaves a
-prefix of a record, which the next one cuts off; anything else that is no record is damage, and is said.
+With the genesis block first, such a file is read by `bitcoind -regtest -loadblock=FILE`. A process that is
+killed while it appends leaves a prefix of a record, which the next one cuts off; anything else that is no
+record is damage, and is said.
 """
 
 from __future__ import annotations
