@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from prover import field
 from prover.field import DEGREE, P
-from tests.script.arithmetic import digits, items, judged, known, outcome
+from tests.script.arithmetic import digits, expects, items, judged, known, outcome
+from tests.script.spends import judge_tapscript, tapscript_spend
 from verifier.script.bilinear import HINTS, Bilinear, compile_bilinear
-from verifier.script.errors import ScriptError
-from verifier.script.field import dot, kb6_mul, linear, mul
-from verifier.script.spend import run_tapscript
+from verifier.script.errors import STANDARD, ScriptError
+from verifier.script.field import dot, kb6_dot, kb6_mul, linear, mul
+from verifier.script.spend import run_tapscript, verify_input
 from verifier.script.tracker import Tracker
 
 EDGES = (0, 1, 2, 255, 256, 0xFFFF, 0x10000, 0x7EFFFFFF, 0x7F000000 - 0xFFFF, P - 2, P - 1)
@@ -68,6 +69,13 @@ def test_kb6_product_of_edge_values(a: field.Kb6, b: field.Kb6) -> None:
 def test_an_inverse_multiplies_back_to_one() -> None:
     a = tuple(RNG.randrange(P) for _ in range(DEGREE))
     check(kb6_mul(), field.inv(a)[::-1], a, [], field.ONE)  # type: ignore[arg-type]
+
+
+@settings(max_examples=8, deadline=None)
+@given(kb6, kb6, kb6, kb6)
+def test_two_kb6_products_in_one_sum(a: field.Kb6, b: field.Kb6, c: field.Kb6, d: field.Kb6) -> None:
+    total = field.add(field.mul(a, b), field.mul(c, d))
+    check(kb6_dot(2), [*b[::-1], *d[::-1]], [*a, *c], [], total)
 
 
 @settings(max_examples=15, deadline=None)
@@ -128,21 +136,56 @@ def test_random_hints_never_give_another_result() -> None:
         assert error is not ScriptError.OK or (hints == list(honest) and tuple(out) == field.mul(a, b))
 
 
-def test_gadgets_compose_by_names() -> None:
-    """(a b) c with the product where it was left, below other items."""
+@pytest.mark.parametrize("keep", [True, False])
+def test_gadgets_compose_by_names(keep: bool) -> None:
+    """(a b) c with the product where it was left."""
     a, b, c = (RNG.randrange(P) for _ in range(3))
     t = Tracker()
     hints = [t.push() for _ in range(2 * HINTS)]
     first, second, third = known(t, 3)
     gadget = compile_bilinear(mul())
-    product = gadget.apply(t, [*first, *second], hints[:HINTS])
-    result = gadget.apply(t, [*third, *product], hints[HINTS:])
+    product = gadget.apply(t, [*first, *second], hints[:HINTS], keep)
+    result = gadget.apply(t, [*third, *product], hints[HINTS:], keep)
     ab = a * b % P
     stack = [*mul().hints([a], [b]), *mul().hints([c], [ab])]
     ran = run_tapscript(t.code, items([*stack, *digits([a, b, c])]))
     assert ran.verdict.accepted
     by_name = dict(zip(t.items, ran.stack, strict=True))
     assert [by_name[name] for name in result] == items(digits([ab * c % P]))
+    assert len(t) == 8 if not keep else len(t) == 40
+
+
+def test_arguments_on_top_in_order_are_moved_for_nothing() -> None:
+    t = Tracker()
+    hints = [t.push() for _ in range(HINTS)]
+    words = [name for word in known(t, 2) for name in word]
+    compile_bilinear(mul()).apply(t, words, hints, keep=False)
+    assert t.code == compile_bilinear(mul()).code
+
+
+@pytest.mark.parametrize("x", [P, P + 1, 0x7FFFFFFF, 2**31, 2**32 - 1])
+def test_words_of_p_or_more_never_give_a_wrong_result(x: int) -> None:
+    for y in (0, 1, P, 2**32 - 1):
+        error, out, _ = outcome(compile_bilinear(mul()), mul().hints([x], [y]), [x, y])
+        assert (error, out) == (ScriptError.OK, [x * y % P])
+    spec, a, b = kb6_dot(2), [x] * 12, [2**32 - 1] * 12
+    error, out, _ = outcome(compile_bilinear(spec), spec.hints(b, a), [*b, *a])
+    product = field.mul((x % P,) * 6, ((2**32 - 1) % P,) * 6)
+    assert error is not ScriptError.OK or tuple(out) == field.add(product, product)
+
+
+def test_an_oddly_encoded_hint_changes_no_number() -> None:
+    gadget = compile_bilinear(mul())
+    x, y = 0x12345678, 0x6789ABCD
+    stack = items([*mul().hints([x], [y]), *digits([x, y])])
+    stack[4:8] = [(item or b"\0") + b"\0" for item in stack[4:8]]
+    assert judge_tapscript(gadget.code + expects([x * y % P]), stack) is ScriptError.OK
+
+
+def test_standard_flags_accept_a_product() -> None:
+    gadget, want = compile_bilinear(kb6_mul()), field.mul(MIXED, WORST)
+    stack = items([*kb6_mul().hints(WORST, MIXED), *digits([*WORST, *MIXED])])
+    assert verify_input(tapscript_spend(gadget.code + expects(want), stack), 0, STANDARD).accepted
 
 
 def test_sums_beyond_32_bits_are_refused() -> None:

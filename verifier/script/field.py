@@ -19,6 +19,8 @@ from typing import Final
 from prover.field import DEGREE
 from verifier.script.bilinear import Bilinear, Signed
 
+_COEFFICIENTS: Final = 2 * DEGREE - 1
+"""Of a plain product."""
 _REDUCED: Final[tuple[Signed, ...]] = (
     ((1, 0), (-1, 6), (1, 9)),
     ((1, 1), (-1, 7), (1, 10)),
@@ -55,16 +57,34 @@ def dot(count: int, addend: int = 0) -> Bilinear:
 
 
 @lru_cache
-def kb6_mul(addend: int = 0) -> Bilinear:
-    """Columns: b from X^5 down to X^0, digits: a from X^0 up -> [a b (+ addend)].
+def kb6_dot(count: int, addend: int = 0) -> Bilinear:
+    """Columns: b_i from X^5 down to X^0, digits: a_i from X^0 up -> [sum of a_i b_i (+ addend)], count <= 2.
 
-    With an addend this is a step of Horner's rule. The columns' order makes c_m the digits in order against
-    consecutive columns.
+    The columns' order makes c_m the digits in order against consecutive columns.
 
     Args:
+        count: number of pairs; a third one does not fit under 1,000 items.
         addend: words of the addend: 0 none, 1 of F_p, 6 of KB6.
     """
     last = DEGREE - 1
-    runs = tuple((last - min(m, last), tuple(range(max(0, m - last), min(m, last) + 1))) for m in range(11))
-    outputs = tuple((_REDUCED[k], ((1, k),) if k < addend else ()) for k in range(DEGREE))
-    return Bilinear(DEGREE, DEGREE, addend, runs, outputs)
+    runs = tuple(
+        (
+            DEGREE * i + last - min(m, last),
+            tuple(DEGREE * i + n for n in range(max(0, m - last), min(m, last) + 1)),
+        )
+        for i in range(count)
+        for m in range(_COEFFICIENTS)
+    )
+    outputs = tuple(
+        (
+            tuple((sign, _COEFFICIENTS * i + m) for i in range(count) for sign, m in _REDUCED[k]),
+            ((1, k),) if k < addend else (),
+        )
+        for k in range(DEGREE)
+    )
+    return Bilinear(DEGREE * count, DEGREE * count, addend, runs, outputs)
+
+
+def kb6_mul(addend: int = 0) -> Bilinear:
+    """Columns: b from X^5 down to X^0, digits: a from X^0 up -> [a b (+ addend)]: a step of Horner's rule."""
+    return kb6_dot(1, addend)

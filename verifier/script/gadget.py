@@ -42,12 +42,19 @@ class Gadget:
     arguments: int
     results: int
 
-    def apply(self, t: Tracker, arguments: Sequence[Name], hints: Sequence[Name] = ()) -> list[Name]:
-        """[.. hints .. arguments ..] -> [.. arguments .. results]: hints are moved, arguments copied.
+    def apply(
+        self, t: Tracker, arguments: Sequence[Name], hints: Sequence[Name] = (), keep: bool = True
+    ) -> list[Name]:
+        """[.. hints .. arguments ..] -> [.. arguments .. results], the first result on top.
 
-        The code leaves the first result on top.
+        Hints are always moved. Size: that of the code, and up to 4 bytes for each hint and argument; nothing
+        more where they are moved and lie on top in this order.
 
-        Size: that of the code, and up to 4 bytes for each hint and argument.
+        Args:
+            t: where to write.
+            arguments: items; moved ones must be distinct.
+            hints: items.
+            keep: copies the arguments, otherwise moves them (half the items on the stack).
 
         Raises:
             ValueError: another number of hints or arguments.
@@ -57,9 +64,11 @@ class Gadget:
                 f"{len(hints)} hints and {len(arguments)} arguments, "
                 f"expected {self.hints} and {self.arguments}"
             )
-        for name in hints:
-            t.roll(name)
-        for name in arguments:
+        moved = [*hints, *(() if keep else arguments)]
+        if moved != t.items[len(t) - len(moved) :]:
+            for name in moved:
+                t.roll(name)
+        for name in arguments if keep else ():
             t.pick(name)
         t.emit(self.code)
         if self.hints + self.arguments:
