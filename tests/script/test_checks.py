@@ -2,18 +2,23 @@
 
 import random
 
+import blake3
 import pytest
 
 from prover.field import P
 from tests.script.arithmetic import digits, items, judged, known, outcome
 from tests.script.spends import judge_tapscript
+from verifier.script.bilinear import HINTS, compile_bilinear
+from verifier.script.blake3 import IV, compress
 from verifier.script.checks import bits, canonical, challenge, challenge_hints, equal, select, zero
 from verifier.script.errors import ScriptError
+from verifier.script.field import mul
 from verifier.script.gadget import drop
 from verifier.script.opcodes import Op
 from verifier.script.script import number
 from verifier.script.spend import run_tapscript
 from verifier.script.tracker import Name, Tracker
+from verifier.script.winternitz import nibbles
 
 RNG = random.Random(6)
 EDGES = (0, 1, 15, 16, 255, 0x00FFFFFF, 0x7EFFFFFF, P - 1, P, P + 1, 0x7F0F0000, 0x7FFFFFFF, 2**31, 2**32 - 1)
@@ -89,6 +94,32 @@ def test_a_challenge_is_a_64_bit_word_mod_p(value: int) -> None:
             bad = list(hints)
             bad[place] += by
             assert outcome(challenge(), bad, words)[0] is not ScriptError.OK
+
+
+def test_a_hash_feeds_a_challenge_and_the_challenge_a_product() -> None:
+    """BLAKE3's nibbles are words as they stand: digest, then 64 bits of it mod p, then their square."""
+    message = RNG.randbytes(64)
+    digest = blake3.blake3(message).digest()
+    words = [int.from_bytes(digest[i : i + 4], "little") for i in (0, 4)]
+    value = (words[0] + (words[1] << 32)) % P
+    t = Tracker()
+    hints = [t.push() for _ in range(2 * HINTS)]
+    t.emit(
+        *(
+            number(digit)
+            for digit in nibbles(message) + nibbles(b"".join(v.to_bytes(4, "little") for v in IV))
+        )
+    )
+    t.emit(compress(0, 64, 11))
+    row = [t.push() for _ in range(64)]
+    x = challenge().apply(t, row[:16], hints[:HINTS])
+    square = compile_bilinear(mul()).apply(t, [*x, *x], hints[HINTS:])
+    expected = [t.push(number(digit)) for digit in digits([value * value % P])]
+    flag = equal(t, square, expected)
+    t.roll(flag)
+    t.emit(Op.VERIFY, drop(len(t) - 1), Op.OP_1)
+    stack = items([*challenge_hints([*words, *[0] * 14])[:HINTS], *mul().hints([value], [value])])
+    assert judge_tapscript(t.code, stack) is ScriptError.OK
 
 
 def test_rows_of_different_length_are_refused() -> None:

@@ -4,12 +4,13 @@ import pytest
 
 from prover.field import P
 from tests.script.arithmetic import outcome
-from tests.script.sizes import GADGETS, checks, sizes
+from tests.script.sizes import GADGETS, sizes
 from verifier.script.bilinear import Bilinear, compile_bilinear
 from verifier.script.errors import ScriptError
+from verifier.script.field import dot
 
 
-@pytest.mark.parametrize("spec", GADGETS.values(), ids=GADGETS)
+@pytest.mark.parametrize("spec", [*GADGETS.values(), dot(9)], ids=[*GADGETS, "dot of 9"])
 def test_peak_is_within_the_stack_limit_for_the_largest_words(spec: Bilinear) -> None:
     columns, digits, addends = ([P - 1] * n for n in (spec.columns, spec.digits, spec.addends))
     hints = spec.hints(columns, digits, addends)
@@ -21,7 +22,3 @@ def test_peak_is_within_the_stack_limit_for_the_largest_words(spec: Bilinear) ->
 
 def test_a_product_in_an_inner_product_takes_at_most_250_bytes() -> None:
     assert sizes()["dot of 8"] / (6 * 8) <= 250
-
-
-def test_checks_have_sizes() -> None:
-    assert set(checks()) <= set(sizes())

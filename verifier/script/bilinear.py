@@ -181,17 +181,17 @@ def _table(t: Tracker, columns: Sequence[Word]) -> None:
         for word in columns:
             _half(t, word, which)
             first.append(t.items[-1])
-    above = first
-    for _ in range(2, _ROWS):
+    rows = [[], first]
+    for i in range(2, _ROWS):
         row = []
-        for last, base in zip(above, first, strict=True):
-            t.pick(last)
-            if last == base:
+        for column in range(stride):
+            t.pick(rows[i // 2][column] if i % 2 == 0 else rows[i - 1][column])
+            if i % 2 == 0:
                 row.append(t.replace(1, _DOUBLE))
             else:
-                t.pick(base)
+                t.pick(first[column])
                 row.append(t.replace(2, Op.ADD))
-        above = row
+        rows.append(row)
 
 
 def _load_digits(t: Tracker, count: int, stride: int) -> list[list[Name]]:

@@ -55,14 +55,13 @@ def equal(t: Tracker, got: Sequence[Name], expected: Sequence[Name]) -> Name:
     """
     if not got or len(got) != len(expected):
         raise ValueError(f"{len(got)} items against {len(expected)}")
-    flag = -1
     for i, (a, b) in enumerate(zip(got, expected, strict=True)):
         t.pick(a)
         t.pick(b)
-        flag = t.replace(2, Op.NUMEQUAL)
+        t.replace(2, Op.NUMEQUAL)
         if i:
-            flag = t.replace(2, Op.BOOLAND)
-    return flag
+            t.replace(2, Op.BOOLAND)
+    return t.items[-1]
 
 
 def zero(t: Tracker, items: Sequence[Name]) -> Name:

@@ -45,10 +45,10 @@ def linear(*signs: int) -> Bilinear:
 
 
 def dot(count: int, addend: int = 0) -> Bilinear:
-    """Columns: base values v_i, digits: KB6 weights w_i -> [sum of v_i w_i (+ addend)], count <= 10.
+    """Columns: base values v_i, digits: KB6 weights w_i -> [sum of v_i w_i (+ addend)], count <= 9.
 
     Args:
-        count: number of values; 1 is EXT_SCALE.
+        count: number of values; 1 is EXT_SCALE, a tenth does not fit under 1,000 items.
         addend: words of the addend: 0 none, 1 of F_p, 6 of KB6.
     """
     runs = tuple((0, tuple(DEGREE * i + k for i in range(count))) for k in range(DEGREE))

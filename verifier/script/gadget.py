@@ -99,13 +99,14 @@ def finish(t: Tracker, results: int) -> bytes:
 
 def signed_sum(t: Tracker, terms: Sequence[tuple[int, Name]]) -> Name:
     """[] -> [sum of sign x name]; 0 for no terms."""
-    total = t.push(Op.OP_0) if not terms else -1
-    for i, (sign, name) in enumerate(terms):
+    if not terms:
+        return t.push(Op.OP_0)
+    (sign, name), *others = terms
+    t.pick(name)
+    total = t.replace(1, *([Op.NEGATE] if sign < 0 else []))
+    for sign, name in others:
         t.pick(name)
-        if i == 0:
-            total = t.replace(1, *([Op.NEGATE] if sign < 0 else []))
-        else:
-            total = t.replace(2, Op.ADD if sign > 0 else Op.SUB)
+        total = t.replace(2, Op.ADD if sign > 0 else Op.SUB)
     return total
 
 
