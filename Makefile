@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz kill bench docs ci clean
+.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz random mutate kill bench docs ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -28,6 +28,12 @@ soundness: setup ## every mutation of proofs and traces
 
 fuzz: setup ## 100,000 byte strings through the fast verifier
 	@$(PYTEST) tests/fuzz -n 2
+
+random: setup ## 20,000 random programs in specification and kernel, 200 of them proven
+	@PEGPROOF_PROGRAMS=20000 PEGPROOF_PROVEN=200 $(PYTEST) -m slow tests/properties tests/circuits/machine/test_user_mode.py -n 2
+
+mutate: setup ## each constraint and interaction is taken out, and something false is accepted
+	@$(PY) -u -m tests.constraints.campaign
 
 kill: setup ## kill -9 at 200 random moments of execute, prove and commit: nothing is lost
 	@$(PY) -m tests.kill.campaign --moments 200

@@ -29,7 +29,7 @@ from verifier.pipeline import BatchDirectory, PipelineError, open_batch
 
 TRIES = 4
 """How often a leaf is chosen anew when another process takes it first; each try costs a leaf."""
-TRIAL_GAS = (25_000, 100_000, MAX_GAS)
+TRIAL_GAS = (25_000, MAX_GAS)
 """Gas limits with which calls are tried, one after the other while they run out of gas."""
 
 

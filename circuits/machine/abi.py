@@ -101,8 +101,8 @@ GAS_CALL: Final = 500
 GAS_LOADED_WORD: Final = 10
 """Of each instruction of a program that a call starts."""
 MAX_CALLS: Final = 16
-MAX_GAS: Final = 400_000
-"""Gas limit of a transaction: such a one fits the largest shape alone."""
+MAX_GAS: Final = 75_000
+"""Largest gas limit of a transaction: the heaviest one that it buys (7,500 divisions) fits the largest shape alone."""
 
 ENTRY_REGISTERS: Final = (
     "selector",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from circuits.machine.program import Program
+from circuits.rollup.batch import Batch
 from circuits.rollup.cells import Cell, DataCell, Purse, owner_cell
 from circuits.rollup.inclusion import Receipt
 from circuits.rollup.ledger import Ledger
@@ -15,10 +16,11 @@ from tests.circuits.rollup.test_user_kernel import check
 
 
 class Chain:
-    """The ledger so far, and the height and slot of the next batch."""
+    """The ledger so far, the height and slot of the next batch, and each batch with the ledger before it."""
 
     def __init__(self) -> None:
         self.ledger: Ledger = builders.ledger()
+        self.batches: list[tuple[Ledger, Batch]] = []
         self.slot, self.height = 10, 100
 
     def send(self, tx: Transaction, cosigners: tuple[int, ...] = ()) -> Receipt | None:
@@ -27,6 +29,7 @@ class Chain:
         answers = tuple(Cosignature(key(cell), BLANK_SIGNATURE) for cell in cosigners)
         batch = replace(batch, transactions=(replace(batch.transactions[0], cosignatures=answers),))
         done = check(self.ledger, batch)
+        self.batches.append((self.ledger, batch))
         self.ledger = done.ledger
         self.slot += 1
         return done.receipts[0] if done.receipts else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from circuits.rollup.batch import Batch
@@ -14,20 +14,30 @@ from tests.circuits.rollup import builders
 from tests.properties.random_programs import SIGNERS
 
 
-def signers() -> dict[int, SecretKey]:
-    """Keys of 256 leaves for the three signers."""
-    return dict(zip(SIGNERS, keygen([bytes([cell % 251]) * 32 for cell in SIGNERS], 8), strict=True))
+def signers(cells: Sequence[int] = SIGNERS) -> dict[int, SecretKey]:
+    """Keys of 256 leaves for the purses in some cells."""
+    return dict(zip(cells, keygen([bytes([cell % 251]) * 32 for cell in cells], 8), strict=True))
+
+
+def with_keys(before: Ledger, keys: Mapping[int, SecretKey]) -> Ledger:
+    """The ledger whose purses have real keys."""
+    owned = {
+        cell: replace(before.cells[cell], owner=key.public_key.owner())  # type: ignore[type-var]
+        for cell, key in keys.items()
+    }
+    return Ledger.of_cells({**before.cells, **owned}, before.codes.values())
 
 
 def sign_batch(before: Ledger, batch: Batch, keys: Mapping[int, SecretKey]) -> Batch:
     """The transactions that can be included, signed; co-signatures as the run asks for them."""
     by_owner = {key.public_key.owner(): key for key in keys.values()}
+    real = {builders.key(cell): key.public_key for cell, key in keys.items()}
     blank = tuple(
         replace(
             tx,
             public_key=keys[tx.transaction.signer].public_key,
             cosignatures=tuple(
-                replace(answer, public_key=keys[builders.BOB].public_key) for answer in tx.cosignatures
+                replace(answer, public_key=real[answer.public_key]) for answer in tx.cosignatures
             ),
         )
         for tx in batch.transactions

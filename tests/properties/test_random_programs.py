@@ -23,8 +23,8 @@ from tests.properties.random_programs import PROGRAMS, random_batch, random_code
 from tests.properties.signing import sign_batch, signers
 from tests.whole import prove_and_verify, whole
 
-NUM_PROGRAMS = int(os.environ.get("PEGPROOF_PROGRAMS", "2000"))
-NUM_PROVEN = int(os.environ.get("PEGPROOF_PROVEN", "20"))
+NUM_PROGRAMS = int(os.environ.get("PEGPROOF_PROGRAMS", "3000"))
+NUM_PROVEN = int(os.environ.get("PEGPROOF_PROVEN", "40"))
 QUICK = 200
 CALL_FAILURES = {
     FailureReason.PROGRAM, FailureReason.FAULT, FailureReason.FAIL, FailureReason.OUT_OF_GAS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -224,9 +225,9 @@ def test_interpreter_and_executor_agree_on_random_user_programs(
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=int(os.environ.get("PEGPROOF_PROGRAMS", "3000")), deadline=None)
 @given(PROGRAMS, LIMIT, st.integers(0, 1), ARGUMENT)
-def test_interpreter_and_executor_agree_on_20_000_random_user_programs(
+def test_interpreter_and_executor_agree_on_many_random_user_programs(
     programs: list[list[int]], limit: int, shadow: int, argument: int
 ) -> None:
     agree_on(programs, limit, shadow, argument)
