@@ -29,7 +29,7 @@ Evaluate = Callable[[Callable[[Place], int]], int]
 LIMB, BYTE = 1 << 16, 256
 FACTS = {"limbs": LIMB, "range16": LIMB, "bytes": BYTE, "pair": BYTE}
 """Relations that any values below a bound may be looked up in."""
-MAX_NODES, BRANCHES, BUDGET, MAX_WAYS = 250, 6, 1500, 40
+MAX_NODES, BRANCHES, BUDGET, MAX_WAYS = 250, 6, 900, 40
 """Cells changed in one attempt, ways tried at each, cells changed for one constraint in all, first changes tried
 besides those that break next to nothing."""
 
