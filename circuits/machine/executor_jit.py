@@ -164,7 +164,7 @@ def execute(
             return _STEPS
         if step >= log_pc.shape[0]:
             return GROW_STEPS
-        if user == 1 and traps and gas >= trap_gas:
+        if user == 1 and traps and gas + _STEP_GAS > trap_gas:
             row = trap
         elif user == 1:
             if starts[running] + pc >= starts[running + 1]:

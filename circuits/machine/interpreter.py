@@ -311,7 +311,7 @@ def _set_mode(
 
 def _fetch(program: Program, state: Execution, programs: Sequence[Sequence[Instruction]]) -> Instruction:
     """The instruction of this step, of the mode's code; TRAP where gas has run out."""
-    if state.user and state.gas >= state.trap_gas:
+    if state.user and state.gas + STEP_GAS > state.trap_gas:
         return Instruction(Opcode.TRAP)
     code = programs[state.entered[state.program - 1]] if state.user else program.instructions
     _require(state.pc < len(code), MachineReason.PC)

@@ -246,6 +246,7 @@ next_call:
     JGE     y, cell_limit, refuse_hint          ; p + gas is no gas
     ADD     x, x, y
     GASSET  x, limit
+    JLT     limit, x, call_fails                ; code that is not paid for is not loaded
     FRAME
     UPUT    r1, a1
     UPUT    r2, c1

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from circuits.rollup.cells import Cell, InboxCell, Purse, SystemCell
+from circuits.machine.abi import Call
+from circuits.machine.code import check_code
+from circuits.machine.errors import AssemblerError
+from circuits.rollup.cells import Cell, InboxCell, ProgramCell, Purse, SystemCell
 from circuits.rollup.errors import CodecError, CodecReason
 from circuits.rollup.hashing import code_digest, columns_digests, leaf_digests
 from circuits.rollup.params import (
@@ -40,10 +43,11 @@ class Ledger:
 
         Cells 0 to 3 must be what they are for, the supply the sum of the BTC purses, and no nonce more than
         2^30 above its purse's next leaf: each signature takes one of both, leaves stay below 2^30, and a purse
-        that has a nonce above 2^30 cannot rotate. So a nonce never leaves 32 bits.
+        that has a nonce above 2^30 cannot rotate. So a nonce never leaves 32 bits. Code must be what a deployment
+        could have put there: else a call of it has no trace, or is too cheap.
 
         Raises:
-            CodecError: RANGE or KIND.
+            CodecError: RANGE, KIND, LENGTH or NOT_CANONICAL.
         """
         for index, cell in cells.items():
             if not 0 <= index < CELL_LIMIT:
@@ -53,6 +57,9 @@ class Ledger:
                 most = cell.next_leaf + ROTATION_NONCE_LIMIT
                 raise CodecError(CodecReason.RANGE, f"cell {index}: nonce", f"at most {most}", cell.nonce)
         by_hash = MappingProxyType({code_digest(code): code for code in codes})
+        for index, cell in cells.items():
+            if isinstance(cell, ProgramCell) and cell.code_hash in by_hash:
+                _check_program(index, cell, by_hash[cell.code_hash])
         ledger = cls(MappingProxyType(dict(cells)), state_tree(leaves_of(cells)), by_hash)
         for index, kind in ((SYSTEM_CELL, SystemCell), (INBOX_CELL, InboxCell)):
             if not isinstance(cells.get(index), kind):
@@ -107,6 +114,15 @@ class Ledger:
         """The ledger with some cells replaced and code added; `update` is the tree's part of it."""
         known = MappingProxyType({**self.codes, **codes}) if codes else self.codes
         return Ledger(MappingProxyType({**self.cells, **cells}), self.tree.advance(update), known)
+
+
+def _check_program(index: int, cell: ProgramCell, code: Code) -> None:
+    if cell.length != len(code):
+        raise CodecError(CodecReason.LENGTH, f"cell {index}: code", len(code), cell.length)
+    try:
+        check_code(code, min(Call).address, max(Call).address)
+    except AssemblerError as error:
+        raise CodecError(CodecReason.NOT_CANONICAL, f"cell {index}: code", got=str(error)) from error
 
 
 def leaves_of(cells: Mapping[int, Cell] | Mapping[int, Cell | None]) -> dict[int, Digest]:

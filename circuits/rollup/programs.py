@@ -34,7 +34,7 @@ class CallFailed(Exception):
 
 @dataclass(slots=True)
 class Gas:
-    """Gas of a transaction: counted up, compared with the limit before each step and at the end."""
+    """Gas of a transaction: counted up. A step whose own gas would exceed the limit is not run, nor code loaded."""
 
     used: int
     limit: int
@@ -90,7 +90,7 @@ def run_program(frame: Frame, gas: Gas, system_call: SystemCall, watch: Watch | 
         CallFailed: It faults, runs out of gas, says FAIL, or a system call is refused.
     """
     while True:
-        if gas.used >= gas.limit:
+        if gas.used + STEP_GAS > gas.limit:
             gas.used += STEP_GAS
             raise CallFailed(FailureReason.OUT_OF_GAS, f"pc {frame.pc}")
         word = frame.code[frame.pc]

@@ -139,6 +139,8 @@ class Kernel:
         if not isinstance(cell, ProgramCell):
             raise CallFailed(FailureReason.PROGRAM, f"cell {call.program}")
         gas.used += GAS_LOADED_WORD * cell.length
+        if gas.used > gas.limit:
+            raise CallFailed(FailureReason.OUT_OF_GAS, f"program {call.program} is too long for it")
         first = (call.selector, *call.arguments, self.tx.signer, number)
         code = self.books.code(cell.code_hash)
         frame = Frame(call.program, number, code, dict(enumerate(first, start=1)))

@@ -150,7 +150,7 @@ def random_batch(
     *,
     rotate: bool = True,
     transactions: int = 5,
-    limits: Sequence[int] = (0, 3000, 8000, 30_000),
+    limits: Sequence[int] = (0, 3007, 8003, 30_000),
 ) -> Batch:
     """Transactions of three signers, with blank signatures and as many blank co-signatures as may be asked."""
     events = [

@@ -113,7 +113,7 @@ def test_random_programs_are_proven_and_verified():
         rng = random.Random(f"proven {number}")
         before = world([random_code(rng, program) for program in PROGRAMS], public)
         batch = sign_batch(
-            before, random_batch(rng, rotate=False, transactions=4, limits=(0, 3000, 8000)), keys
+            before, random_batch(rng, rotate=False, transactions=4, limits=(0, 3007, 8003)), keys
         )
         done = whole(before, batch)
         assert done.transition.receipts

@@ -230,7 +230,7 @@ class _Machine:
     def fetch(self) -> tuple[str | int, Instruction]:
         """The line that lies name, and the instruction."""
         if self.mode.user:
-            if self.visits[USER] in self.traps or self.mode.gas >= self.trap_gas:
+            if self.visits[USER] in self.traps or self.mode.gas + STEP_GAS > self.trap_gas:
                 return USER, Instruction(Opcode.TRAP)
             code = self.entered[self.mode.program - 1].code
             if self.mode.pc >= len(code):

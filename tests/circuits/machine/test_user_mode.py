@@ -147,7 +147,7 @@ def test_overflow_of_a_user_is_a_fault(body: str) -> None:
 
 def test_loop_without_end_is_trapped_at_its_limit() -> None:
     done, run = toy(code("JMP 0"), limit=95)
-    assert public(done, 1) == 110  # ten steps reach 100 >= 95; TRAP itself is a step
+    assert public(done, 1) == 100  # nine steps reach 90; a tenth would exceed 95, so TRAP takes its place
     assert run.instruction[0].tolist().count(Opcode.TRAP) == 1
 
 
