@@ -20,7 +20,7 @@ SURVIVORS: dict[str, str] = {
     "code code.first_listing": "shifts the number of every listing: " + WHOLE_RUN,
     "code code.is_code_bool": "counts hashes, bytes and places in pc' as well: " + OTHERS_REFUSE,
     "code code.last_is_end": "a listing that runs round the ring: " + WHOLE_RUN,
-    "cpu cpu.e_bool": "implied: JEQ and JNE fix e by their witness, JLT and JGE by LESS, JMP, SYS and the rest outright",
+    "cpu cpu.e_bool": "implied: JEQ and JNE fixed by the witness of JEQ and JNE, by LESS, and outright elsewhere",
     "cpu cpu.first_clk": "shifts the time of every step: " + WHOLE_RUN,
     "cpu cpu.first_space": "a shadow that no SPACE opened has no seed in `cells`: " + OTHERS_REFUSE,
     "cpu cpu.first_user": "a first step in user mode has no listing to fetch from: " + OTHERS_REFUSE,
