@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from verifier.bridge.partition import NIBBLES, Chunk, Wire
-from verifier.bridge.steps import HASHING, Kind, Lowered, Step, Words, undomain
+from verifier.bridge.relations import num_hints
+from verifier.bridge.steps import CHECKS, HASHING, Kind, Lowered, Step, Words, undomain
 from verifier.script.blake3 import compress, compress_wide
 from verifier.script.opcodes import Op
 from verifier.script.script import number
@@ -40,10 +41,6 @@ class ChunkError(ValueError):
     """A chunk has no tapscript."""
 
 
-class MissingGadget(ChunkError):
-    """A step's arithmetic has no gadget yet."""
-
-
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A leaf without its keys: all chunks of one pattern share it.
@@ -52,11 +49,13 @@ class Shape:
         code: the script with holes.
         holes: where the links go, in the order of the wires' links.
         peak_stack: most items at any step, by the builder's count.
+        hints: items that the witness has below the signatures, the first taken on top.
     """
 
     code: bytes
     holes: tuple[int, ...]
     peak_stack: int
+    hints: int
 
     def leaf(self, keys: Iterable[WinternitzKey]) -> bytes:
         """The tapscript.
@@ -74,6 +73,11 @@ class Shape:
 def wires(chunk: Chunk) -> list[Wire]:
     """The chunk's wires in the order of its checks: the witness has them in reverse."""
     return [*chunk.writes, *chunk.reads]
+
+
+def arithmetic_kinds(chunk: Chunk) -> list[Kind]:
+    """The kinds of the chunk's arithmetic steps: those that take hints."""
+    return [step.kind for step in chunk.steps if step.kind not in HASHING | CHECKS]
 
 
 def pattern(chunk: Chunk, lowered: Lowered) -> tuple[object, ...]:
@@ -103,20 +107,20 @@ def pattern(chunk: Chunk, lowered: Lowered) -> tuple[object, ...]:
     return len(chunk.writes), heads, body
 
 
-def compile_chunk(chunk: Chunk, lowered: Lowered) -> Shape:
-    """The chunk's script.
+class Compiler:
+    """What both kinds of chunk share: wires, selections, the flag that something is wrong.
 
-    Raises:
-        MissingGadget: a step that cannot be written yet.
-        ChunkError: more than 1,000 items.
+    Attributes:
+        bits: of an item.
     """
-    return _Compiler(chunk, lowered).run()
 
+    bits = 4
 
-class _Compiler:
     def __init__(self, chunk: Chunk, lowered: Lowered) -> None:
         self.chunk, self.lowered = chunk, lowered
         self.t = Tracker()
+        self.hints = [self.t.push() for _ in range(sum(map(num_hints, arithmetic_kinds(chunk))))]
+        self.hints.reverse()  # the first taken lies on top
         self.values: dict[int, list[Item]] = {}
         self.packed: dict[Words, list[Name]] = {}
         self.flag: Name | None = None
@@ -141,9 +145,11 @@ class _Compiler:
         return seen
 
     def note(self, extra: int = 0) -> None:
+        """Counts the items now, and `extra` above the tracked ones."""
         self.peak = max(self.peak, len(self.t) + extra)
 
     def run(self) -> Shape:
+        """The script, its parts in order."""
         holes = self.check_wires()
         checked = len(self.t.code)
         for index, step in enumerate(self.chunk.steps):
@@ -152,7 +158,7 @@ class _Compiler:
         positions = [code.index(hole, 0, checked) for hole in holes]
         if self.peak > MAX_STACK:
             raise ChunkError(f"{self.peak} items")
-        return Shape(code, tuple(positions), self.peak)
+        return Shape(code, tuple(positions), self.peak, len(self.hints))
 
     # Wires
 
@@ -166,7 +172,6 @@ class _Compiler:
         signed = sum(2 * wire.links for wire in order)
         moved = 0
         holes: list[bytes] = []
-        writes = set(map(id, self.chunk.writes))
         plans: list[tuple[Wire, bool, int]] = []
         for i, wire in enumerate(order):
             links = tuple(
@@ -176,45 +181,55 @@ class _Compiler:
             code = key.check()
             self.t.emit(code)
             holes += links
-            self.peak = max(self.peak, signed + moved + 11)
+            self.peak = max(self.peak, len(self.hints) + signed + moved + 11)
             signed -= 2 * wire.links
-            pack = id(wire) in writes or self.is_compared_whole(wire)
-            if pack:
-                groups = -(-wire.digits // PACKED)
-                self.t.emit(*_pack_top(wire.digits))
-            else:
-                groups = wire.digits
-                self.t.emit(bytes([Op.TOALTSTACK]) * groups)
-            moved += groups
-            plans.append((wire, pack, groups))
-        for wire, pack, groups in reversed(plans):
-            names = [self.t.push(Op.FROMALTSTACK) for _ in range(groups)]
-            if pack:
+            packed = self.is_packed(wire)
+            count = self.stow(wire, packed)
+            moved += count
+            plans.append((wire, packed, count))
+        for wire, packed, count in reversed(plans):
+            names = [self.t.push(Op.FROMALTSTACK) for _ in range(count)]
+            if packed:
                 self.packed[wire.words] = names
             else:
+                size = count // len(wire.words)
                 for k, word in enumerate(wire.words):
-                    self.values[word] = list(names[NIBBLES * k : NIBBLES * (k + 1)])
+                    self.values[word] = list(names[size * k : size * (k + 1)])
         self.note()
         return holes
 
-    def is_compared_whole(self, wire: Wire) -> bool:
+    def stow(self, wire: Wire, packed: bool) -> int:
+        """[digits] -> [], alt [items], the first on top; gives their number."""
+        if packed:
+            self.t.emit(*_pack_top(wire.digits))
+            return -(-wire.digits // PACKED)
+        self.t.emit(bytes([Op.TOALTSTACK]) * wire.digits)
+        return wire.digits
+
+    def is_packed(self, wire: Wire) -> bool:
+        """Whether a wire is kept apart, only to be compared."""
+        if any(wire is written for written in self.chunk.writes):
+            return True
         return set(wire.words) <= self.compare_only and any(
             step.kind is Kind.EQUAL and wire.words in step.args for step in self.chunk.steps
         )
 
     # Items
 
+    def digits(self, value: int) -> list[int]:
+        """A word's items as numbers."""
+        return list(nibbles(value.to_bytes(4, "little")))
+
     def of(self, word: int) -> list[Item]:
-        """The nibbles of a word, light ones made now."""
+        """The items of a word, those of a selection made now."""
         if word in self.lowered.constants:
-            data = self.lowered.constants[word].to_bytes(4, "little")
-            return [(digit,) for digit in nibbles(data)]
+            return [(digit,) for digit in self.digits(self.lowered.constants[word])]
         if word not in self.values:
             light = self.lowered.light[word]
-            if light.kind is Kind.SELECT:
-                self.select(light)
-            else:
-                raise MissingGadget(f"{light.kind} as a word")
+            names = self.choose(light.out)
+            size = len(names) // len(light.out)
+            for k, out in enumerate(light.out):
+                self.values[out] = list(names[size * k : size * (k + 1)])
         return self.values[word]
 
     def bring(self, item: Item, keep: bool) -> None:
@@ -237,14 +252,17 @@ class _Compiler:
             self.t.push(number(self.lowered.constants[bit]))
             return
         light = self.lowered.light[bit]
-        place = light.number
-        nibble = self.of(light.args[0][0])[2 * (place // 8) + (place % 8 < 4)]
-        self.bring(nibble, keep=True)
-        for higher in range(3, place % 4, -1):
+        item, place = self.item_of_bit(self.of(light.args[0][0]), light.number)
+        self.bring(item, keep=True)
+        for higher in range(self.bits - 1, place, -1):
             value = number(1 << higher)
             self.t.emit(Op.DUP, value, Op.GREATERTHANOREQUAL, Op.IF, value, Op.SUB, Op.ENDIF)
-        self.t.emit(number(1 << place % 4), Op.GREATERTHANOREQUAL)
+        self.t.emit(number(1 << place), Op.GREATERTHANOREQUAL)
         self.note(2)
+
+    def item_of_bit(self, items: list[Item], place: int) -> tuple[Item, int]:
+        """The item of a word that holds a bit, and the bit's place in it."""
+        return items[2 * (place // 8) + (place % 8 < 4)], place % 4
 
     def branches(self, bit: int, one: Callable[[], None], zero: Callable[[], None]) -> None:
         """Runs either; both must leave the same items, named by the second."""
@@ -258,29 +276,74 @@ class _Compiler:
         zero()
         self.t.emit(Op.ENDIF)
 
-    def select(self, light: Step) -> None:
-        (bit,), zero, one = light.args
-        for word in (*zero, *one):
-            self.of(word)
-        made: list[Name] = []
+    def choose(self, words: Words) -> list[Name]:
+        """[] -> [copies]: the words, selections among selections as nested branches."""
+        swap = self.swap(words)
+        if swap is None:
+            first = len(self.t)
+            for word in words:
+                for item in self.of(word):
+                    self.bring(item, keep=True)
+            return self.t.items[first:]
+        bit, zero, one = swap
+        self.prepare(words)
+        names: list[Name] = []
+        self.branches(bit, lambda: names.extend(self.choose(one)), lambda: names.extend(self.choose(zero)))
+        return names[len(names) // 2 :]
 
-        def copy(words: Words) -> Callable[[], None]:
-            def run() -> None:
-                made.clear()
-                for word in words:
-                    for item in self.of(word):
-                        self.bring(item, keep=True)
-                        made.append(self.t.items[-1])
+    def prepare(self, words: Words) -> None:
+        """Makes, before any branch, what is not chosen inside it."""
+        swap = self.swap(words)
+        if swap is None:
+            for word in words:
+                self.of(word)
+        else:
+            self.prepare(swap[1])
+            self.prepare(swap[2])
 
-            return run
-
-        self.branches(bit, copy(one), copy(zero))
-        for k, word in enumerate(light.out):
-            self.values[word] = list(made[NIBBLES * k : NIBBLES * (k + 1)])
-
-    # Steps
+    def swap(self, words: Words) -> tuple[int, Words, Words] | None:
+        """(bit, words where it is 0, where it is 1) if all are selections by one bit."""
+        lights = [self.lowered.light.get(word) for word in words]
+        if any(light is None or light.kind is not Kind.SELECT for light in lights):
+            return None
+        steps = [light for light in lights if light is not None]
+        if len({step.args[0] for step in steps}) != 1:
+            return None
+        zero, one = [], []
+        for word, light in zip(words, steps, strict=True):
+            place = light.out.index(word)
+            zero.append(light.args[1][place])
+            one.append(light.args[2][place])
+        return steps[0].args[0][0], tuple(zero), tuple(one)
 
     def step(self, index: int, step: Step) -> None:
+        """Writes a step."""
+        raise NotImplementedError
+
+    def raise_flag(self) -> None:
+        """[.. flag .. x] -> [.. flag or x]."""
+        top = self.t.items[-1]
+        if self.flag is not None:
+            self.t.roll(self.flag)
+            top = self.t.replace(2, Op.BOOLOR)
+        self.flag = top
+
+    def finish(self) -> bytes:
+        """Only the flag is left."""
+        if self.flag is None:
+            raise ChunkError("nothing is compared")
+        self.t.roll(self.flag)
+        left = len(self.t) - 1
+        self.t.emit(Op.TOALTSTACK, bytes([Op.OP_2DROP]) * (left // 2), bytes([Op.DROP]) * (left % 2))
+        self.t.emit(Op.FROMALTSTACK)
+        return self.t.code
+
+
+class NibbleCompiler(Compiler):
+    """Chunks that hash and compare."""
+
+    def step(self, index: int, step: Step) -> None:
+        """By kind; then compares what is committed."""
         if step.kind in HASHING:
             self.compress(index, step)
         elif step.kind is Kind.EQUAL:
@@ -298,11 +361,9 @@ class _Compiler:
             self.sum_nibbles([item for word in step.args[0] for item in self.of(word)])
             self.t.emit(Op.NOT)
             self.raise_flag()
-        elif step.kind is Kind.CANONICAL:
+        else:
             for word in step.args[0]:
                 self.canonical(self.of(word))
-        else:
-            raise MissingGadget(f"{step.kind}")
         for words, names in self.packed.items():
             if step.out and set(words) <= set(step.out):
                 computed = [item for word in words for item in self.of(word)]
@@ -330,15 +391,8 @@ class _Compiler:
         self.t.replace(2, Op.NUMNOTEQUAL)
         self.raise_flag()
 
-    def raise_flag(self) -> None:
-        """[.. flag .. x] -> [.. flag or x]."""
-        top = self.t.items[-1]
-        if self.flag is not None:
-            self.t.roll(self.flag)
-            top = self.t.replace(2, Op.BOOLOR)
-        self.flag = top
-
     def sum_nibbles(self, items: Sequence[Item]) -> None:
+        """[] -> [their sum]."""
         self.bring(items[0], keep=True)
         for item in items[1:]:
             self.bring(item, keep=True)
@@ -357,6 +411,7 @@ class _Compiler:
         self.raise_flag()
 
     def compress(self, index: int, step: Step) -> None:
+        """The operands to the other stack, the gadget, the digest's nibbles on top."""
         chaining, message = step.args
         counter, length, flags = undomain(step.number)
         constants = [self.lowered.constants.get(word) for word in chaining]
@@ -379,21 +434,6 @@ class _Compiler:
         self.note(WIDE_PEAK if step.kind is Kind.WIDE else BLAKE3_PEAK)
         for word in step.out:
             self.values[word] = [self.t.push() for _ in range(NIBBLES)]
-
-    def swap(self, message: Words) -> tuple[int, Words, Words] | None:
-        """(bit, message where it is 0, where it is 1) of a message made of selections by one bit."""
-        lights = [self.lowered.light.get(word) for word in message]
-        if any(light is None or light.kind is not Kind.SELECT for light in lights):
-            return None
-        steps = [light for light in lights if light is not None]
-        if len({step.args[0] for step in steps}) != 1:
-            return None
-        zero, one = [], []
-        for word, light in zip(message, steps, strict=True):
-            place = light.out.index(word)
-            zero.append(light.args[1][place])
-            one.append(light.args[2][place])
-        return steps[0].args[0][0], tuple(zero), tuple(one)
 
     def to_alt(self, index: int, words: Words) -> None:
         """Moves words to the other stack, the first nibble on its top; dead ones leave this one."""
@@ -426,16 +466,6 @@ class _Compiler:
                         self.t.roll(name)
                         self.t.pop()
                         self.t.emit(Op.DROP)
-
-    def finish(self) -> bytes:
-        """Only the flag is left."""
-        if self.flag is None:
-            raise ChunkError("nothing is compared")
-        self.t.roll(self.flag)
-        left = len(self.t) - 1
-        self.t.emit(Op.TOALTSTACK, bytes([Op.OP_2DROP]) * (left // 2), bytes([Op.DROP]) * (left % 2))
-        self.t.emit(Op.FROMALTSTACK)
-        return self.t.code
 
 
 def _groups(items: Sequence[Item]) -> list[list[Item]]:

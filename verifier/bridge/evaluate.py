@@ -43,11 +43,8 @@ def value(word: int, memory: Mapping[int, int], lowered: Lowered) -> int:
     place = light.out.index(word)
     if light.kind is Kind.BIT:
         return value(light.args[0][0], memory, lowered) >> light.number & 1
-    if light.kind is Kind.SELECT:
-        chosen = light.args[2] if value(light.args[0][0], memory, lowered) else light.args[1]
-        return value(chosen[place], memory, lowered)
-    x = field.to_kb6(value(w, memory, lowered) % P for w in light.args[0])
-    return field.powers(x, light.number + 1)[light.number][place]
+    chosen = light.args[2] if value(light.args[0][0], memory, lowered) else light.args[1]
+    return value(chosen[place], memory, lowered)
 
 
 def run(step: Step, memory: Mapping[int, int], lowered: Lowered) -> tuple[tuple[int, ...], bool]:

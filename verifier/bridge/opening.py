@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from prover.key import VerifyingKey
-from verifier.bridge.chunk import Shape, compile_chunk, pattern, wires
+from verifier.bridge.arithmetic import compile_chunk
+from verifier.bridge.chunk import Shape, pattern, wires
 from verifier.bridge.partition import Chunk, Partition, Path, partition
 from verifier.bridge.partition import Wire as Run
 from verifier.bridge.steps import Lowered, lower

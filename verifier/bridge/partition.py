@@ -14,8 +14,10 @@ from dataclasses import dataclass, field, replace
 from native.hashing import blake3_context_key
 from prover.field import DEGREE
 from prover.hashing import DIGEST_WORDS, Context
+from verifier.bridge.relations import num_hints
 from verifier.bridge.steps import (
     BLOCK_WORDS,
+    CHECKS,
     DERIVE,
     END,
     HASHING,
@@ -27,6 +29,7 @@ from verifier.bridge.steps import (
     Words,
     domain,
 )
+from verifier.script.koalabear import TABLE_ITEMS
 from verifier.script.winternitz import checksum_digits
 
 NIBBLES = 8
@@ -34,6 +37,11 @@ NIBBLES = 8
 MAX_LINKS = 490
 """Links (digits and checksums) that a leaf checks: two items each, at most 999 at start, hints besides."""
 MAX_COMPRESSIONS = 2
+MAX_ITEMS = 998
+CHECK_ITEMS = 11
+"""What a Winternitz check has above the signatures."""
+SPARE_ITEMS = 30
+"""What an arithmetic step has above its operands."""
 MAX_BYTES = 330_000
 PART_LINKS = 2_400
 """Links that a part's own wires should not exceed."""
@@ -42,8 +50,8 @@ MAX_PARTS = 24
 Path = tuple[str, ...]
 
 BYTES = {
-    Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 6_000, Kind.MUL: 600, Kind.ADD: 500, Kind.SUB: 500,
-    Kind.PRODUCT: 5_000, Kind.SCALE: 1_600, Kind.INVERSE: 5_400, Kind.HORNER: 5_100,
+    Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 3_000, Kind.MUL: 800, Kind.ADD: 2_000, Kind.SUB: 2_000,
+    Kind.PRODUCT: 16_000, Kind.SCALE: 4_500, Kind.INVERSE: 16_000, Kind.HORNER: 16_500,
     Kind.EQUAL: 500, Kind.ZERO: 500, Kind.NOT_ALL_ZERO: 200, Kind.CANONICAL: 1_200,
 }  # fmt: skip
 """Script of a step, roughly: what gathering goes by."""
@@ -156,11 +164,13 @@ class _Partitioner:
 
     def run(self) -> Partition:
         self.items = set(self.lowered.items)
-        for number, steps in enumerate(self.lowered.blocks):
-            by_scope: dict[int, list[Step]] = defaultdict(list)
+        for steps in self.lowered.blocks:
             for step in steps:
                 for word in self.needs(step):
                     self.readers[word] += 1
+        for number, steps in enumerate(self.lowered.blocks):
+            by_scope: dict[int, list[Step]] = defaultdict(list)
+            for step in steps:
                 by_scope[step.scope].append(step)
             chunks = []
             for scope, group in by_scope.items():
@@ -317,17 +327,21 @@ class _Partitioner:
     # Chunks
 
     def gather(self, steps: list[Step]) -> list[Chunk]:
-        """Hashing and arithmetic apart: their tables do not share a stack."""
+        """Hashing, arithmetic and plain checks apart: their tables do not share a stack."""
         chunks: list[Chunk] = []
-        followers: dict[bool, Chunk] = {}
-        hashed = {word for step in steps if step.kind in HASHING for word in step.out}
+        followers: dict[str, Chunk] = {}
+        hashed: set[int] = set()
         for step in steps:
-            hashing = step.kind in HASHING or (
-                step.kind in (Kind.EQUAL, Kind.ZERO) and any(w in hashed for w in self.needs(step))
-            )
-            open_chunk = followers.get(hashing)
+            if step.kind in HASHING:
+                sort = "hash"
+                hashed.update(step.out)
+            elif step.kind in CHECKS:
+                sort = "hash" if hashed & self.needs(step) else "check"
+            else:
+                sort = "field"
+            open_chunk = followers.get(sort)
             if open_chunk is None or not self.fits([*open_chunk.steps, step]):
-                open_chunk = followers[hashing] = Chunk([])
+                open_chunk = followers[sort] = Chunk([])
                 chunks.append(open_chunk)
             open_chunk.steps.append(step)
         return chunks
@@ -349,19 +363,20 @@ class _Partitioner:
         for step in steps:
             outside = sum(word in items or self.readers[word] > inside[word] for word in step.out)
             links += _links(outside) if outside else 0
-        size = sum(BYTES[step.kind] for step in steps) + self.power_bytes(steps) + 64 * links
+        if steps[0].kind not in HASHING | CHECKS:
+            hints = sum(num_hints(step.kind) for step in steps)
+            words = sum(
+                len(self.unit.get(word, (word,))) for word in {self.unit.get(w, (w,))[0] for w in read}
+            )
+            words += sum(len(step.out) for step in steps if self.readers[step.out[0]] > inside[step.out[0]])
+            words += len({word for step in steps for word in step.reads if word in self.lowered.light})
+            if (
+                hints + 2 * links + CHECK_ITEMS > MAX_ITEMS
+                or TABLE_ITEMS + hints + 4 * words + SPARE_ITEMS > MAX_ITEMS
+            ):
+                return False
+        size = sum(BYTES[step.kind] for step in steps) + 64 * links
         return links <= MAX_LINKS and size <= MAX_BYTES
-
-    def power_bytes(self, steps: list[Step]) -> int:
-        exponents = {
-            self.lowered.light[word].number
-            for step in steps
-            for word in step.reads
-            if word in self.lowered.light and self.lowered.light[word].kind is Kind.POWER
-        }
-        if not exponents:
-            return 0
-        return BYTES[Kind.PRODUCT] * (2 * max(exponents).bit_length() + 2 * len(exponents))
 
     # Wires
 

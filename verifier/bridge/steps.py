@@ -2,7 +2,8 @@
 
 Every result of a step is a run of words (numbered like the Program's memory; words that the Program does not
 have, such as chaining values, follow behind). Copies, slices and embeddings are no steps but other names of
-the same words. Bits, selections and powers of a challenge are *light*: whoever reads one makes it again.
+the same words. Bits and selections are *light*: whoever reads one makes it again. Of the powers of a challenge
+only those that are read become steps, in the scope of their first reader.
 """
 
 from __future__ import annotations
@@ -45,7 +46,6 @@ class Kind(StrEnum):
     CANONICAL = "canonical"
     BIT = "bit"  # light; word; number = which
     SELECT = "select"  # light; bit, zero, one
-    POWER = "power"  # light; x; number = exponent
 
 
 HASHING = frozenset({Kind.COMPRESS, Kind.WIDE})
@@ -68,7 +68,7 @@ class Step:
         kind: what it does.
         out: words that it writes; none for a check.
         args: words that it reads, by operand.
-        number: of BIT and POWER; of a compression counter, block length and flags, packed by `domain`.
+        number: of BIT; of a compression counter, block length and flags, packed by `domain`.
         scope: number of its scope in the Program.
         source: instruction of its block.
     """
@@ -161,6 +161,8 @@ class _Lowering:
         self.alias: dict[int, int] = {}
         self.interned: dict[int, int] = {}
         self.powers: list[tuple[int, int, Words]] = []
+        self.unmade: dict[int, tuple[int, int]] = {}  # word -> (its run of powers, exponent)
+        self.places: list[tuple[int, int]] = []  # scope and instruction of each run of powers
         self.digests: dict[Words, tuple[Words, Words, int, int]] = {}
         self.leaves: list[tuple[Words, Words, int]] = []
         self.base_data = _base_ranges(program)
@@ -196,6 +198,10 @@ class _Lowering:
         return self.alias.get(address, address)
 
     def run_of(self, address: int, count: int) -> Words:
+        """The words of a run; powers among them are made."""
+        for word in range(address, address + count):
+            if word in self.unmade:
+                self.make_power(*self.unmade[word])
         return tuple(map(self.word, range(address, address + count)))
 
     def fresh(self, count: int) -> Words:
@@ -247,6 +253,8 @@ class _Lowering:
             kind, sizes = _DIRECT[code]
             written = tuple(range(out, out + (1 if kind is Kind.MUL else DEGREE)))
             args = [run_of(address, size) for address, size in zip((a, b), sizes, strict=False)]
+            if kind is Kind.INVERSE:
+                self.add(Kind.NOT_ALL_ZERO, (), args[0])
             self.add(kind, written, *args)
         elif code is Code.POWERS:
             self.take_powers(out, run_of(a, DEGREE), count)
@@ -282,9 +290,32 @@ class _Lowering:
         self.rename(range(out, out + DEGREE), self.constant((1, 0, 0, 0, 0, 0)))
         if count > 1:
             self.rename(range(out + DEGREE, out + 2 * DEGREE), x)
+        number = len(self.places)
+        self.places.append((self.scope, self.source))
         for k in range(2, count):
-            written = tuple(range(out + DEGREE * k, out + DEGREE * (k + 1)))
-            self.make_light(Kind.POWER, written, x, number=k)
+            self.unmade.update(dict.fromkeys(range(out + DEGREE * k, out + DEGREE * (k + 1)), (number, k)))
+
+    def make_power(self, number: int, k: int) -> None:
+        """x^k from what there is: x^(k-1) x, else by halves."""
+        out, _, x = self.powers[number]
+
+        def words(exponent: int) -> Words:
+            at = out + DEGREE * exponent
+            if at in self.unmade:
+                self.make_power(number, exponent)
+            return x if exponent == 1 else tuple(range(at, at + DEGREE))
+
+        at = out + DEGREE * k
+        halve = at - DEGREE in self.unmade and k % 2 == 0
+        factors = (words(k // 2), words(k // 2)) if halve else (words(k - 1), x)
+        written = tuple(range(at, at + DEGREE))
+        for word in written:
+            del self.unmade[word]
+        if self.out.blocks:  # a query reads it: the main program makes it
+            scope, source = self.places[number]
+            self.out.blocks[0].append(Step(Kind.PRODUCT, written, factors, 0, scope, source))
+        else:
+            self.add(Kind.PRODUCT, written, *factors)
 
     def hash(self, context: Context, words: Words, out: Words) -> None:
         if self.program.scopes[self.scope].endswith(Scope.OPENINGS):
