@@ -9,7 +9,7 @@ from functools import cached_property
 from prover.key import VerifyingKey
 from verifier.bridge.arithmetic import compile_chunk
 from verifier.bridge.chunk import Shape, pattern, wires
-from verifier.bridge.partition import Chunk, Partition, Path, partition
+from verifier.bridge.partition import QUERY, Chunk, Partition, Path, partition
 from verifier.bridge.partition import Wire as Run
 from verifier.bridge.steps import Lowered, lower
 from verifier.bridge.tree import Node, Wire
@@ -75,8 +75,8 @@ class ChunkTree:
         """A path of the partition in the tree: queries numbered, the root's children in groups."""
         if not path:
             return ("root",)
-        if query == MAIN or path[0] != "query":
-            return ("root", "checks", *path)
+        if path[0] != QUERY:
+            return ("root", *path)
         first = query // GROUP_CHILDREN * GROUP_CHILDREN
         last = min(first + GROUP_CHILDREN, self.num_queries) - 1
         return ("root", f"queries {first} to {last}", f"query {query}", *path[1:])

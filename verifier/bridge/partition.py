@@ -47,6 +47,8 @@ PART_LINKS = 2_400
 """Links that a part's own wires should not exceed."""
 MAX_PARTS = 24
 """Parts that share a node for what passes between them."""
+QUERY, CHECKS_NODE = "query", "checks"
+"""The root's children: every query, and all the rest."""
 Path = tuple[str, ...]
 
 BYTES = {
@@ -174,6 +176,7 @@ class _Partitioner:
                 by_scope[step.scope].append(step)
             chunks = []
             for scope, group in by_scope.items():
+                group = group if number else by_demand(group)
                 chunks += self.cut_scope(number, self.scope_path(number, scope), group)
             self.out.chunks.append(chunks)
         self.place_wires()
@@ -182,7 +185,7 @@ class _Partitioner:
     def scope_path(self, block: int, scope: int) -> Path:
         name = self.lowered.program.scopes[scope]
         path = tuple(name.split("/")) if name else ()
-        return ("query", *path) if block else path
+        return (QUERY if block else CHECKS_NODE, *path)
 
     # Parts
 
@@ -426,6 +429,32 @@ class _Partitioner:
                 chunk.writes = _unique(owner[word] for word in sorted(made) if word in owner)
                 paths = [wire.path for wire in (*chunk.reads, *chunk.writes)]
                 chunk.path = max(paths, key=len) if paths else ()
+
+
+def by_demand(steps: list[Step]) -> list[Step]:
+    """The steps in the order in which the last ones ask for them, so that little waits for long.
+
+    Checks and results that no step of these reads are asked for in order; each asks for its operands first.
+    """
+    makers = {word: step for step in steps for word in step.out}
+    read = {word for step in steps for word in step.reads}
+    done: set[int] = set()
+    out: list[Step] = []
+    for last in steps:
+        if read & set(last.out):
+            continue
+        stack = [(last, iter(last.reads))]
+        while stack:
+            step, operands = stack[-1]
+            asked = next((makers[word] for word in operands if word in makers), None)
+            if asked is None:
+                stack.pop()
+                if id(step) not in done:
+                    done.add(id(step))
+                    out.append(step)
+            elif id(asked) not in done:
+                stack.append((asked, iter(asked.reads)))
+    return out
 
 
 def replace_path(chunk: Chunk, path: Path) -> Chunk:
