@@ -20,13 +20,13 @@ def test_every_instruction_is_covered_by_a_chunk():
         covered = {step.source for chunk in chunks for step in chunk.steps}
         for index in range(len(block)):
             line = block.code[INSTRUCTION_WORDS * index : INSTRUCTION_WORDS * (index + 1)]
-            code, _, a, _, _, count, _, where = line
+            code, out, _, _, _, count, _, where = line
             if index in covered or code in NAMES_ONLY or code == Code.READ_WORDS:
                 continue
             if code == Code.READ_ELEMENTS:
                 assert program.labels[where].startswith("openings at zeta")  # checked in every node's copy
             elif code == Code.HASH:
-                assert all(word in lowered.constants for word in range(a, a + count))
+                assert out in lowered.constants
             else:
                 assert code in (Code.DOT, Code.EXT_DOT), (number, index, Code(code))
                 assert count == 1  # the first power is 1: the product is the value
@@ -44,12 +44,12 @@ def test_every_step_is_in_exactly_one_chunk():
             assert sum(step.kind is kind for step in checks) >= wanted
 
 
-def test_every_opened_column_is_opened_where_it_is_read():
+def test_out_of_domain_values_are_opened_where_they_are_read():
     opening, copies = tree().lowered.opening, tree().partition.copy_of
-    columns = {opening.column[copies[w]] for w in copies if copies[w] in opening.column}
-    assert columns == set(range(len(opening.leaves)))
+    leaves = {opening.leaf[copies[w]] for w in copies if copies[w] in opening.leaf}
+    assert leaves == set(range(len(opening.leaves)))
     for chunk in chain.from_iterable(tree().partition.chunks):
-        assert not [word for step in chunk.steps for word in step.reads if word in opening.column]
+        assert not [word for step in chunk.steps for word in step.reads if word in opening.leaf]
 
 
 def test_steps_compute_what_the_program_computes():

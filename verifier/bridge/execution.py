@@ -33,6 +33,7 @@ class Replay:
         self._read(self.main, 0, 0, body)
         self._hash_openings()
         self._run(0, self.main, MAIN)
+        self._open()
         self.queries: list[Mapping[int, int]] = []
         for query, item in enumerate(self.lowered.items):
             memory = {self.lowered.item: self.main[item]}
@@ -60,6 +61,15 @@ class Replay:
             data = to_bytes(array("I", (value(word, self.main, self.lowered) for word in words)))
             self.main.update(zip(out, to_words(digest(context, data)), strict=True))
 
+    def _open(self) -> None:
+        """The nodes' own copies of the out-of-domain tree, and the chaining values inside its leaves."""
+        copies = self.tree.partition.copy_of
+        self.main.update({word: value(source, self.main, self.lowered) for word, source in copies.items()})
+        for chunk in self.tree.partition.chunks[0]:
+            for step in chunk.steps:
+                if step.out and step.out[0] not in self.main:
+                    self.main.update(zip(step.out, run(step, self.main, self.lowered)[0], strict=True))
+
     def _run(self, block: int, memory: dict[int, int] | ChainMap[int, int], query: int) -> None:
         for index, step in enumerate(self.lowered.blocks[block]):
             out, fault = run(step, memory, self.lowered)
@@ -70,8 +80,7 @@ class Replay:
     def words(self, run_: Run, query: int) -> list[int]:
         """The values of a wire's words."""
         memory = self.main if query == MAIN else self.queries[query]
-        copies = self.tree.partition.copy_of
-        return [value(copies.get(word, word), memory, self.lowered) for word in run_.words]
+        return [value(word, memory, self.lowered) for word in run_.words]
 
     def values(self, node: int) -> tuple[tuple[Digits, ...], ...]:
         """The node's wires, in the order and groups of `Node.wires`."""

@@ -27,6 +27,7 @@ from verifier.bridge.steps import (
     Lowered,
     Step,
     Words,
+    blocks,
     domain,
 )
 from verifier.script.koalabear import TABLE_ITEMS
@@ -221,16 +222,18 @@ class _Partitioner:
         parts: list[list[Step]] = [[]]
         cost, seen = 0, set[object]()
         opening = self.lowered.opening
-        per_column = (
-            _links(12) + len(opening.paths[0]) * _links(DIGEST_WORDS) * 3 // 2 if opening.paths else 0
+        per_leaf = (
+            8 * _links(DEGREE) + (len(opening.paths[0]) * 3 // 2 + 1) * _links(DIGEST_WORDS)
+            if opening.paths
+            else 0
         )
         for step in steps:
             new: set[object] = set()
             price = _links(len(step.out)) // (2 if step.kind in HASHING else 20)
             for word in self.needs(step):
-                if word in opening.column:
-                    key: object = ("column", opening.column[word])
-                    price += per_column if key not in seen | new else 0
+                if word in opening.leaf:
+                    key: object = ("leaf", opening.leaf[word])
+                    price += per_leaf if key not in seen | new else 0
                 elif self.unit.get(word, ()) and word not in self.produced:
                     key = self.unit[word]
                     price += _links(len(self.unit[word])) if key not in seen | new else 0
@@ -256,13 +259,13 @@ class _Partitioner:
     def with_openings(self, steps: list[Step]) -> list[Step]:
         """The steps on copies of the out-of-domain values that they read, each opened from the root."""
         opening = self.lowered.opening
-        read = {word for step in steps for word in self.needs(step) if word in opening.column}
+        read = {word for step in steps for word in self.needs(step) if word in opening.leaf}
         if not read:
             return steps
         names: dict[int, int] = {}
         opened: list[Step] = []
-        for column in sorted({opening.column[word] for word in read}):
-            opened += self.open_column(column, names, steps[0].scope)
+        for leaf in sorted({opening.leaf[word] for word in read}):
+            opened += self.open_leaf(leaf, names, steps[0].scope)
         opened += [_renamed(step, names) for step in steps]
         for step in opened:
             for word in self.needs(step):
@@ -300,25 +303,31 @@ class _Partitioner:
         self.made_again.update(out)
         return out
 
-    def open_column(self, column: int, names: dict[int, int], scope: int) -> list[Step]:
+    def inner(self) -> Words:
+        """Words of a chaining value inside a leaf's hash, which the Program does not have."""
+        out = tuple(range(self.lowered.words, self.lowered.words + DIGEST_WORDS))
+        self.lowered.words += DIGEST_WORDS
+        self.unit.update(dict.fromkeys(out, out))
+        return out
+
+    def open_leaf(self, leaf: int, names: dict[int, int], scope: int) -> list[Step]:
+        """Copies of a leaf's values, its digest from them, the path, and the root compared."""
         opening = self.lowered.opening
-        words = opening.leaves[column]
-        copies = self.copy(words[:DEGREE]) + self.copy(words[DEGREE:])
+        words = opening.leaves[leaf]
+        units = [self.copy(words[at : at + DEGREE]) for at in range(0, len(words), DEGREE)]
+        copies = tuple(word for unit in units for word in unit)
         names.update(zip(words, copies, strict=True))
-        sources = opening.sources[column]
-        steps = [
-            Step(Kind.CANONICAL, (), (unit,), 0, scope, sources[0])
-            for unit in (copies[:DEGREE], copies[DEGREE:])
-        ]
+        sources = opening.sources[leaf]
+        steps = [Step(Kind.CANONICAL, (), (unit,), 0, scope, sources[0]) for unit in units]
         key = self.constant(blake3_context_key(Context.OOD_LEAF))
         node_key = self.constant(blake3_context_key(Context.NODE))
-        block = copies + self.constant([0] * (BLOCK_WORDS - len(copies)))
         flags = START | END | ROOT | DERIVE
-        node = self.fresh(opening.digests[column])
-        steps.append(
-            Step(Kind.COMPRESS, node, (key, block), domain(0, 4 * len(copies), flags), scope, sources[0])
-        )
-        for (sibling, side, parent), source in zip(opening.paths[column], sources[1:], strict=True):
+        padded = copies + self.constant([0] * (-len(copies) % BLOCK_WORDS))
+        node = self.fresh(opening.digests[leaf])
+        results = [*(self.inner() for _ in range(len(padded) // BLOCK_WORDS - 1)), node]
+        for chaining, block, number, result in blocks(key, padded, len(copies), 0, ROOT, results):
+            steps.append(Step(Kind.COMPRESS, result, (chaining, block), number, scope, sources[0]))
+        for (sibling, side, parent), source in zip(opening.paths[leaf], sources[1:], strict=True):
             constant = all(word in self.lowered.constants for word in sibling)
             other = sibling if constant else self.copy(sibling)
             both = other + node if side else node + other

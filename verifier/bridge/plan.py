@@ -79,7 +79,7 @@ def plan(tree: ChunkTree, progress: Callable[[float], None] = lambda share: None
         ChunkError: a chunk that cannot be written within the limits.
     """
     weights = [reveal_weight(node) for node in tree.nodes]
-    paths = []
+    paths: list[int] = []
     for node in tree.nodes:
         above = paths[node.parent] if node.parent >= 0 else 2 * 4 * SMALL_VBYTES
         paths.append(above + weights[node.index] + (4 * SMALL_VBYTES if node.parent >= 0 else 0))
@@ -130,7 +130,7 @@ def kind_of(node: Node) -> str:
 
 
 def _without_part(name: str) -> str:
-    """ "main row 2^12 0" as "main row 2^12": a part's number follows the scope's name."""
+    """Such as "main row 2^12" of "main row 2^12 0": a part's number follows the scope's name."""
     head, _, last = name.rpartition(" ")
     return head if "^" in head and last.isdigit() else name
 

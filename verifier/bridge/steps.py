@@ -8,14 +8,13 @@ only those that are read become steps, in the scope of their first reader.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
 
 from native.hashing import blake3_context_key
 from prover.field import DEGREE
-from prover.hashing import DIGEST_WORDS, Context
+from prover.hashing import DIGEST_WORDS, Context, digest, to_bytes, to_words
 from verifier.stark.program import CONTEXTS, INSTRUCTION_WORDS, Code, Program
 from verifier.stark.steps import Scope
 
@@ -101,17 +100,17 @@ class Opening:
     """The hash tree over the out-of-domain values, from which every node opens what it reads.
 
     Attributes:
-        leaves: twelve words of a column (its value at zeta, and at zeta w).
-        column: word -> column.
-        digests: column -> its leaf's digest.
-        paths: column -> (sibling's words, whether the node is the right child, parent's words), leaf to root.
+        leaves: words of a leaf: of some columns the value at zeta and at zeta w.
+        leaf: word -> leaf.
+        digests: leaf -> its digest.
+        paths: leaf -> (sibling's words, whether the node is the right child, parent's words), leaf to root.
         root: eight words.
         hashes: (context, words, digest) of the whole tree, leaves first.
         sources: instructions that make the tree.
     """
 
     leaves: list[Words] = field(default_factory=list)
-    column: dict[int, int] = field(default_factory=dict)
+    leaf: dict[int, int] = field(default_factory=dict)
     digests: list[Words] = field(default_factory=list)
     paths: list[list[tuple[Words, int, Words]]] = field(default_factory=list)
     root: Words = ()
@@ -147,6 +146,28 @@ class Lowered:
     words: int = 0
     offsets: dict[int, int] = field(default_factory=dict)
     passive: set[tuple[int, int]] = field(default_factory=set)
+
+
+def blocks(
+    key: Words, padded: Words, length: int, counter: int, root: int, results: Sequence[Words]
+) -> Iterator[tuple[Words, Words, int, Words]]:
+    """The compressions of a BLAKE3 chunk: chaining value, block, domain, result.
+
+    Args:
+        key: the first chaining value.
+        padded: the words, to whole blocks.
+        length: words without padding.
+        counter: the chunk's.
+        root: ROOT if the chunk is all that is hashed, else 0.
+        results: words of each block's result.
+    """
+    chaining = key
+    for i, result in enumerate(results):
+        start, last = BLOCK_WORDS * i, i == len(results) - 1
+        flags = DERIVE | (0 if i else START) | ((END | root) if last else 0)
+        number = domain(counter, 4 * min(length - start, BLOCK_WORDS), flags)
+        yield chaining, padded[start : start + BLOCK_WORDS], number, result
+        chaining = result
 
 
 def lower(program: Program) -> Lowered:
@@ -319,6 +340,11 @@ class _Lowering:
 
     def hash(self, context: Context, words: Words, out: Words) -> None:
         if self.program.scopes[self.scope].endswith(Scope.OPENINGS):
+            known = self.out.constants
+            if all(word in known for word in words):  # padding
+                data = to_bytes(known[word] for word in words)
+                known.update(zip(out, to_words(digest(context, data)), strict=True))
+                return
             self.out.opening.hashes.append((context, words, out))
             if context is Context.OOD_LEAF:
                 self.leaves.append((words, out, self.source))
@@ -344,14 +370,11 @@ class _Lowering:
         self.add(Kind.COMPRESS, out, key, both, number=domain(0, 64, PARENT | DERIVE | root))
 
     def chunk(self, key: Words, words: Words, counter: int, root: int, out: Words) -> None:
-        chaining, cuts = key, [*range(0, len(words), BLOCK_WORDS), len(words)]
-        for start, end in pairwise(cuts):
-            last = end == len(words)
-            flags = DERIVE | (0 if start else START) | ((END | root) if last else 0)
-            block = words[start:end] + self.constant([0] * (BLOCK_WORDS - (end - start)))
-            result = out if last else self.fresh(DIGEST_WORDS)
-            number = domain(counter, 4 * (end - start), flags)
-            chaining = self.add(Kind.COMPRESS, result, chaining, block, number=number)
+        count = -(-len(words) // BLOCK_WORDS)
+        results = [*(self.fresh(DIGEST_WORDS) for _ in range(count - 1)), out]
+        padded = words + self.constant([0] * (-len(words) % BLOCK_WORDS))
+        for chaining, block, number, result in blocks(key, padded, len(words), counter, root, results):
+            self.add(Kind.COMPRESS, result, chaining, block, number=number)
 
     def dot(self, out: Words, weights: int, values: int, count: int, size: int) -> None:
         """Horner where the weights are powers of one element; else products one by one."""
@@ -389,9 +412,9 @@ class _Lowering:
     def close_opening(self) -> None:
         """Paths from the recorded tree; its words are no longer plain data."""
         opening = self.out.opening
-        for column, (words, node, source) in enumerate(self.leaves):
+        for leaf, (words, node, source) in enumerate(self.leaves):
             opening.leaves.append(words)
-            opening.column.update(dict.fromkeys(words, column))
+            opening.leaf.update(dict.fromkeys(words, leaf))
             opening.digests.append(node)
             path, sources = [], [source]
             while node in self.digests:
@@ -402,7 +425,7 @@ class _Lowering:
             opening.paths.append(path)
             opening.sources.append(sources)
             opening.root = node
-        opened = opening.column
+        opened = opening.leaf
         self.out.data[0] = [unit for unit in self.out.data[0] if unit[0][0] not in opened]
         self.out.blocks[0] = [
             step

@@ -14,7 +14,7 @@ from prover.air.expression import Space
 from prover.air.logup import LookupChallenges
 from prover.domains import log_ratio, periodic_coefficients, point_inverse
 from prover.field import DEGREE, TWO_ADIC_ROOTS, ZERO, P
-from prover.hashing import DIGEST_WORDS, Context, to_words
+from prover.hashing import DIGEST_WORDS, OOD_LEAF_COLUMNS, Context, to_words
 from prover.key import VerifyingKey
 from prover.layout import NONCE_WORDS, TreeName
 from verifier.stark.ops import Ops
@@ -181,18 +181,15 @@ class Verification(Generic[V]):
         self.at_zeta = ops.read_elements(DEGREE * columns, "openings at zeta")
         self.at_next = ops.read_elements(DEGREE * columns, "openings at zeta w")
         with ops.scope(Scope.OPENINGS):
-            level = [
-                ops.hash(
-                    Context.OOD_LEAF,
-                    ops.join([self.element(self.at_zeta, k), self.element(self.at_next, k)]),
-                )
-                for k in range(columns)
-            ]
-            size = 1 << (columns - 1).bit_length()
-            level += [ops.constant([0] * DIGEST_WORDS)] * (size - columns)
-            while size > 1:
-                size //= 2
-                level = [ops.hash(Context.NODE, ops.join([level[j], level[j + size]])) for j in range(size)]
+            level = []
+            for start in range(0, columns, OOD_LEAF_COLUMNS):
+                group = range(start, min(start + OOD_LEAF_COLUMNS, columns))
+                pairs = [self.element(values, k) for k in group for values in (self.at_zeta, self.at_next)]
+                level.append(ops.hash(Context.OOD_LEAF, ops.join(pairs)))
+            padding = (1 << (len(level) - 1).bit_length()) - len(level)
+            level += [ops.constant([0] * DIGEST_WORDS)] * padding
+            while len(level) > 1:
+                level = [ops.hash(Context.NODE, ops.join(level[j : j + 2])) for j in range(0, len(level), 2)]
         self.transcript.absorb(level[0])
 
     def check_constraints(self) -> None:
