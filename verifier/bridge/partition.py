@@ -229,7 +229,7 @@ class _Partitioner:
         )
         for step in steps:
             new: set[object] = set()
-            price = _links(len(step.out)) // (2 if step.kind in HASHING else 20)
+            price = _links(len(step.out)) // (2 if step.kind in HASHING else 4)
             for word in self.needs(step):
                 if word in opening.leaf:
                     key: object = ("leaf", opening.leaf[word])
