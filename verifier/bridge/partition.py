@@ -53,8 +53,8 @@ QUERY, CHECKS_NODE = "query", "checks"
 Path = tuple[str, ...]
 
 BYTES = {
-    Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 3_000, Kind.MUL: 800, Kind.ADD: 2_000, Kind.SUB: 2_000,
-    Kind.PRODUCT: 16_000, Kind.SCALE: 4_500, Kind.INVERSE: 16_000, Kind.HORNER: 16_500,
+    Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 3_000, Kind.MUL: 800, Kind.SUM: 2_500,
+    Kind.PRODUCT: 12_800, Kind.SCALE: 4_500, Kind.INVERSE: 12_500, Kind.HORNER: 12_900,
     Kind.EQUAL: 500, Kind.ZERO: 500, Kind.NOT_ALL_ZERO: 200, Kind.CANONICAL: 1_200,
 }  # fmt: skip
 """Script of a step, roughly: what gathering goes by."""
