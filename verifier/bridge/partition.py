@@ -452,7 +452,7 @@ def by_demand(steps: list[Step]) -> list[Step]:
     for last in steps:
         if read & set(last.out):
             continue
-        stack = [(last, iter(last.reads))]
+        stack = [(last, _asking(last))]
         while stack:
             step, operands = stack[-1]
             asked = next((makers[word] for word in operands if word in makers), None)
@@ -462,8 +462,14 @@ def by_demand(steps: list[Step]) -> list[Step]:
                     done.add(id(step))
                     out.append(step)
             elif id(asked) not in done:
-                stack.append((asked, iter(asked.reads)))
+                stack.append((asked, _asking(asked)))
     return out
+
+
+def _asking(step: Step) -> Iterator[int]:
+    """A step's operands in the order in which they are asked for: what a product is added to comes first."""
+    args = (step.args[-1], *step.args[:-1]) if step.kind is Kind.HORNER else step.args
+    return (word for arg in args for word in arg)
 
 
 def replace_path(chunk: Chunk, path: Path) -> Chunk:
