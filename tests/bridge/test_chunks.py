@@ -89,6 +89,7 @@ def test_any_wrong_wire_is_convicted_by_a_leaf_that_reads_it(where):
         assert kernel_accepts(spending(node, spend), 0), name
 
 
+@pytest.mark.slow
 def test_every_shape_fits_the_limits():
     for node, leaves in enumerate(tree().leaves):
         for leaf in leaves:
