@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from prover.hashing import to_words
 from verifier.bridge.evaluate import run, value
 from verifier.bridge.opening import ChunkTree, Leaf
-from verifier.bridge.partition import Wire as Run
+from verifier.bridge.pieces import Wire as Run
 from verifier.bridge.relations import hints
 from verifier.bridge.steps import CHECKS, HASHING, Kind
 from verifier.bridge.tree import Digits, Spend

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from prover.field import DEGREE
-from verifier.bridge.chunk import Compiler, Item, NibbleCompiler, Shape
-from verifier.bridge.partition import Chunk, Wire
+from verifier.bridge.chunk import Compiler, Item, Shape
+from verifier.bridge.nibbles import NibbleCompiler
+from verifier.bridge.pieces import Chunk, Wire
 from verifier.bridge.relations import CHALLENGE_QUOTIENTS, Relation, inverse_relations, relations
 from verifier.bridge.steps import CHECKS, HASHING, Kind, Lowered, Step
 from verifier.script.koalabear import BYTES, Arithmetic, Element

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from prover.hashing import digest, to_bytes, to_words
 from verifier.bridge.evaluate import run, value
 from verifier.bridge.opening import MAIN, ChunkTree
-from verifier.bridge.partition import Wire as Run
+from verifier.bridge.pieces import Wire as Run
 from verifier.bridge.tree import Digits
 from verifier.script.winternitz import nibbles
 from verifier.stark.program import INSTRUCTION_WORDS, Code

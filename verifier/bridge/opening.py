@@ -9,9 +9,11 @@ from functools import cached_property
 from prover.key import VerifyingKey
 from verifier.bridge.arithmetic import compile_chunk
 from verifier.bridge.chunk import Shape, pattern, wires
-from verifier.bridge.partition import QUERY, Chunk, Partition, Path, partition
-from verifier.bridge.partition import Wire as Run
-from verifier.bridge.steps import Lowered, lower
+from verifier.bridge.lower import lower
+from verifier.bridge.partition import partition
+from verifier.bridge.pieces import QUERY, Chunk, Partition, Path
+from verifier.bridge.pieces import Wire as Run
+from verifier.bridge.steps import Lowered
 from verifier.bridge.tree import Node, Wire
 from verifier.script.winternitz import WinternitzKey
 from verifier.stark.program import Program, record

@@ -8,12 +8,14 @@ who make or read it, so that chunks read wires of their node and its ancestors o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 from native.hashing import blake3_context_key
 from prover.field import DEGREE
 from prover.hashing import DIGEST_WORDS, Context
+from verifier.bridge.order import by_demand
+from verifier.bridge.pieces import CHECKS_NODE, QUERY, Chunk, Partition, Path, Wire, links_of, needed
 from verifier.bridge.relations import num_hints
 from verifier.bridge.steps import (
     BLOCK_WORDS,
@@ -31,10 +33,7 @@ from verifier.bridge.steps import (
     domain,
 )
 from verifier.script.koalabear import TABLE_ITEMS
-from verifier.script.winternitz import checksum_digits
 
-NIBBLES = 8
-"""Digits of a word."""
 MAX_LINKS = 490
 """Links (digits and checksums) that a leaf checks: two items each, at most 999 at start, hints besides."""
 MAX_COMPRESSIONS = 2
@@ -48,9 +47,6 @@ PART_LINKS = 2_400
 """Links that a part's own wires should not exceed."""
 MAX_PARTS = 24
 """Parts that share a node for what passes between them."""
-QUERY, CHECKS_NODE = "query", "checks"
-"""The root's children: every query, and all the rest."""
-Path = tuple[str, ...]
 
 BYTES = {
     Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 3_000, Kind.MUL: 800, Kind.SUM: 2_500,
@@ -60,87 +56,10 @@ BYTES = {
 """Script of a step, roughly: what gathering goes by."""
 
 
-@dataclass(eq=False)
-class Wire:
-    """Words committed together.
-
-    Attributes:
-        words: whose values.
-        path: node that commits it.
-    """
-
-    words: Words
-    path: Path = ()
-
-    @property
-    def digits(self) -> int:
-        """Nibbles."""
-        return NIBBLES * len(self.words)
-
-    @property
-    def links(self) -> int:
-        """Nibbles and checksum."""
-        return self.digits + checksum_digits(self.digits)
-
-
-@dataclass(eq=False)
-class Chunk:
-    """Steps of one leaf.
-
-    Attributes:
-        steps: in order.
-        path: node whose leaf it is.
-        reads, writes: wires.
-    """
-
-    steps: list[Step]
-    path: Path = ()
-    reads: list[Wire] = field(default_factory=list)
-    writes: list[Wire] = field(default_factory=list)
-
-
-@dataclass
-class Partition:
-    """All chunks and wires of both blocks; a query's words and paths stand for every query's.
-
-    Attributes:
-        lowered: the steps.
-        chunks: main program's, then the query's.
-        wires: of the main program, then the query's own.
-        copy_of: word of a node's own copy of the out-of-domain tree -> the word that it copies.
-    """
-
-    lowered: Lowered
-    chunks: list[list[Chunk]] = field(default_factory=list)
-    wires: list[list[Wire]] = field(default_factory=list)
-    copy_of: dict[int, int] = field(default_factory=dict)
-
-
-def needed(step: Step, lowered: Lowered) -> Iterator[int]:
-    """Words that a step reads, light ones resolved to what they are made of; no constants."""
-    todo, seen = step.reads, set[int]()
-    while todo:
-        word = todo.pop()
-        if word in seen or word in lowered.constants:
-            continue
-        seen.add(word)
-        if word in lowered.light:
-            light = lowered.light[word]
-            seen.update(light.out)
-            todo += light.reads
-        else:
-            yield word
-
-
 def partition(lowered: Lowered) -> Partition:
     """Cuts both blocks; deterministic."""
     result = _Partitioner(lowered).run()
     return result
-
-
-def _links(words: int) -> int:
-    digits = NIBBLES * words
-    return digits + checksum_digits(digits)
 
 
 class _Partitioner:
@@ -206,7 +125,7 @@ class _Partitioner:
 
     def parts_by_row(self, rows: list[Words], steps: list[Step]) -> list[list[Step]]:
         """A part for every so many blocks of a row; a step goes with the block that it reads."""
-        each = max(PART_LINKS // (_links(BLOCK_WORDS) + _links(DIGEST_WORDS) // 2), 1)
+        each = max(PART_LINKS // (links_of(BLOCK_WORDS) + links_of(DIGEST_WORDS) // 2), 1)
         count = -(-len(rows) // each)
         each = -(-len(rows) // count)
         number = {words[0]: i // each for i, words in enumerate(rows)}
@@ -223,20 +142,20 @@ class _Partitioner:
         cost, seen = 0, set[object]()
         opening = self.lowered.opening
         per_leaf = (
-            8 * _links(DEGREE) + (len(opening.paths[0]) * 3 // 2 + 1) * _links(DIGEST_WORDS)
+            8 * links_of(DEGREE) + (len(opening.paths[0]) * 3 // 2 + 1) * links_of(DIGEST_WORDS)
             if opening.paths
             else 0
         )
         for step in steps:
             new: set[object] = set()
-            price = _links(len(step.out)) // (2 if step.kind in HASHING else 4)
+            price = links_of(len(step.out)) // (2 if step.kind in HASHING else 4)
             for word in self.needs(step):
                 if word in opening.leaf:
                     key: object = ("leaf", opening.leaf[word])
                     price += per_leaf if key not in seen | new else 0
                 elif self.unit.get(word, ()) and word not in self.produced:
                     key = self.unit[word]
-                    price += _links(len(self.unit[word])) if key not in seen | new else 0
+                    price += links_of(len(self.unit[word])) if key not in seen | new else 0
                 else:
                     continue
                 new.add(key)
@@ -369,12 +288,12 @@ class _Partitioner:
                 inside[word] += 1
         read = inside.keys() - made
         units = {self.unit[word] for word in read if word in self.unit}
-        links = sum(_links(len(unit)) for unit in units)
-        links += sum(_links(1) for word in read if word not in self.unit)  # the query's index
+        links = sum(links_of(len(unit)) for unit in units)
+        links += sum(links_of(1) for word in read if word not in self.unit)  # the query's index
         items = self.items
         for step in steps:
             outside = sum(word in items or self.readers[word] > inside[word] for word in step.out)
-            links += _links(outside) if outside else 0
+            links += links_of(outside) if outside else 0
         if steps[0].kind not in HASHING | CHECKS:
             hints = sum(num_hints(step.kind) for step in steps)
             words = sum(
@@ -438,38 +357,6 @@ class _Partitioner:
                 chunk.writes = _unique(owner[word] for word in sorted(made) if word in owner)
                 paths = [wire.path for wire in (*chunk.reads, *chunk.writes)]
                 chunk.path = max(paths, key=len) if paths else ()
-
-
-def by_demand(steps: list[Step]) -> list[Step]:
-    """The steps in the order in which the last ones ask for them, so that little waits for long.
-
-    Checks and results that no step of these reads are asked for in order; each asks for its operands first.
-    """
-    makers = {word: step for step in steps for word in step.out}
-    read = {word for step in steps for word in step.reads}
-    done: set[int] = set()
-    out: list[Step] = []
-    for last in steps:
-        if read & set(last.out):
-            continue
-        stack = [(last, _asking(last))]
-        while stack:
-            step, operands = stack[-1]
-            asked = next((makers[word] for word in operands if word in makers), None)
-            if asked is None:
-                stack.pop()
-                if id(step) not in done:
-                    done.add(id(step))
-                    out.append(step)
-            elif id(asked) not in done:
-                stack.append((asked, _asking(asked)))
-    return out
-
-
-def _asking(step: Step) -> Iterator[int]:
-    """A step's operands in the order in which they are asked for: what a product is added to comes first."""
-    args = (step.args[-1], *step.args[:-1]) if step.kind is Kind.HORNER else step.args
-    return (word for arg in args for word in arg)
 
 
 def replace_path(chunk: Chunk, path: Path) -> Chunk:
