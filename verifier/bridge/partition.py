@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 
 from native.hashing import blake3_context_key
 from prover.field import DEGREE
@@ -167,11 +168,15 @@ class _Partitioner:
             parts[-1].append(step)
         return parts
 
-    @property
+    @cached_property
     def produced(self) -> set[int]:
-        if not hasattr(self, "_produced"):
-            self._produced = {word for steps in self.lowered.blocks for step in steps for word in step.out}
-        return self._produced
+        """Words that a step makes."""
+        return {word for steps in self.lowered.blocks for step in steps for word in step.out}
+
+    @cached_property
+    def interned(self) -> dict[int, int]:
+        """Value -> a constant word with it."""
+        return {value: word for word, value in self.lowered.constants.items()}
 
     # Out-of-domain values: a node's own copies
 
@@ -201,16 +206,13 @@ class _Partitioner:
         return copies
 
     def constant(self, values: Iterable[int]) -> Words:
-        known = self.lowered.constants
-        if not hasattr(self, "_interned"):
-            self._interned = {value: word for word, value in known.items()}
         out = []
         for value in values:
-            if value not in self._interned:
-                self._interned[value] = self.lowered.words
-                known[self.lowered.words] = value
+            if value not in self.interned:
+                self.interned[value] = self.lowered.words
+                self.lowered.constants[self.lowered.words] = value
                 self.lowered.words += 1
-            out.append(self._interned[value])
+            out.append(self.interned[value])
         return tuple(out)
 
     def fresh(self, like: Words) -> Words:
