@@ -7,6 +7,7 @@ root to the leaves. Templates are made when asked for; scripts are made again fr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -101,6 +102,14 @@ class SlotGraph:
         self._place()
         self._check_sizes()
         terms.windows.check(self.depth, self.widest_level_vbytes, margins)
+
+    def at(self, funding: OutPoint) -> SlotGraph:
+        """The same graph from another outpoint: scripts and amounts do not depend on it, txids do."""
+        other = copy(self)
+        other.terms = replace(self.terms, funding=funding)
+        other.coins = dict(self.coins)
+        other._put_all()
+        return other
 
     # Structure
 

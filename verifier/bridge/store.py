@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from verifier.bitcoin.encoding import Reader
+from verifier.bitcoin.transaction import serialize_stack
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.presign import Slot
 from verifier.bridge.tree import Digits
@@ -25,6 +27,9 @@ CREATE TABLE wires (
 CREATE TABLE signatures (
     slot TEXT NOT NULL, template TEXT NOT NULL, input INTEGER NOT NULL, leaf INTEGER NOT NULL,
     signature BLOB NOT NULL, PRIMARY KEY (slot, template, input, leaf)) WITHOUT ROWID;
+CREATE TABLE seen (
+    slot TEXT NOT NULL, name TEXT NOT NULL, signature BLOB NOT NULL,
+    PRIMARY KEY (slot, name, signature)) WITHOUT ROWID;
 CREATE TRIGGER wires_stay BEFORE UPDATE ON wires BEGIN SELECT RAISE(ABORT, 'wire is committed'); END;
 CREATE TRIGGER wires_are_kept BEFORE DELETE ON wires BEGIN SELECT RAISE(ABORT, 'wire is committed'); END;
 CREATE TRIGGER signatures_are_kept BEFORE DELETE ON signatures
@@ -129,6 +134,22 @@ class Store:
                 "SELECT template, input, leaf, signature FROM signatures WHERE slot = ?", (slot,)
             ).fetchall()
         return {Slot(template, index, leaf): raw for template, index, leaf, raw in rows}
+
+    def see(self, slot: str, signatures: Mapping[str, tuple[bytes, ...]]) -> None:
+        """Keeps signatures of wires that were on the chain."""
+        rows = [(slot, name, serialize_stack(items)) for name, items in signatures.items()]
+        with self._transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", rows)
+
+    def seen(self, slot: str) -> dict[str, list[tuple[bytes, ...]]]:
+        """Every signature of every wire that was ever seen."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT name, signature FROM seen WHERE slot = ?", (slot,)).fetchall()
+        out: dict[str, list[tuple[bytes, ...]]] = {}
+        for name, stack in rows:
+            reader = Reader(stack)
+            out.setdefault(name, []).append(tuple(reader.var_bytes() for _ in range(reader.size())))
+        return out
 
 
 def _statements(schema: str) -> list[str]:

@@ -1,0 +1,245 @@
+"""Operator and watcher: each step reads the chain and sends what is due; nothing else is remembered.
+
+A role that is killed and started again, or that meets a reorg, only takes its next step: what it needs to
+know is on the chain, and what it must not forget (committed wires, signatures that it saw) is in its store.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from verifier.bitcoin.sighash import Spending
+from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.graph import ROOT, commitment_coin
+from verifier.bridge.moves import Funds, Moves
+from verifier.bridge.params import MARGINS, Margins
+from verifier.bridge.store import Store
+from verifier.bridge.template import Coin
+from verifier.bridge.tree import Accuser, Digits, Execution
+from verifier.bridge.view import ChainRefusal, ChainView, SlotView
+
+MAX_VERSIONS: Final = 64
+"""Combinations of a node's wire signatures that a watcher tries; an honest operator leaves one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a step sent, and what the chain said."""
+
+    name: str
+    spending: Spending
+    refusal: str | None = None
+
+
+def _send(chain: ChainView, name: str, spending: Spending) -> Sent:
+    try:
+        chain.submit(spending)
+    except ChainRefusal as refusal:
+        return Sent(name, spending, refusal.rule)
+    return Sent(name, spending)
+
+
+def all_wires(moves: Moves, execution: Execution) -> dict[str, Digits]:
+    """Every wire of an execution by its name."""
+    return {
+        wire.name: value
+        for node in moves.graph.nodes
+        for group, values in zip(node.wires, execution.values(node.index), strict=True)
+        for wire, value in zip(group, values, strict=True)
+    }
+
+
+@dataclass
+class Operator:
+    """The operator of one slot.
+
+    Attributes:
+        store: committed wires live here before their first signature.
+        moves: graph and the committee's signatures.
+        secret: O.
+        seed: of the one-time keys.
+        vault: which it takes.
+        margins: how early it stops waiting.
+    """
+
+    store: Store
+    moves: Moves
+    secret: bytes
+    seed: bytes
+    vault: Coin
+    margins: Margins = MARGINS
+
+    @property
+    def _slot(self) -> str:
+        return self.moves.graph.terms.slot
+
+    def commit(self, execution: Execution) -> None:
+        """Makes the wires of a proof durable; from now on no other proof can be asserted.
+
+        Raises:
+            BridgeError: EQUIVOCATION.
+        """
+        self.store.commit_wires(self._slot, all_wires(self.moves, execution))
+
+    def kickoff(self, chain: ChainView) -> Sent:
+        """Starts the game; the wires must be durable.
+
+        Raises:
+            BridgeError: ORDER where they are not, or a signature is missing that an answer will need.
+        """
+        wires = self.store.wires(self._slot)
+        for node in self.moves.graph.nodes:
+            if any(wire.name not in wires for group in node.wires for wire in group):
+                raise BridgeError(BridgeReason.ORDER, f"the wires of {node.name} are not durable")
+            self.moves.commit(node.index, self.seed, wires)
+            if node.index != ROOT:
+                self.moves.close(node.index, self.secret)
+        return _send(chain, "kickoff", self.moves.kickoff(self.secret))
+
+    def due(self, chain: ChainView) -> list[str]:
+        """The moves that the chain asks for now, by template name; empty before the kickoff and at the end."""
+        view, windows = SlotView(chain, self.moves.graph), self.moves.graph.terms.windows
+        if view.unspent("K2") and view.unspent("K1.0"):
+            if view.spent("K0") or view.age("K1.0") > windows.assert_timeout - self.margins.lateness:
+                return ["assert"]
+            return [f"take1/{self.vault.name}"] if view.age("K0") >= windows.take1 else []
+        if not view.unspent("S"):
+            return []
+        pending = view.pending()
+        out = []
+        for node in pending:
+            age = view.age(commitment_coin(node, 0))
+            if view.spent(f"C{node}") or age > windows.reveal_timeout - self.margins.lateness:
+                out.append(f"reveal/{node}")
+            elif age >= windows.close:
+                out.append(f"close/{node}")
+        if not pending and view.age("S") >= windows.take2:
+            out.append(f"take2/{self.vault.name}")
+        return out
+
+    def step(self, chain: ChainView) -> list[Sent]:
+        """Sends what is due."""
+        return [_send(chain, name, self.sign(name)) for name in self.due(chain)]
+
+    def sign(self, name: str) -> Spending:
+        """A move by its template's name; the same bytes every time."""
+        kind, _, rest = name.partition("/")
+        if kind in ("take1", "take2"):
+            return self.moves.take(kind, self.vault)
+        if kind == "close":
+            return self.moves.close(int(rest), self.secret)
+        return self.moves.commit(int(rest or ROOT), self.seed, self.store.wires(self._slot))
+
+
+Guide = Callable[[SlotView, int], Sequence[int]]
+"""Which children of a revealed node to open: by bisection with the data, at random without."""
+
+
+def open_nothing(view: SlotView, node: int) -> Sequence[int]:
+    """The guide of a watcher who finds the proof true."""
+    return ()
+
+
+def open_towards(fault: int) -> Guide:
+    """Bisection: the path to the node that the data show to be wrong."""
+
+    def guide(view: SlotView, node: int) -> Sequence[int]:
+        path = view.graph.ancestry(fault)
+        return [child for child in view.graph.nodes[node].children if child in path]
+
+    return guide
+
+
+def open_at_random(rng: random.Random) -> Guide:
+    """Without data: one child of each node, the same one at every step."""
+    chosen: dict[int, Sequence[int]] = {}
+
+    def guide(view: SlotView, node: int) -> Sequence[int]:
+        children = view.graph.nodes[node].children
+        return chosen.setdefault(node, [rng.choice(children)] if children else [])
+
+    return guide
+
+
+@dataclass
+class Watcher:
+    """Anybody who watches a slot: challenges, opens, times out, disproves.
+
+    Attributes:
+        store: signatures of wires that were seen, also in blocks that are gone.
+        moves: graph and the signatures of all penalties.
+        accuser: finds the leaf that convicts.
+        funds: coins for challenge and openings, asked for when needed.
+        reward: scriptPubKey for what the stake holds beyond penalty and fee.
+        challenge: whether it finds the claim false, or cannot see the proof.
+        guide: which nodes it opens.
+        fee_rate: sat/vB.
+    """
+
+    store: Store
+    moves: Moves
+    accuser: Accuser
+    funds: Callable[[], Funds]
+    reward: bytes
+    challenge: bool = False
+    guide: Guide = open_nothing
+    fee_rate: int = 2
+
+    def step(self, chain: ChainView) -> list[Sent]:
+        """Sends what is due: a disproof before a time-out, a time-out before an opening."""
+        view, windows = SlotView(chain, self.moves.graph), self.moves.graph.terms.windows
+        if view.unspent("K2") and view.unspent("K1.0"):
+            if view.age("K1.0") >= windows.assert_timeout:
+                return [self._penalty(chain, "assert_timeout")]
+            if self.challenge and view.unspent("K0") and view.age("K0") >= 1:
+                return [self._paid(chain, "challenge")]
+            return []
+        if not view.unspent("S"):
+            return []
+        self._remember(view)
+        for node in view.revealed():
+            sent = self._disprove(chain, view, node)
+            if sent is not None:
+                return [sent]
+        for node in view.pending():
+            if view.age(commitment_coin(node, 0)) >= windows.reveal_timeout:
+                return [self._penalty(chain, f"open_timeout/{node}")]
+        wanted = [child for node in view.revealed() for child in self.guide(view, node)]
+        return [
+            self._paid(chain, f"open/{child}")
+            for child in wanted
+            if view.unspent(f"C{child}") and view.unspent(commitment_coin(child, 0))
+        ]
+
+    def _remember(self, view: SlotView) -> None:
+        """Keeps every signature of a wire: a second version of one, or one that a reorg took away, still counts."""
+        for node in view.revealed():
+            self.store.see(self.moves.graph.terms.slot, view.wire_signatures(node))
+
+    def _disprove(self, chain: ChainView, view: SlotView, node: int) -> Sent | None:
+        if not view.graph.nodes[node].num_leaves or not view.unspent(f"D{node}"):
+            return None
+        names = [
+            wire.name
+            for at in view.graph.ancestry(node)
+            for group in view.graph.nodes[at].wires
+            for wire in group
+        ]
+        seen = self.store.seen(self.moves.graph.terms.slot)
+        versions = itertools.product(*(seen.get(name, []) for name in names))
+        for combination in itertools.islice(versions, MAX_VERSIONS):
+            spend = self.accuser.disprove(node, dict(zip(names, combination, strict=True)))
+            if spend is not None:
+                spending = self.moves.disprove(node, spend, self.reward, self.fee_rate)
+                return _send(chain, f"disprove/{node}", spending)
+        return None
+
+    def _penalty(self, chain: ChainView, name: str) -> Sent:
+        return _send(chain, name, self.moves.penalty(name, self.reward, self.fee_rate))
+
+    def _paid(self, chain: ChainView, name: str) -> Sent:
+        return _send(chain, name, self.moves.paid(name, self.funds(), self.fee_rate))
