@@ -104,6 +104,17 @@ class Transaction:
             DecodeError: not a transaction, or bytes left over.
         """
         reader = Reader(data)
+        tx = cls.read(reader)
+        reader.finish()
+        return tx
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """The transaction at the front of a reader's bytes.
+
+        Raises:
+            DecodeError: not a transaction.
+        """
         version = reader.uint(4)
         segwit = reader.peek(2) == b"\0\x01"
         if segwit:
@@ -115,9 +126,7 @@ class Transaction:
             if not any(stacks):
                 raise DecodeError("witness announced, but every stack is empty")
             inputs = [replace(txin, witness=stack) for txin, stack in zip(inputs, stacks, strict=True)]
-        locktime = reader.uint(4)
-        reader.finish()
-        return cls(version, tuple(inputs), tuple(outputs), locktime)
+        return cls(version, tuple(inputs), tuple(outputs), reader.uint(4))
 
     @cached_property
     def txid(self) -> bytes:
