@@ -99,6 +99,7 @@ class SlotGraph:
         self._challenge_leaf = delayed_key(terms.operator)
         self._open_output = leaves_output([leaf_hash(self._challenge_leaf)])
         self.coins: dict[str, Coin] = {}
+        self._made: dict[str, Template] = {}
         self._place()
         self._check_sizes()
         terms.windows.check(self.depth, self.widest_level_vbytes, margins)
@@ -107,7 +108,7 @@ class SlotGraph:
         """The same graph from another outpoint: scripts and amounts do not depend on it, txids do."""
         other = copy(self)
         other.terms = replace(self.terms, funding=funding)
-        other.coins = dict(self.coins)
+        other.coins, other._made = dict(self.coins), {}
         other._put_all()
         return other
 
@@ -270,11 +271,16 @@ class SlotGraph:
     # Templates
 
     def template(self, name: str) -> Template:
-        """A template by its name.
+        """A template by its name, made once.
 
         Raises:
             BridgeError: UNKNOWN.
         """
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name: str) -> Template:
         kind, _, node = name.partition("/")
         if kind in _SINGLE and not node:
             return _SINGLE[kind](self)

@@ -20,7 +20,8 @@ from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.store import Store
 from verifier.bridge.template import Coin
 from verifier.bridge.tree import Accuser, Digits, Execution
-from verifier.bridge.view import ChainRefusal, ChainView, SlotView
+from verifier.bridge.view import SlotView
+from verifier.chain.chain import Chain, Refused
 
 MAX_VERSIONS: Final = 64
 """Combinations of a node's wire signatures that a watcher tries; an honest operator leaves one."""
@@ -35,11 +36,11 @@ class Sent:
     refusal: str | None = None
 
 
-def _send(chain: ChainView, name: str, spending: Spending) -> Sent:
+def _send(chain: Chain, name: str, spending: Spending) -> Sent:
     try:
-        chain.submit(spending)
-    except ChainRefusal as refusal:
-        return Sent(name, spending, refusal.rule)
+        chain.submit(spending.tx)
+    except Refused as refusal:
+        return Sent(name, spending, str(refusal.reason))
     return Sent(name, spending)
 
 
@@ -85,7 +86,7 @@ class Operator:
         """
         self.store.commit_wires(self._slot, all_wires(self.moves, execution))
 
-    def kickoff(self, chain: ChainView) -> Sent:
+    def kickoff(self, chain: Chain) -> Sent:
         """Starts the game; the wires must be durable.
 
         Raises:
@@ -100,7 +101,7 @@ class Operator:
                 self.moves.close(node.index, self.secret)
         return _send(chain, "kickoff", self.moves.kickoff(self.secret))
 
-    def due(self, chain: ChainView) -> list[str]:
+    def due(self, chain: Chain) -> list[str]:
         """The moves that the chain asks for now, by template name; empty before the kickoff and at the end."""
         view, windows = SlotView(chain, self.moves.graph), self.moves.graph.terms.windows
         if view.unspent("K2") and view.unspent("K1.0"):
@@ -121,7 +122,7 @@ class Operator:
             out.append(f"take2/{self.vault.name}")
         return out
 
-    def step(self, chain: ChainView) -> list[Sent]:
+    def step(self, chain: Chain) -> list[Sent]:
         """Sends what is due."""
         return [_send(chain, name, self.sign(name)) for name in self.due(chain)]
 
@@ -189,7 +190,7 @@ class Watcher:
     guide: Guide = open_nothing
     fee_rate: int = 2
 
-    def step(self, chain: ChainView) -> list[Sent]:
+    def step(self, chain: Chain) -> list[Sent]:
         """Sends what is due: a disproof before a time-out, a time-out before an opening."""
         view, windows = SlotView(chain, self.moves.graph), self.moves.graph.terms.windows
         if view.unspent("K2") and view.unspent("K1.0"):
@@ -220,7 +221,7 @@ class Watcher:
         for node in view.revealed():
             self.store.see(self.moves.graph.terms.slot, view.wire_signatures(node))
 
-    def _disprove(self, chain: ChainView, view: SlotView, node: int) -> Sent | None:
+    def _disprove(self, chain: Chain, view: SlotView, node: int) -> Sent | None:
         if not view.graph.nodes[node].num_leaves or not view.unspent(f"D{node}"):
             return None
         names = [
@@ -238,8 +239,8 @@ class Watcher:
                 return _send(chain, f"disprove/{node}", spending)
         return None
 
-    def _penalty(self, chain: ChainView, name: str) -> Sent:
+    def _penalty(self, chain: Chain, name: str) -> Sent:
         return _send(chain, name, self.moves.penalty(name, self.reward, self.fee_rate))
 
-    def _paid(self, chain: ChainView, name: str) -> Sent:
+    def _paid(self, chain: Chain, name: str) -> Sent:
         return _send(chain, name, self.moves.paid(name, self.funds(), self.fee_rate))

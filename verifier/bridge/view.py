@@ -1,78 +1,57 @@
-"""What a role needs of a chain: what spent an output, when, and a way to send."""
+"""A slot as it stands on a chain: which coins are there, how old they are, what spent them.
+
+Only blocks count; what waits in a mempool may never be mined.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-from verifier.bitcoin.sighash import Spending
-from verifier.bitcoin.transaction import OutPoint, Transaction
+from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.graph import SlotGraph, commitment_coin
+from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.template import Coin, Template
+from verifier.chain.chain import Chain, Seen
 from verifier.script.winternitz import read
-
-
-class ChainRefusal(RuntimeError):
-    """The chain does not take a transaction.
-
-    Attributes:
-        rule: the name of the rule.
-    """
-
-    def __init__(self, rule: str, detail: str = "") -> None:
-        super().__init__(f"{rule}: {detail}" if detail else rule)
-        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A transaction in a block."""
+    """A transaction in a block of the best chain."""
 
     tx: Transaction
     height: int
-
-
-class ChainView(Protocol):
-    """The part of a node that roles look at. Every answer is of the best chain as it is now."""
-
-    @property
-    def height(self) -> int:
-        """Of the tip."""
-
-    def confirmed(self, txid: bytes) -> Confirmed | None:
-        """A transaction, if a block of the best chain has it."""
-
-    def spender(self, outpoint: OutPoint) -> Confirmed | None:
-        """What spends an output in the best chain."""
-
-    def submit(self, spending: Spending) -> None:
-        """Sends a transaction; one that is known already is no error.
-
-        Raises:
-            ChainRefusal: with the rule that stops it.
-        """
 
 
 @dataclass(frozen=True, slots=True)
 class SlotView:
     """A slot on a chain, read anew at every question: after a reorg there is nothing to repair."""
 
-    chain: ChainView
+    chain: Chain
     graph: SlotGraph
+
+    @property
+    def height(self) -> int:
+        """Of the tip."""
+        return self.chain.tip.height
 
     def born(self, coin: Coin) -> int | None:
         """Height of the coin's transaction; None if it is not confirmed."""
-        found = self.chain.confirmed(coin.outpoint.txid)
+        found = _in_block(self.chain.transaction(coin.outpoint.txid))
         return None if found is None else found.height
 
     def age(self, name: str) -> int:
         """How many blocks a spend in the next block would come after the coin; 0 if it is not confirmed."""
         height = self.born(self.graph.coins[name])
-        return 0 if height is None else self.chain.height + 1 - height
+        return 0 if height is None else self.height + 1 - height
 
     def spent(self, name: str) -> Confirmed | None:
         """What spends a coin."""
-        return self.chain.spender(self.graph.coins[name].outpoint)
+        return self.spender(self.graph.coins[name])
+
+    def spender(self, coin: Coin) -> Confirmed | None:
+        """What spends a coin, of the graph or a vault."""
+        return _in_block(self.chain.spender(coin.outpoint))
 
     def unspent(self, name: str) -> bool:
         """Whether the coin is confirmed and nothing spends it."""
@@ -80,16 +59,36 @@ class SlotView:
 
     def done(self, template: Template) -> Confirmed | None:
         """A template whose txid is fixed, if it is confirmed."""
-        return self.chain.confirmed(template.tx.txid)
+        return _in_block(self.chain.transaction(template.tx.txid))
 
     def ripe(self, template: Template) -> bool:
         """Whether every input is unspent and old enough for the next block."""
         return all(
             self.born(each.coin) is not None
-            and self.chain.spender(each.coin.outpoint) is None
-            and self.chain.height + 1 - (self.born(each.coin) or 0) >= each.csv
+            and self.spender(each.coin) is None
+            and self.height + 1 - (self.born(each.coin) or 0) >= each.csv
             for each in template.inputs
         )
+
+    def next_event(self, margins: Margins = MARGINS) -> int:
+        """The height of the next tip on which a window of an unspent coin has opened for the block after it.
+
+        A role that steps at these heights and after every transaction misses nothing.
+        """
+        windows = self.graph.terms.windows
+        answer = [windows.close, windows.reveal_timeout, windows.reveal_timeout - margins.lateness + 1]
+        waits = {commitment_coin(node, 0): answer for node in self.pending()}
+        waits["K0"] = [windows.take1]
+        waits["K1.0"] = [windows.assert_timeout, windows.assert_timeout - margins.lateness + 1]
+        waits["S"] = [windows.take2]
+        later = [
+            self.height + delay - self.age(name)
+            for name, delays in waits.items()
+            if self.unspent(name)
+            for delay in delays
+            if delay > self.age(name)
+        ]
+        return min(later, default=self.height + 1)
 
     def commitment(self, node: int) -> Confirmed | None:
         """The assertion or reveal of a node, if confirmed."""
@@ -123,3 +122,7 @@ class SlotView:
                 if read(self.graph.keys[wire.name], signature) is not None:
                     out[wire.name] = signature
         return out
+
+
+def _in_block(seen: Seen | None) -> Confirmed | None:
+    return None if seen is None or seen.height is None else Confirmed(seen.tx, seen.height)

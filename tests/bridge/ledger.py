@@ -1,4 +1,4 @@
-"""A chain in memory: blocks are lists of transactions, without headers and work.
+"""A chain in memory with the part of `Chain` that roles use: blocks are lists of transactions, no headers.
 
 Every transaction passes the policy checker, relative locks, and Bitcoin Core's script verification; conflicts
 follow the replacement rules. What it leaves out (headers, coinbases, block weight) the embedded node has.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from verifier.bitcoin.encoding import sha256
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
-from verifier.bridge.view import ChainRefusal, Confirmed
+from verifier.chain.chain import Refused, Seen, Tip
 from verifier.chain.kernel import KernelSpending
 from verifier.chain.packages import check_package
 from verifier.chain.policy import fee_of
@@ -24,77 +23,70 @@ class Ledger:
 
     def __init__(self) -> None:
         self._blocks: list[list[Spending]] = [[]]
-        self._txs: dict[bytes, Confirmed] = {}
+        self._txs: dict[bytes, Seen] = {}
         self._spenders: dict[OutPoint, bytes] = {}
         self.pool: dict[bytes, Spending] = {}
         self.miner: Callable[[Spending], bool] = lambda spending: True
         """Whether the miners of today take a transaction; a scenario may censor."""
+        self._minted: dict[OutPoint, tuple[TxOut, int]] = {}
         self._verified: set[bytes] = set()
 
     @property
     def height(self) -> int:
-        """Of the tip."""
         return len(self._blocks) - 1
 
-    def confirmed(self, txid: bytes) -> Confirmed | None:
-        """A transaction of the best chain."""
+    @property
+    def tip(self) -> Tip:
+        return Tip(self.height, bytes(32))
+
+    def transaction(self, txid: bytes) -> Seen | None:
+        minted = [(p, m) for p, m in self._minted.items() if p.txid == txid]
+        if minted:
+            return Seen(Transaction(2, (), tuple(out for _, (out, _) in minted)), minted[0][1][1])
         return self._txs.get(txid)
 
-    def spender(self, outpoint: OutPoint) -> Confirmed | None:
-        """What spends an output."""
+    def spender(self, outpoint: OutPoint) -> Seen | None:
         txid = self._spenders.get(outpoint)
         return None if txid is None else self._txs[txid]
 
-    def block(self, height: int) -> list[Spending]:
-        """The transactions of a block."""
-        return self._blocks[height]
+    def pay(self, outpoint: OutPoint, output: TxOut) -> None:
+        """An output from nowhere, confirmed at the tip."""
+        self._minted[outpoint] = (output, self.height)
 
-    def mint(self, outputs: tuple[TxOut, ...]) -> Transaction:
-        """Coins from nowhere in a block of their own; the same in every run."""
-        tag = sha256(self.height.to_bytes(4, "big"))
-        made = Transaction(2, (TxIn(OutPoint(tag, 0)),), outputs)
-        self._append([Spending(made, (TxOut(sum(out.value for out in outputs), b"\x51"),))])
-        return made
-
-    def submit(self, spending: Spending) -> None:
-        """Takes a transaction into the pool, replacing what it conflicts with if it pays more.
-
-        Raises:
-            ChainRefusal: with the rule.
-        """
-        tx = spending.tx
-        if tx.txid in self._txs or (tx.txid in self.pool and self.pool[tx.txid].tx.wtxid == tx.wtxid):
+    def submit(self, tx: Transaction) -> None:
+        """Takes a transaction into the pool, replacing what it conflicts with if it pays more."""
+        if tx.txid in self._txs or tx.txid in self.pool:
             return
-        for txin, out in zip(tx.inputs, spending.spent, strict=True):
-            self._check_input(tx, txin, out)
+        spending = Spending(tx, tuple(self._spent(tx, txin) for txin in tx.inputs))
         doomed = self._conflicts(spending)
         rest = [held for txid, held in self.pool.items() if txid not in doomed]
         violation = check_package([spending], rest)
         if violation is not None:
-            raise ChainRefusal(violation.reason.value, violation.detail)
+            raise Refused(violation.reason.value, violation.txid, violation.detail)
         self._check_replacement(spending, [self.pool[txid] for txid in doomed])
         if tx.wtxid not in self._verified:
             kernel = KernelSpending(spending)
             if not all(kernel.accepts(index) for index in range(len(tx.inputs))):
-                raise ChainRefusal("script", tx.txid_hex)
+                raise Refused("script", tx.txid_hex, "the kernel")
             self._verified.add(tx.wtxid)
         for txid in doomed:
             del self.pool[txid]
         self.pool[tx.txid] = spending
 
-    def _check_input(self, tx: Transaction, txin: TxIn, out: TxOut) -> None:
+    def _spent(self, tx: Transaction, txin: TxIn) -> TxOut:
+        if txin.previous in self._minted and not self.spender(txin.previous):
+            return self._minted[txin.previous][0]
         parent = self._txs.get(txin.previous.txid)
         made = parent.tx if parent else None
         if made is None and txin.previous.txid in self.pool:
             made = self.pool[txin.previous.txid].tx
         if made is None or txin.previous.index >= len(made.outputs) or self.spender(txin.previous):
-            raise ChainRefusal("bad-txns-inputs-missingorspent", str(txin.previous))
-        if made.outputs[txin.previous.index] != out:
-            raise ChainRefusal("bad-txns-inputs-missingorspent", f"{txin.previous} is another output")
+            raise Refused("bad-txns-inputs-missingorspent", tx.txid_hex, str(txin.previous))
         if tx.version >= 2 and not txin.sequence & _NO_LOCK:
-            age = self.height + 1 - parent.height if parent else 0
+            age = self.height + 1 - parent.height if parent and parent.height is not None else 0
             if age < txin.sequence & 0xFFFF:
-                raise ChainRefusal("non-BIP68-final", f"{txin.previous}: {age} < {txin.sequence & 0xFFFF}")
+                raise Refused("non-BIP68-final", tx.txid_hex, f"{age} < {txin.sequence & 0xFFFF}")
+        return made.outputs[txin.previous.index]
 
     def _conflicts(self, spending: Spending) -> set[bytes]:
         """What a transaction would replace, with all that hangs below it."""
@@ -112,10 +104,10 @@ class Ledger:
         if not doomed:
             return
         if fee_of(spending) < paid + spending.tx.vbytes:
-            raise ChainRefusal("insufficient fee", f"{fee_of(spending)} sat replace {paid}")
+            raise Refused("insufficient fee", spending.tx.txid_hex, f"{fee_of(spending)} sat replace {paid}")
         for held in doomed:
             if fee_of(spending) * held.tx.vbytes <= fee_of(held) * spending.tx.vbytes:
-                raise ChainRefusal("insufficient fee", "the rate is not higher")
+                raise Refused("insufficient fee", spending.tx.txid_hex, "the rate is not higher")
 
     def mine(self, count: int = 1) -> None:
         """Blocks, the first one with all of the pool that miners take."""
@@ -123,7 +115,7 @@ class Ledger:
             taken: list[Spending] = []
             made: set[bytes] = set()
             for spending in [] if number and not self.pool else list(self.pool.values()):
-                parents = {txin.previous.txid for txin in spending.tx.inputs}
+                parents = {i.previous.txid for i in spending.tx.inputs if i.previous not in self._minted}
                 if self.miner(spending) and all(p in self._txs or p in made for p in parents):
                     taken.append(spending)
                     made.add(spending.tx.txid)
@@ -132,7 +124,7 @@ class Ledger:
     def _append(self, block: list[Spending]) -> None:
         self._blocks.append(block)
         for spending in block:
-            self._txs[spending.tx.txid] = Confirmed(spending.tx, self.height)
+            self._txs[spending.tx.txid] = Seen(spending.tx, self.height)
             self.pool.pop(spending.tx.txid, None)
             for txin in spending.tx.inputs:
                 self._spenders[txin.previous] = spending.tx.txid
