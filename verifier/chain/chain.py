@@ -5,9 +5,9 @@ Txids and block hashes are in the order of the hash function's bytes, as everywh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxOut
 from verifier.chain.block import Block
@@ -99,6 +99,9 @@ class Chain(Protocol):
     def utxo(self, point: OutPoint) -> Utxo | None:
         """An output that no block has spent, whatever the mempool holds; None if there is none."""
 
+    def coins(self, script: bytes) -> tuple[tuple[OutPoint, Utxo], ...]:
+        """All outputs of a script that no block has spent."""
+
     def transaction(self, txid: bytes) -> Seen | None:
         """A transaction in a block or in the mempool."""
 
@@ -112,7 +115,7 @@ class Chain(Protocol):
 class TestChain(Chain, Protocol):
     """A chain of which we are the miner: regtest."""
 
-    __test__ = False
+    __test__: ClassVar[bool] = False
 
     def mine(self, count: int = 1, script: bytes | None = None) -> tuple[Block, ...]:
         """Adds blocks; the first takes what the mempool holds, up to the weight of a block.
@@ -125,13 +128,25 @@ class TestChain(Chain, Protocol):
             ChainError: the block would lie more than two hours ahead of the clock.
         """
 
-    def reorg(self, depth: int) -> None:
-        """Replaces the last `depth` blocks by `depth + 1` empty ones.
+    def mine_these(self, transactions: Sequence[Transaction], script: bytes | None = None) -> Block:
+        """Adds one block of exactly these transactions: a miner who cares for consensus alone.
+
+        Raises:
+            Refused: the block would be invalid; the reason is Core's.
+        """
+
+    def reorg(self, depth: int, transactions: Sequence[Transaction] = ()) -> None:
+        """Replaces the last `depth` blocks by `depth + 1` others, empty but for the first.
 
         Transactions of the lost blocks wait in the mempool again, as far as they are still valid.
 
+        Args:
+            depth: how many blocks are lost.
+            transactions: what the first block of the other branch holds.
+
         Raises:
             IndexError: the chain is not that long.
+            Refused: the other branch would be invalid.
         """
 
 

@@ -15,8 +15,12 @@ from pbk.transaction import Transaction, TransactionOutput
 from verifier.bitcoin.sighash import Spending
 
 
-def _buffer(kind: Any, data: bytes) -> Any:
-    """A kernel object of serialised bytes."""
+def buffer(kind: Any, data: bytes) -> Any:
+    """A kernel object of serialised bytes.
+
+    Raises:
+        ValueError: the kernel cannot read them.
+    """
     array = (ctypes.c_ubyte * len(data)).from_buffer_copy(data)
     pointer = kind._create_fn(array, len(data))
     if not pointer:
@@ -38,11 +42,11 @@ class KernelSpending:
         if not spending.tx.inputs:
             raise ValueError("a transaction without inputs")
         self._count = len(spending.tx.inputs)
-        self._tx = _buffer(Transaction, spending.tx.serialize())
+        self._tx = buffer(Transaction, spending.tx.serialize())
         if len(self._tx.inputs) != self._count:
             raise ValueError("the kernel reads another number of inputs")
         self._outputs = [
-            TransactionOutput(_buffer(ScriptPubkey, out.script), out.value) for out in spending.spent
+            TransactionOutput(buffer(ScriptPubkey, out.script), out.value) for out in spending.spent
         ]
         self._data = PrecomputedTransactionData(self._tx, self._outputs)
 

@@ -47,7 +47,7 @@ def check_package(
         found = check_transaction_policy(spending, rules)
         if found is not None:
             return found
-    family = _Family([*pool, *package])
+    family = Family([*pool, *package])
     for spending in package:
         finding = (
             _check_truc(family, spending)
@@ -59,7 +59,7 @@ def check_package(
     return _check_fees(package, rules)
 
 
-class _Family:
+class Family:
     """Who spends whom among unconfirmed transactions."""
 
     def __init__(self, members: Iterable[Spending]) -> None:
@@ -114,7 +114,7 @@ def _check_form(package: Sequence[Spending], pool: Sequence[Spending]) -> Violat
     return None
 
 
-def _check_truc(family: _Family, spending: Spending) -> Finding | None:
+def _check_truc(family: Family, spending: Spending) -> Finding | None:
     tx = spending.tx
     for parent in family.parents[tx.txid]:
         if (family.of[parent].tx.version == TRUC) != (tx.version == TRUC):
@@ -136,7 +136,7 @@ def _check_truc(family: _Family, spending: Spending) -> Finding | None:
     return None
 
 
-def _check_dust(family: _Family, spending: Spending, rules: Rules) -> Finding | None:
+def _check_dust(family: Family, spending: Spending, rules: Rules) -> Finding | None:
     spent = {txin.previous for txin in spending.tx.inputs}
     for parent in family.parents[spending.tx.txid]:
         held = family.of[parent]
@@ -146,7 +146,7 @@ def _check_dust(family: _Family, spending: Spending, rules: Rules) -> Finding | 
     return None
 
 
-def _check_cluster(family: _Family, spending: Spending) -> Finding | None:
+def _check_cluster(family: Family, spending: Spending) -> Finding | None:
     cluster = family.reach(spending.tx.txid, family.parents, family.children)
     if len(cluster) > MAX_CLUSTER_COUNT:
         return Reason.CLUSTER_COUNT, f"{len(cluster)} transactions"
