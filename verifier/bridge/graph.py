@@ -148,6 +148,11 @@ class SlotGraph:
         sizes = [self.disprove(n.index).max_vbytes for n in self.nodes if self._disprove_outputs[n.index]]
         return max(sizes, default=0) + 86
 
+    @property
+    def largest_leaf_bytes(self) -> int:
+        """Of all leaves of disprove outputs, guards included."""
+        return max(self._largest_leaf)
+
     # Scripts, made again when needed
 
     def disprove_leaf(self, node: int, number: int) -> bytes:

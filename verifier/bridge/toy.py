@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from blake3 import blake3
 
-from verifier.bridge.tree import Digits, Node, Spend, Wire
+from verifier.bridge.tree import Digits, Execution, Node, OpeningTree, Spend, Wire
 from verifier.script.blake3 import IV, compress
 from verifier.script.opcodes import Op
 from verifier.script.script import number, script
@@ -129,6 +129,12 @@ class ToyExecution:
             digests.append(blake3(queries[-1]).digest())
         return cls(tree, tuple(paths), tuple(queries), tuple(digests))
 
+    def withholding(self, query: int) -> ToyExecution:
+        """The same with a digest in the root that is nobody's hash."""
+        digests = list(self.digests)
+        digests[query] = b"\x5a" * 32
+        return replace(self, digests=tuple(digests))
+
     def values(self, node: int) -> tuple[tuple[Digits, ...], ...]:
         """The node's wires."""
         q = self.tree.queries
@@ -139,6 +145,29 @@ class ToyExecution:
         if node < 3:
             return ()
         return ((nibbles(self.query_blocks[i] if node < 3 + q else self.path_blocks[i]),),)
+
+
+@dataclass(frozen=True)
+class Patched:
+    """An execution with some wires changed.
+
+    Attributes:
+        tree: whose wires.
+        base: the execution.
+        changes: wire name -> value.
+    """
+
+    tree: OpeningTree
+    base: Execution
+    changes: Mapping[str, Digits]
+
+    def values(self, node: int) -> tuple[tuple[Digits, ...], ...]:
+        """The node's wires."""
+        groups = zip(self.tree.nodes[node].wires, self.base.values(node), strict=True)
+        return tuple(
+            tuple(self.changes.get(wire.name, value) for wire, value in zip(wires, values, strict=True))
+            for wires, values in groups
+        )
 
 
 @dataclass(frozen=True)

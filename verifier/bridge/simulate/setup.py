@@ -1,0 +1,180 @@
+"""One set-up that every scenario shares: two slots of an operator, a committee, two deposits, coins for purses.
+
+Everything starts from one transaction that spends the first coinbase of the embedded node, whose blocks depend
+on nothing but the calls that made them: so each scenario's own node has the same coins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from verifier.bitcoin.encoding import tagged_hash
+from verifier.bitcoin.keys import public_key, xonly_key
+from verifier.bitcoin.musig import Aggregate, sort_keys
+from verifier.bitcoin.sighash import Spending
+from verifier.bitcoin.taproot import taproot_output
+from verifier.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
+from verifier.bridge.committee import Batch, Member, Offer, graph_digest, sign_batch
+from verifier.bridge.graph import SlotGraph, Terms
+from verifier.bridge.moves import Moves, open_signatures, sign_key_paths, wire_label
+from verifier.bridge.params import Amounts, Windows
+from verifier.bridge.presign import Phase, Slot
+from verifier.bridge.store import Store
+from verifier.bridge.tree import OpeningTree
+from verifier.bridge.vault import Deposit
+from verifier.chain.block import COINBASE_MATURITY
+from verifier.chain.node import EmbeddedNode
+from verifier.script.winternitz import WinternitzKey
+from verifier.script.winternitz import public_key as one_time_key
+
+NETWORK: Final = "regtest"
+SLOTS: Final = ("slot A", "slot B")
+PURSE_COINS: Final = 24
+PURSE_SATS: Final = 2_000_000
+COMMITTEE_SIZE: Final = 5
+
+
+def secret_of(role: str) -> bytes:
+    """A role's key in simulations: everybody can compute it."""
+    return tagged_hash("pegproof/simulation", role.encode())
+
+
+def script_of(role: str) -> bytes:
+    """The scriptPubKey of a role's purse."""
+    return taproot_output(xonly_key(secret_of(role))).script
+
+
+def one_time_keys(tree: OpeningTree, slot: str, seed: bytes) -> dict[str, WinternitzKey]:
+    """The one-time public key of every wire."""
+    wires = [wire for node in tree.nodes for group in node.wires for wire in group]
+    return {wire.name: one_time_key(seed, wire_label(slot, wire.name), wire.digits) for wire in wires}
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """What is made once.
+
+    Attributes:
+        tree: of the proof shape.
+        slots: graph and signatures by slot name.
+        deposits: two.
+        deposit_txs: the users' transactions that make them, broadcast last.
+        bank: the transaction that gives everybody coins.
+        members: the committee, keys erased.
+        offers: what the operator published.
+    """
+
+    tree: OpeningTree
+    slots: dict[str, Moves]
+    deposits: tuple[Deposit, ...]
+    deposit_txs: tuple[Transaction, ...]
+    bank: Transaction
+    members: tuple[Member, ...]
+    offers: dict[str, Offer]
+
+    @property
+    def seed(self) -> bytes:
+        """Of the operator's one-time keys."""
+        return secret_of("one-time keys")
+
+
+def new_members(
+    directory: Path, tree: OpeningTree, count: int = COMMITTEE_SIZE
+) -> tuple[tuple[Member, ...], bytes]:
+    """A committee with its secrets, in the order of its keys, and its aggregate key."""
+    secrets = sorted((secret_of(f"member {i}") for i in range(count)), key=public_key)
+    keys = sort_keys([public_key(secret) for secret in secrets])
+    members = tuple(
+        Member(Store(directory / f"member {i}", "committee", NETWORK), keys, tree, secret)
+        for i, secret in enumerate(secrets)
+    )
+    return members, Aggregate(keys).key
+
+
+def make_setup(
+    directory: Path, tree: OpeningTree, progress: Callable[[str, float], None] = lambda step, share: None
+) -> SetUp:
+    """Keys, graphs, both slots' signatures and both deposits'; the committee's keys are erased at the end."""
+    members, committee = new_members(directory, tree)
+    windows, amounts = Windows(), Amounts()
+    graphs: dict[str, SlotGraph] = {}
+    for at, slot in enumerate(SLOTS):
+        keys = one_time_keys(tree, slot, secret_of("one-time keys"))
+        nowhere = OutPoint(bytes(32), 0)
+        terms = Terms(
+            *(slot, committee, xonly_key(secret_of("operator")), nowhere, script_of("pot"), windows, amounts)
+        )
+        progress("scripts", at / len(SLOTS))
+        graphs[slot] = SlotGraph(terms, tree, keys)
+    refund = script_of("user")
+    draft = Deposit(*("vault 0", committee, xonly_key(secret_of("user")), nowhere, refund, windows, amounts))
+    deposit_sats = draft.value + 1_000
+    funding = [graph.funding_sats for graph in graphs.values()]
+    bank = bank_transaction(funding, deposit_sats)
+    graphs = {slot: graph.at(OutPoint(bank.txid, i)) for i, (slot, graph) in enumerate(graphs.items())}
+    deposits, deposit_txs = [], []
+    for i in range(2):
+        tx = _deposit_tx(draft, bank, len(SLOTS) + i)
+        deposits.append(replace(draft, name=f"vault {i}", outpoint=tx.outpoint(0)))
+        deposit_txs.append(tx)
+    slots, offers = {}, {}
+    for slot, graph in graphs.items():
+        offer = Offer(
+            graph.terms, graph.keys, graph_digest(graph), open_signatures(graph, secret_of("operator"))
+        )
+        for member in members:
+            member.graphs[slot] = member.adopt(offer)
+        signatures = dict(offer.openings)
+        batches = [Batch(Phase.PROTECT, slot), Batch(Phase.ANSWER, slot)]
+        batches += [Batch(Phase.PAY, slot, deposit) for deposit in deposits]
+        for at, batch in enumerate(batches):
+            progress("signatures", at / len(batches))
+            signatures |= sign_batch(members, batch)
+        slots[slot], offers[slot] = Moves(graph, signatures), offer
+    for member in members:
+        member.erase()
+    return SetUp(tree, slots, tuple(deposits), tuple(deposit_txs), bank, members, offers)
+
+
+def first_coinbase() -> tuple[OutPoint, TxOut]:
+    """The coinbase of block 1 of every simulation."""
+    with EmbeddedNode() as node:
+        block = node.mine(1, script_of("bank"))[0]
+    return block.transactions[0].outpoint(0), block.transactions[0].outputs[0]
+
+
+def bank_transaction(funding: list[int], deposit_sats: int) -> Transaction:
+    """Outputs: each slot's fixed outpoint, two users' coins, purse coins."""
+    point, out = first_coinbase()
+    outputs = [
+        *(TxOut(value, script_of("operator")) for value in funding),
+        *(TxOut(deposit_sats, script_of("user")) for _ in range(2)),
+        *(TxOut(PURSE_SATS, script_of("purse")) for _ in range(PURSE_COINS)),
+    ]
+    change = out.value - sum(each.value for each in outputs) - 5_000
+    tx = Transaction(2, (TxIn(point),), (*outputs, TxOut(change, script_of("bank"))))
+    return sign_key_paths(Spending(tx, (out,)), (0,), secret_of("bank")).tx
+
+
+def _deposit_tx(deposit: Deposit, bank: Transaction, index: int) -> Transaction:
+    """The user's transaction: its txid is known before it is signed."""
+    made = Transaction(2, (TxIn(bank.outpoint(index), 1),), (deposit.coin.txout,))
+    return sign_key_paths(Spending(made, (bank.outputs[index],)), (0,), secret_of("user")).tx
+
+
+def open_node(setup: SetUp) -> EmbeddedNode:
+    """A node of its own for a scenario: everybody has coins, nothing else has happened."""
+    node = EmbeddedNode()
+    node.mine(1, script_of("bank"))
+    node.mine(COINBASE_MATURITY)
+    node.submit(setup.bank)
+    node.mine()
+    return node
+
+
+def all_signatures(setup: SetUp, slot: str) -> dict[Slot, bytes]:
+    """What any member serves of a slot to somebody who lost its own."""
+    return setup.members[0].store.signatures(slot)
