@@ -19,7 +19,7 @@ from verifier.bridge.moves import Funds, Moves
 from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.store import Store
 from verifier.bridge.template import Coin
-from verifier.bridge.tree import Accuser, Digits, Execution
+from verifier.bridge.tree import Accuser, Digits, Execution, Spend
 from verifier.bridge.view import SlotView
 from verifier.chain.chain import Chain, Refused
 
@@ -190,57 +190,63 @@ class Watcher:
     guide: Guide = open_nothing
     fee_rate: int = 2
 
-    def step(self, chain: Chain) -> list[Sent]:
-        """Sends what is due: a disproof before a time-out, a time-out before an opening."""
+    def due(self, chain: Chain) -> list[str]:
+        """The moves that the chain asks for now, the surest first.
+
+        Penalties spend one stake, so a mempool takes only the first of them; the others stay due, each since its own
+        height, and an opening never waits for a penalty that the operator may still escape.
+        """
         view, windows = SlotView(chain, self.moves.graph), self.moves.graph.terms.windows
         if view.unspent("K2") and view.unspent("K1.0"):
             if view.age("K1.0") >= windows.assert_timeout:
-                return [self._penalty(chain, "assert_timeout")]
-            if self.challenge and view.unspent("K0") and view.age("K0") >= 1:
-                return [self._paid(chain, "challenge")]
-            return []
+                return ["assert_timeout"]
+            return ["challenge"] if self.challenge and view.unspent("K0") else []
         if not view.unspent("S"):
             return []
-        self._remember(view)
-        for node in view.revealed():
-            sent = self._disprove(chain, view, node)
-            if sent is not None:
-                return [sent]
-        for node in view.pending():
-            if view.age(commitment_coin(node, 0)) >= windows.reveal_timeout:
-                return [self._penalty(chain, f"open_timeout/{node}")]
-        wanted = [child for node in view.revealed() for child in self.guide(view, node)]
+        revealed, pending = view.revealed(), view.pending()
+        false = [
+            node
+            for node in revealed
+            if view.graph.nodes[node].num_leaves and view.unspent(f"D{node}") and self._accuse(view, node)
+        ]
+        silent = [n for n in pending if view.age(commitment_coin(n, 0)) >= windows.reveal_timeout]
+        wanted = {child for node in revealed for child in self.guide(view, node)}
+        closed = [child for child in pending if child in wanted and view.unspent(f"C{child}")]
         return [
-            self._paid(chain, f"open/{child}")
-            for child in wanted
-            if view.unspent(f"C{child}") and view.unspent(commitment_coin(child, 0))
+            *(f"disprove/{node}" for node in false),
+            *(f"open_timeout/{node}" for node in silent),
+            *(f"open/{node}" for node in closed),
         ]
 
-    def _remember(self, view: SlotView) -> None:
-        """Keeps every signature of a wire: a second version of one, or one that a reorg took away, still counts."""
-        for node in view.revealed():
-            self.store.see(self.moves.graph.terms.slot, view.wire_signatures(node))
+    def step(self, chain: Chain) -> list[Sent]:
+        """Sends what is due."""
+        view = SlotView(chain, self.moves.graph)
+        return [_send(chain, name, self._sign(view, name)) for name in self.due(chain)]
 
-    def _disprove(self, chain: Chain, view: SlotView, node: int) -> Sent | None:
-        if not view.graph.nodes[node].num_leaves or not view.unspent(f"D{node}"):
-            return None
-        names = [
-            wire.name
-            for at in view.graph.ancestry(node)
-            for group in view.graph.nodes[at].wires
-            for wire in group
-        ]
-        seen = self.store.seen(self.moves.graph.terms.slot)
+    def _sign(self, view: SlotView, name: str) -> Spending:
+        kind, _, node = name.partition("/")
+        if kind in ("challenge", "open"):
+            return self.moves.paid(name, self.funds(), self.fee_rate)
+        if kind != "disprove":
+            return self.moves.penalty(name, self.reward, self.fee_rate)
+        spend = self._accuse(view, int(node))
+        if spend is None:
+            raise BridgeError(BridgeReason.NO_FAULT, name)
+        return self.moves.disprove(int(node), spend, self.reward, self.fee_rate)
+
+    def _accuse(self, view: SlotView, node: int) -> Spend | None:
+        """A leaf that convicts, by any combination of the signatures ever seen.
+
+        Every signature is kept: a second version of a wire, or one that a reorg took away, still counts.
+        """
+        slot, names = self.moves.graph.terms.slot, []
+        for at in view.graph.ancestry(node):
+            self.store.see(slot, view.wire_signatures(at))
+            names += [wire.name for group in view.graph.nodes[at].wires for wire in group]
+        seen = self.store.seen(slot)
         versions = itertools.product(*(seen.get(name, []) for name in names))
         for combination in itertools.islice(versions, MAX_VERSIONS):
             spend = self.accuser.disprove(node, dict(zip(names, combination, strict=True)))
             if spend is not None:
-                spending = self.moves.disprove(node, spend, self.reward, self.fee_rate)
-                return _send(chain, f"disprove/{node}", spending)
+                return spend
         return None
-
-    def _penalty(self, chain: Chain, name: str) -> Sent:
-        return _send(chain, name, self.moves.penalty(name, self.reward, self.fee_rate))
-
-    def _paid(self, chain: Chain, name: str) -> Sent:
-        return _send(chain, name, self.moves.paid(name, self.funds(), self.fee_rate))

@@ -14,6 +14,7 @@ from verifier.bridge.simulate.setup import SLOTS, script_of, secret_of
 from verifier.bridge.simulate.stage import Stage, expect
 from verifier.bridge.tree import Spend
 from verifier.bridge.view import SlotView
+from verifier.chain.chain import Chain
 from verifier.script.winternitz import sign
 
 BAD = "bad-txns-inputs-missingorspent"
@@ -140,8 +141,8 @@ def colluders_steer(stage: Stage) -> str:
     class Colluder(Watcher):
         """Opens what it is told to, and never disproves or times out."""
 
-        def _disprove(self, chain: object, view: SlotView, node: int) -> None:
-            return None
+        def due(self, chain: Chain) -> list[str]:
+            return [name for name in super().due(chain) if name.startswith(("challenge", "open/"))]
 
     for number in range(4):
         honest = stage.watch(f"colluder {number}", challenge=True, guide=elsewhere)
