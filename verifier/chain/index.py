@@ -20,7 +20,8 @@ class Index:
     """
 
     def __init__(self, first: Block, height: int = 0) -> None:
-        self._start = height
+        self.start = height
+        """The lowest block that is known."""
         self._blocks: list[Block] = []
         self._undo: list[Undo] = []
         self._utxos: dict[OutPoint, Utxo] = {}
@@ -31,7 +32,7 @@ class Index:
     @property
     def tip(self) -> Tip:
         """The last block."""
-        return Tip(self._start + len(self._blocks) - 1, self._blocks[-1].hash)
+        return Tip(self.start + len(self._blocks) - 1, self._blocks[-1].hash)
 
     def block(self, height: int) -> Block:
         """The block at a height.
@@ -39,13 +40,13 @@ class Index:
         Raises:
             IndexError: it is not indexed.
         """
-        if not self._start <= height < self._start + len(self._blocks):
-            raise IndexError(f"no block {height}: {self._start} to {self.tip.height} are known")
-        return self._blocks[height - self._start]
+        if not self.start <= height < self.start + len(self._blocks):
+            raise IndexError(f"no block {height}: {self.start} to {self.tip.height} are known")
+        return self._blocks[height - self.start]
 
     def connect(self, block: Block) -> None:
         """Adds the next block, which is valid."""
-        height = self._start + len(self._blocks)
+        height = self.start + len(self._blocks)
         undo: list[tuple[OutPoint, Utxo]] = []
         for position, tx in enumerate(block.transactions):
             self._places[tx.txid] = height, position
@@ -97,7 +98,7 @@ class Index:
 
     def median_time(self, height: int) -> int:
         """Median time of the eleven blocks up to a height, or as many as there are (BIP113)."""
-        first = max(self._start, height - MEDIAN_SPAN + 1)
+        first = max(self.start, height - MEDIAN_SPAN + 1)
         times = sorted(self.block(here).time for here in range(first, height + 1))
         return times[len(times) // 2]
 

@@ -39,6 +39,11 @@ class Refusal(StrEnum):
     TOO_MANY = "too many potential replacements"
     REPLACEMENT_FEE = "insufficient fee"
     PACKAGE_REPLACEMENT = "package RBF failed"
+    PARENTS = "package-not-child-with-unconfirmed-parents"
+
+
+SAVED_BY_A_CHILD: Final = frozenset({Reason.FEE, Refusal.REPLACEMENT_FEE, Refusal.MISSING})
+"""Refusals of a single transaction that its package may undo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,40 @@ class Mempool:
         Raises:
             Refused: a rule is broken.
         """
-        fresh = [tx for tx in transactions if tx.txid not in self and not self._index.transaction(tx.txid)]
-        if not fresh:
-            return
-        package = self._resolve(fresh)
+        pending = [tx for tx in transactions if not self._index.transaction(tx.txid)]
+        fresh = [tx for tx in pending if tx.txid not in self]
+        if len(pending) > 1:
+            self._check_parents(pending)
+        held, spenders = dict(self._held), dict(self._spenders)
+        try:
+            rest = self._accept_singly(fresh) if len(fresh) > 1 else fresh
+            if rest:
+                self._accept(rest)
+        except Refused:
+            self._held, self._spenders = held, spenders
+            raise
+
+    def _accept_singly(self, package: Sequence[Transaction]) -> list[Transaction]:
+        """Takes what stands alone, as Core does first; returns what only the rest of the package can save."""
+        rest = []
+        for tx in package:
+            try:
+                self._accept([tx])
+            except Refused as refused:
+                if refused.reason not in SAVED_BY_A_CHILD:
+                    raise
+                rest.append(tx)
+        return rest
+
+    def _check_parents(self, package: Sequence[Transaction]) -> None:
+        """A package brings along every unconfirmed parent of its child (until Core 30)."""
+        brought = {tx.txid for tx in package}
+        for txin in package[-1].inputs:
+            if txin.previous.txid not in brought and txin.previous.txid in self:
+                raise Refused(Refusal.PARENTS, package[-1].txid_hex, f"{txin.previous} is unconfirmed")
+
+    def _accept(self, transactions: Sequence[Transaction]) -> None:
+        package = self._resolve(transactions)
         replaced = self._replaced(package)
         rest = [held for txid, held in self._held.items() if txid not in replaced]
         violation = check_package(package, rest, self._rules)
@@ -194,12 +229,9 @@ class Mempool:
                 raise Refused(Refusal.NEW_UNCONFIRMED, child.txid_hex, "it spends another unconfirmed output")
         else:
             self._check_package_form(package, parents, conflicts, family)
-        self._check_fees(package, [[self._held[t] for t in txids] for txids in below.values()], replaced)
-        for txid in conflicts:
-            if _Group.of(package).rate <= _Group.of([self._held[txid]]).rate:
-                raise Refused(
-                    Refusal.REPLACEMENT_FEE, child.txid_hex, "its fee rate is not above the old one's"
-                )
+        old = _Group.of(self._held[txid] for txid in replaced)
+        families = [_Group.of(self._held[txid] for txid in family) for family in below.values()]
+        self._check_fees(package, old, [*families, *(_Group.of([self._held[txid]]) for txid in conflicts)])
         return replaced
 
     def _sibling(self, tx: Transaction, family: Family) -> set[bytes]:
@@ -222,23 +254,25 @@ class Mempool:
         if any(len(family.reach(held, family.parents, family.children)) > 2 for held in conflicts):
             raise Refused(Refusal.PACKAGE_REPLACEMENT, txid, "a conflict has more than one relative")
 
-    def _check_fees(
-        self, package: Sequence[Spending], families: Sequence[Sequence[Spending]], replaced: set[bytes]
-    ) -> None:
-        """The package pays what it pushes out, its own relay on top, and is the better bargain for a miner."""
+    def _check_fees(self, package: Sequence[Spending], old: _Group, rivals: Sequence[_Group]) -> None:
+        """The package pays for what it pushes out and for its own relay, at a better rate than any rival."""
         group = _Group.of(package)
         if len(package) == 2 and group.rate <= _Group.of(package[:1]).rate:
             group = _Group.of(package[:1])  # the child does not help: its parent replaces by itself or not
         txid = package[-1].tx.txid_hex
-        old = _Group.of(self._held[held] for held in replaced)
         needed = old.fee - (-self._rules.min_relay_fee * group.vbytes // 1000)
         if group.fee < needed:
             raise Refused(Refusal.REPLACEMENT_FEE, txid, f"fee {group.fee}, {needed} needed")
-        if any(group.rate < _Group.of(family).rate for family in families):
-            raise Refused(Refusal.REPLACEMENT_FEE, txid, "what it replaces is worth more to a miner")
+        best = max(rival.rate for rival in rivals)
+        if group.rate <= best:
+            detail = f"{float(group.rate):.3f} satoshis a vbyte, more than {float(best):.3f} needed"
+            raise Refused(Refusal.REPLACEMENT_FEE, txid, detail)
 
     def select(self, max_weight: int) -> tuple[tuple[Transaction, ...], int]:
         """Transactions for a block, parents first, best fee rate first, and their fees.
+
+        As by Core's default, what pays nothing together with its ancestors is left (a parent without fee whose
+        child was pushed out).
 
         Args:
             max_weight: what they may weigh together.
@@ -252,7 +286,7 @@ class Mempool:
         for txid in sorted(self._held, key=lambda t: (-rates[t], order[t])):
             group = sorted(ancestors[txid] - chosen.keys(), key=order.__getitem__)
             more = sum(self._held[t].tx.weight for t in group)
-            if weight + more <= max_weight:
+            if rates[txid] > 0 and weight + more <= max_weight:
                 chosen |= {t: self._held[t] for t in group}
                 weight += more
         return tuple(spending.tx for spending in chosen.values()), sum(map(fee_of, chosen.values()))

@@ -133,6 +133,15 @@ class EmbeddedNode:
         self._sync()
         return block
 
+    def add_block(self, block: Block) -> None:
+        """Takes a block from elsewhere.
+
+        Raises:
+            Refused: it is invalid, or its parent is unknown.
+        """
+        self._take(block, block.serialize())
+        self._sync()
+
     def reorg(self, depth: int, transactions: Sequence[Transaction] = ()) -> None:
         """See `TestChain.reorg`."""
         if not 0 < depth <= self.tip.height:

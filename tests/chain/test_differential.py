@@ -1,0 +1,107 @@
+"""The embedded mempool against a real node's: the same chain, the same random transactions, the same verdicts.
+
+What ours takes, the node must take. Where ours alone refuses, the rule is one that only newer or older versions
+of Core have. Of a transaction that breaks two rules, each may name another one.
+The node should mine whatever it relays (`-blockmintxfee=0.00000001`; Knots also `-corepolicy`).
+"""
+
+import random
+from collections import Counter
+
+import pytest
+
+from tests.chain.coins import Spent, out_of, spend
+from tests.chain.test_contract import SCRIPT, fund, needs_node, real_node
+from verifier.bitcoin.transaction import FINAL_SEQUENCE, Transaction, TxOut
+from verifier.chain.chain import Chain, Refused
+from verifier.chain.mempool import Refusal
+from verifier.chain.node import EmbeddedNode
+from verifier.chain.policy import Reason, Rules
+from verifier.script.script import P2A
+
+STRICTER = {Refusal.NEW_UNCONFIRMED, Refusal.REPLACEMENT_FEE, Reason.CLUSTER_COUNT}
+"""Rules of which ours keeps the older and the newer form both."""
+LOCKS = (FINAL_SEQUENCE - 1,) * 8 + (1, 3)
+
+
+def verdict(chain: Chain, transactions: list[Transaction]) -> str | None:
+    try:
+        chain.submit(*transactions)
+    except Refused as refused:
+        return refused.reason
+    return None
+
+
+def follow(ours: EmbeddedNode, node: Chain) -> None:
+    while ours.tip.height < node.tip.height:
+        ours.add_block(node.block(ours.tip.height + 1))
+
+
+class World:
+    """Coins, confirmed or waiting, spent or not, and random spends of them."""
+
+    def __init__(self, rng: random.Random, coins: list[Spent]) -> None:
+        self.rng = rng
+        self.known = coins
+
+    def transaction(self, extra: list[Spent], version: int) -> Transaction:
+        rng = self.rng
+        coins = extra + rng.sample(self.known, rng.choice((1, 1, 1, 2)) if not extra else rng.randrange(2))
+        coins = list(dict(coins).items())
+        total = sum(output.value for _, output in coins)
+        fee = min(rng.choice((0, 20, 60, 150, 400, 1_500, 6_000, 20_000)), total)
+        outputs = rng.choice(([], [], [TxOut(0, P2A)], [TxOut(240, P2A)], [TxOut(330, SCRIPT)]))
+        if total - fee < 3_000:
+            fee, outputs = 0, []
+        return spend(coins, fee, outputs=outputs, version=version, sequence=rng.choice(LOCKS))
+
+    def forget_spent(self, chain: EmbeddedNode) -> None:
+        """Leaves what a transaction may spend, or replace the spender of."""
+        waiting = {tx.outpoint(i) for tx in chain.mempool() for i in range(len(tx.outputs))}
+        self.known = [coin for coin in self.known if coin[0] in waiting or chain.utxo(coin[0])]
+
+    def submission(self) -> list[Transaction]:
+        rng = self.rng
+        version = rng.choice((2, 3))
+        parent = self.transaction([], version)
+        if rng.random() < 0.5:
+            return [parent]
+        picked = [out_of(parent, i) for i in range(len(parent.outputs)) if rng.random() < 0.7]
+        child = self.transaction(picked or [out_of(parent)], version if rng.random() < 0.9 else 5 - version)
+        return [parent, child]
+
+
+@needs_node
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_random_transactions_meet_the_same_verdict(seed: int) -> None:
+    node = real_node()
+    node.mine_these(node.mempool())  # also a parent without fee whose child was pushed out
+    rng = random.Random(seed)
+    world = World(rng, fund(node, 60))
+    seen = Counter[str]()
+    with EmbeddedNode(rules=Rules(min_relay_fee=100)) as ours:
+        for step in range(150):
+            follow(ours, node)
+            assert set(ours.mempool()) == set(node.mempool())
+            if step % 15 == 14:
+                node.mine()
+                continue
+            world.forget_spent(ours)
+            transactions = world.submission()
+            mine = verdict(ours, transactions)
+            theirs = verdict(node, transactions)
+            both = f"{mine} / {theirs}"
+            seen[both] += 1
+            if mine is None:
+                assert theirs is None, (both, transactions)
+                for tx in transactions:
+                    world.known += [out_of(tx, i) for i in range(len(tx.outputs))]
+            elif alone := set(node.mempool()) - set(ours.mempool()):
+                # Core keeps a parent without its child; what it takes whole, ours refuses for a stricter rule.
+                assert transactions[-1] not in alone or mine in STRICTER, (both, transactions)
+                node.mine()
+                follow(ours, node)
+                for tx in ours.mempool():  # pushed out at the node by what ours refused
+                    node.submit(tx)
+    assert seen["None / None"] >= 20, seen
