@@ -1,19 +1,13 @@
 """Every move is a standard transaction that Bitcoin Core accepts, and has the size that set-up predicted."""
 
-import pytest
-
 from tests.bridge.slot import OPERATOR, POT, SEED, TREE, set_up
 from verifier.bitcoin.sighash import Spending
-from verifier.bitcoin.transaction import OutPoint
-from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.moves import Funds, wire_label
+from verifier.bridge.moves import wire_label
 from verifier.bridge.toy import ToyAccuser, ToyExecution
 from verifier.bridge.tree import Digits, Execution
 from verifier.chain.kernel import KernelSpending
 from verifier.chain.policy import check_transaction_policy
 from verifier.script.winternitz import sign
-
-FUNDS = Funds(b"\6" * 32, ((OutPoint(b"\3" * 32, 0), 150_000), (OutPoint(b"\3" * 32, 1), 90_000)))
 
 
 def wires(execution: Execution) -> dict[str, Digits]:
@@ -65,21 +59,10 @@ def test_the_operators_moves() -> None:
 
 def test_everybodys_moves() -> None:
     moves = set_up().moves
-    for name in ("challenge", "open/1", "open/6"):
-        spending = moves.paid(name, FUNDS, 7)
-        accept(spending)
-        fee = sum(out.value for out in spending.spent) - sum(out.value for out in spending.tx.outputs)
-        assert 7 * spending.tx.vbytes <= fee <= 8 * spending.tx.vbytes
     for name in ("assert_timeout", "open_timeout/1", "open_timeout/5"):
         spending = moves.penalty(name, POT, 500)
         accept(spending)
         assert spending.tx.outputs[0].value == moves.graph.terms.amounts.penalty
-
-
-def test_a_purse_that_is_too_small() -> None:
-    with pytest.raises(BridgeError) as error:
-        set_up().moves.paid("challenge", Funds(b"\6" * 32, FUNDS.coins[1:]), 7)
-    assert error.value.reason is BridgeReason.FUNDS
 
 
 def test_a_false_path_is_disproved_and_nothing_else_is() -> None:

@@ -14,14 +14,10 @@ from typing import Final
 
 from verifier.bitcoin.encoding import sha256
 from verifier.bitcoin.keys import public_key, verify_schnorr
-from verifier.bitcoin.musig import (
-    Aggregate,
-    InvalidContribution,
-    MusigError,
-    SecretNonce,
-    aggregate_nonces,
-    sort_keys,
-)
+from verifier.bitcoin.musig import Aggregate, MusigError, sort_keys
+from verifier.bitcoin.musig_session import Batch as JobBatch
+from verifier.bitcoin.musig_session import Job, combine
+from verifier.bitcoin.musig_session import Member as SessionMember
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph, Terms
 from verifier.bridge.params import MARGINS, Margins
@@ -103,7 +99,7 @@ class Member:
         self.public_keys = sort_keys(public_keys)
         self.committee = Aggregate(self.public_keys).key
         self.graphs: dict[str, SlotGraph] = {}
-        self._nonces: dict[Batch, list[SecretNonce]] = {}
+        self._sessions: dict[Batch, SessionMember] = {}
 
     @cached_property
     def name(self) -> str:
@@ -171,31 +167,26 @@ class Member:
         if phase is Phase.PAY:
             check_complete(answer_requests(graph), signatures, self.committee, "answers")
 
-    def nonces(self, batch: Batch) -> list[bytes]:
-        """Round one; a session that was cut off begins here again."""
-        secret = self._secret()
-        made = [
-            Aggregate(self.public_keys, request.tweaks).nonce(secret, request.message)
-            for request in self.requests(batch)
-        ]
-        self._nonces[batch] = made
-        return [nonce.public for nonce in made]
+    def nonces(self, batch: Batch) -> bytes:
+        """Round one's message; a session that was cut off begins here again."""
+        jobs = JobBatch(self.public_keys, [Job(r.message, r.tweaks) for r in self.requests(batch)])
+        self._sessions[batch] = SessionMember(jobs, self._secret())
+        return self._sessions[batch].nonces
 
-    def shares(self, batch: Batch, aggregated: Sequence[bytes]) -> list[bytes]:
-        """Round two; the nonces are gone afterwards.
+    def shares(self, batch: Batch, nonces: Sequence[bytes]) -> bytes:
+        """Round two's message; the nonces are gone afterwards.
+
+        Args:
+            batch: what is signed.
+            nonces: round one's messages of all members.
 
         Raises:
             BridgeError: ORDER without round one.
         """
-        nonces = self._nonces.pop(batch, None)
-        requests = self.requests(batch)
-        if nonces is None or len(aggregated) != len(requests):
+        session = self._sessions.pop(batch, None)
+        if session is None:
             raise BridgeError(BridgeReason.ORDER, "round one is missing")
-        secret, out = self._secret(), []
-        for request, nonce, total in zip(requests, nonces, aggregated, strict=True):
-            session = Aggregate(self.public_keys, request.tweaks).session(total, request.message)
-            out.append(session.sign(nonce, secret))
-        return out
+        return session.sign(nonces)
 
     def accept(self, batch: Batch, signatures: Mapping[Slot, bytes]) -> None:
         """Keeps the signatures of a session, each verified.
@@ -209,7 +200,7 @@ class Member:
     def erase(self) -> None:
         """Forgets the secret: nothing more of this committee can be signed."""
         self.store.erase_meta(_SECRET)
-        self._nonces.clear()
+        self._sessions.clear()
 
 
 def check_openings(graph: SlotGraph, signatures: Mapping[Slot, bytes]) -> None:
@@ -242,19 +233,13 @@ def sign_batch(members: Sequence[Member | None], batch: Batch) -> dict[Slot, byt
         missing = [position for position, member in enumerate(members) if member is None]
         raise BridgeError(BridgeReason.OFFLINE, f"members {missing}")
     requests = present[0].requests(batch)
-    rounds = list(zip(*(member.nonces(batch) for member in present), strict=True))
+    jobs = JobBatch(present[0].public_keys, [Job(r.message, r.tweaks) for r in requests])
     try:
-        totals = [aggregate_nonces(nonces) for nonces in rounds]
-        shares = list(zip(*(member.shares(batch, totals) for member in present), strict=True))
-        signatures: dict[Slot, bytes] = {}
-        for request, nonces, total, partials in zip(requests, rounds, totals, shares, strict=True):
-            session = Aggregate(present[0].public_keys, request.tweaks).session(total, request.message)
-            for position, (nonce, partial) in enumerate(zip(nonces, partials, strict=True)):
-                if not session.check(position, nonce, partial):
-                    raise BridgeError(BridgeReason.SHARE, f"member {position}: {request.slot}")
-            signatures[request.slot] = session.combine(partials)
-    except (InvalidContribution, MusigError) as error:
+        nonces = [member.nonces(batch) for member in present]
+        made = combine(jobs, nonces, [member.shares(batch, nonces) for member in present])
+    except MusigError as error:
         raise BridgeError(BridgeReason.SHARE, str(error)) from error
+    signatures = {request.slot: raw for request, raw in zip(requests, made, strict=True)}
     for member in present:
         member.accept(batch, signatures)
     return signatures

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from verifier.bitcoin.keys import sign_schnorr, xonly_key
+from verifier.bitcoin.keys import sign_schnorr
 from verifier.bitcoin.sighash import Sighash, Spending, taproot_sighash
-from verifier.bitcoin.taproot import output_secret, taproot_output
-from verifier.bitcoin.transaction import OutPoint, TxIn, TxOut
+from verifier.bitcoin.taproot import output_secret
+from verifier.bitcoin.transaction import TxOut
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph
 from verifier.bridge.presign import Slot
@@ -18,26 +18,6 @@ from verifier.bridge.tree import Digits, Spend
 from verifier.script.winternitz import sign
 
 DUST: Final = 330
-_COIN_INPUT_VBYTES: Final = 58
-_CHANGE_VBYTES: Final = 43
-
-
-@dataclass(frozen=True, slots=True)
-class Funds:
-    """Coins of one key's key path, to fund a challenge or an opening.
-
-    Attributes:
-        secret: their key.
-        coins: outpoints and values.
-    """
-
-    secret: bytes
-    coins: tuple[tuple[OutPoint, int], ...] = ()
-
-    @property
-    def script(self) -> bytes:
-        """The scriptPubKey of its coins and change."""
-        return taproot_output(xonly_key(self.secret)).script
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,45 +88,18 @@ class Moves:
 
     # Anybody's
 
-    def paid(self, name: str, funds: Funds, fee_rate: int) -> Spending:
-        """Challenge or Open, with coins that pay the operator's price and the fee.
-
-        Args:
-            name: "challenge" or "open/..".
-            funds: coins and where change goes.
-            fee_rate: sat/vB.
+    def paid(self, name: str) -> Spending:
+        """Challenge or Open as the operator signed it; whoever uses it adds coins for price and fee.
 
         Raises:
-            BridgeError: FUNDS.
+            BridgeError: ORDER where the operator has not signed it.
         """
         template = self.graph.template(name)
-        price = template.outputs[0].value - template.inputs[0].coin.value
-        chosen: list[tuple[OutPoint, int]] = []
-        total = 0
-        base = template.max_vbytes + _CHANGE_VBYTES
-        for outpoint, value in sorted(funds.coins, key=lambda coin: -coin[1]):
-            need = price + fee_rate * (base + _COIN_INPUT_VBYTES * len(chosen))
-            if chosen and total >= need:
-                break
-            chosen.append((outpoint, value))
-            total += value
-        change = total - price - fee_rate * (base + _COIN_INPUT_VBYTES * len(chosen))
-        if change < 0:
-            raise BridgeError(BridgeReason.FUNDS, f"{name}: {total} sat, {-change} more are needed")
-        extra = (TxOut(change, funds.script),) if change >= DUST else ()
-        inputs = (*template.tx.inputs, *(TxIn(outpoint, 0xFFFFFFFD) for outpoint, _ in chosen))
-        tx = replace(template.tx, inputs=inputs, outputs=(*template.outputs, *extra))
-        spent = (*template.spending.spent, *(TxOut(value, funds.script) for _, value in chosen))
         raw = self.signatures.get(Slot(template.name, 0))
         if raw is None:
             raise BridgeError(BridgeReason.ORDER, f"the operator has not signed {name}")
-        operator = (
-            template.signature(0, raw),
-            self.graph.operator_leaf,
-            _control(template.inputs[0].coin, 0),
-        )
-        tx = tx.with_witness(0, operator)
-        return sign_key_paths(Spending(tx, spent), range(1, len(inputs)), funds.secret)
+        coin = template.inputs[0].coin
+        return _done(template, [(template.signature(0, raw), self.graph.operator_leaf, _control(coin, 0))])
 
     def penalty(self, name: str, to: bytes, fee_rate: int) -> Spending:
         """AssertTimeout or OpenTimeout; what the stake holds beyond penalty and fee goes to the sender."""

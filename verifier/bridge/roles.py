@@ -15,13 +15,16 @@ from typing import Final
 from verifier.bitcoin.sighash import Spending
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, commitment_coin
-from verifier.bridge.moves import Funds, Moves
+from verifier.bridge.moves import Moves
 from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.store import Store
 from verifier.bridge.template import Coin
 from verifier.bridge.tree import Accuser, Digits, Execution, Spend
 from verifier.bridge.view import SlotView
 from verifier.chain.chain import Chain, Refused
+from verifier.chain.fees import spending_of
+from verifier.chain.policy import fee_of
+from verifier.chain.wallet import Wallet
 
 MAX_VERSIONS: Final = 64
 """Combinations of a node's wire signatures that a watcher tries; an honest operator leaves one."""
@@ -65,6 +68,8 @@ class Operator:
         seed: of the one-time keys.
         vault: which it takes.
         margins: how early it stops waiting.
+        wallet: pays for children of its transactions; knows the key of their anchors.
+        fee_rate: sat/vB; above what the transactions pay themselves, each gets a child.
     """
 
     store: Store
@@ -73,6 +78,8 @@ class Operator:
     seed: bytes
     vault: Coin
     margins: Margins = MARGINS
+    wallet: Wallet | None = None
+    fee_rate: int = 1
 
     @property
     def _slot(self) -> str:
@@ -123,8 +130,16 @@ class Operator:
         return out
 
     def step(self, chain: Chain) -> list[Sent]:
-        """Sends what is due."""
-        return [_send(chain, name, self.sign(name)) for name in self.due(chain)]
+        """Sends what is due, with a child where the fee of set-up's day is not enough today."""
+        sent = []
+        for name in self.due(chain):
+            spending = self.sign(name)
+            sent.append(_send(chain, name, spending))
+            if sent[-1].refusal is None and self.wallet is not None and self.fee_rate > 1:
+                tx = spending.tx
+                child = self.wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
+                sent.append(_send(chain, f"bump {name}", spending_of(chain, child)))
+        return sent
 
     def sign(self, name: str) -> Spending:
         """A move by its template's name; the same bytes every time."""
@@ -174,7 +189,7 @@ class Watcher:
         store: signatures of wires that were seen, also in blocks that are gone.
         moves: graph and the signatures of all penalties.
         accuser: finds the leaf that convicts.
-        funds: coins for challenge and openings, asked for when needed.
+        wallet: pays for the challenge and openings.
         reward: scriptPubKey for what the stake holds beyond penalty and fee.
         challenge: whether it finds the claim false, or cannot see the proof.
         guide: which nodes it opens.
@@ -184,7 +199,7 @@ class Watcher:
     store: Store
     moves: Moves
     accuser: Accuser
-    funds: Callable[[], Funds]
+    wallet: Wallet
     reward: bytes
     challenge: bool = False
     guide: Guide = open_nothing
@@ -209,11 +224,12 @@ class Watcher:
             for node in revealed
             if view.graph.nodes[node].num_leaves and view.unspent(f"D{node}") and self._accuse(view, node)
         ]
+        if false:  # nothing that the operator can do spends its coins first
+            return [f"disprove/{node}" for node in false]
         silent = [n for n in pending if view.age(commitment_coin(n, 0)) >= windows.reveal_timeout]
         wanted = {child for node in revealed for child in self.guide(view, node)}
         closed = [child for child in pending if child in wanted and view.unspent(f"C{child}")]
         return [
-            *(f"disprove/{node}" for node in false),
             *(f"open_timeout/{node}" for node in silent),
             *(f"open/{node}" for node in closed),
         ]
@@ -221,12 +237,26 @@ class Watcher:
     def step(self, chain: Chain) -> list[Sent]:
         """Sends what is due."""
         view = SlotView(chain, self.moves.graph)
-        return [_send(chain, name, self._sign(view, name)) for name in self.due(chain)]
+        return [
+            _send(chain, name, self._sign(view, name))
+            for name in self.due(chain)
+            if not self._waits(view, name)
+        ]
+
+    def _waits(self, view: SlotView, name: str) -> bool:
+        """Whether what a challenge or opening spends is spent in the mempool, for a fee like ours or more."""
+        kind, _, node = name.partition("/")
+        coin = {"challenge": "K0", "open": f"C{node}"}.get(kind)
+        seen = None if coin is None else view.chain.spender(view.graph.coins[coin].outpoint)
+        if seen is None:
+            return False
+        return fee_of(spending_of(view.chain, seen.tx)) >= self.fee_rate * seen.tx.vbytes
 
     def _sign(self, view: SlotView, name: str) -> Spending:
         kind, _, node = name.partition("/")
         if kind in ("challenge", "open"):
-            return self.moves.paid(name, self.funds(), self.fee_rate)
+            tx = self.wallet.fund(self.moves.paid(name), 1000 * self.fee_rate)
+            return spending_of(view.chain, tx)
         if kind != "disprove":
             return self.moves.penalty(name, self.reward, self.fee_rate)
         spend = self._accuse(view, int(node))

@@ -147,7 +147,7 @@ def colluders_steer(stage: Stage) -> str:
     for number in range(4):
         honest = stage.watch(f"colluder {number}", challenge=True, guide=elsewhere)
         stage.watchers[f"colluder {number}"] = Colluder(
-            *(honest.store, honest.moves, honest.accuser, honest.funds, honest.reward, True, elsewhere)
+            *(honest.store, honest.moves, honest.accuser, honest.wallet, honest.reward, True, elsewhere)
         )
     stage.watch("honest", guide=open_towards(fault))
     outcome = stage.play()

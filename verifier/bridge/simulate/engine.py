@@ -40,6 +40,7 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
     "15a-reorg-each-step": (trouble.reorg_each_step, "penalised"),
     "15b-fee-spike": (trouble.fee_spike, "penalised"),
     "15c-cycled-close": (trouble.cycled_close, "paid"),
+    "15d-bumped-answers": (trouble.bumped_answers, "paid"),
     "16-concurrent-pegins": (money.concurrent_pegins, "paid"),
     "17-lost-state": (trouble.lost_state, "penalised"),
     "18-redirected-penalty": (adversaries.redirected, "penalised"),

@@ -50,16 +50,9 @@ def _start(stage: Stage, silent_from: int = 99, late: int = 0) -> Sluggish:
     stage.pegin()
     store = Store(stage.directory / "operator", "operator", NETWORK)
     operator = Sluggish(
-        *(
-            store,
-            stage.moves,
-            secret_of("operator"),
-            stage.setup.seed,
-            stage.vault,
-            MARGINS,
-            silent_from,
-            late,
-        )
+        *(store, stage.moves, secret_of("operator"), stage.setup.seed, stage.vault),
+        silent_from=silent_from,
+        late=late,
     )
     operator.commit(stage.case.false[0])
     stage.send("kickoff", operator.kickoff(stage.node).spending, "operator")

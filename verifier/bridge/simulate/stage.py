@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from verifier.bitcoin.sighash import Spending
-from verifier.bitcoin.transaction import OutPoint, Transaction, TxOut
-from verifier.bridge.moves import Funds, Moves
+from verifier.bitcoin.transaction import Transaction, TxOut
+from verifier.bridge.moves import Moves
 from verifier.bridge.roles import Guide, Operator, Sent, Watcher, open_nothing
 from verifier.bridge.simulate.setup import NETWORK, SLOTS, SetUp, open_node, script_of, secret_of
 from verifier.bridge.store import Store
@@ -17,6 +17,7 @@ from verifier.bridge.tree import Accuser, Execution, OpeningTree
 from verifier.bridge.view import SlotView
 from verifier.chain.chain import Refused
 from verifier.chain.policy import fee_of
+from verifier.chain.wallet import Wallet
 from verifier.script.spend import verify_input
 
 
@@ -100,7 +101,6 @@ class Stage:
         self.vault = self.setup.deposits[0].vault
         self._waiting: dict[bytes, Record] = {}
         self._asleep: set[str] = set()
-        self._spent_coins: set[OutPoint] = set()
 
     def close(self) -> None:
         """Ends the node and removes the directory."""
@@ -132,20 +132,16 @@ class Stage:
         """A watcher; `name` is also its directory."""
         store = Store(self.directory / name, "watcher", NETWORK)
         watcher = Watcher(
-            *(store, self.moves, accuser or self.case.accuser(self.moves), self.funds),
+            *(store, self.moves, accuser or self.case.accuser(self.moves), self.wallet),
             *(script_of(name), challenge, guide, fee_rate),
         )
         self.watchers[name] = watcher
         return watcher
 
-    def funds(self) -> Funds:
-        """The purse's coins that nothing spends yet."""
-        coins = tuple(
-            (point, utxo.output.value)
-            for point, utxo in self.node.coins(script_of("purse"))
-            if self.node.spender(point) is None and point not in self._spent_coins
-        )
-        return Funds(secret_of("purse"), coins)
+    @property
+    def wallet(self) -> Wallet:
+        """The purse that pays for challenges and openings."""
+        return Wallet(secret_of("purse"), self.node)
 
     def sleep(self, *names: str) -> None:
         """These roles do not act until `wake`."""

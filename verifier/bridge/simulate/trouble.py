@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from verifier.bitcoin.musig_session import ID_SIZE
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction, TxIn, TxOut
 from verifier.bridge.committee import Batch, Member, sign_batch
@@ -19,6 +20,9 @@ from verifier.bridge.presign import Phase, check_complete, protect_requests
 from verifier.bridge.roles import open_towards
 from verifier.bridge.simulate.setup import all_signatures, new_members, open_node, secret_of
 from verifier.bridge.simulate.stage import Stage, expect
+from verifier.chain.fees import spending_of
+from verifier.chain.policy import fee_of
+from verifier.chain.wallet import Wallet
 
 
 def reorg_each_step(stage: Stage) -> str:
@@ -62,6 +66,26 @@ def fee_spike(stage: Stage) -> str:
     return stage.outcome
 
 
+def bumped_answers(stage: Stage) -> str:
+    """15d: the operator answers in the same spike: every transaction gets a child that lifts both to 60 sat/vB."""
+    operator = stage.kickoff(stage.case.honest)
+    operator.wallet = Wallet(secret_of("purse"), stage.node, [secret_of("operator")])
+    operator.fee_rate = 60
+    stage.watch(challenge=True, guide=open_towards(stage.graph.nodes[-1].index))
+    while not stage.outcome:
+        before = len(stage.records)
+        stage.play_on()
+        new = stage.records[before:]
+        for record in new:
+            child = next((r for r in new if r.name == f"bump {record.name}"), None)
+            if record.name.startswith(("assert", "reveal", "close", "take")):
+                expect(child is not None, f"{record.name} has no child")
+                pair = [record.spending, child.spending] if child else []
+                fees, vbytes = sum(map(fee_of, pair)), sum(each.tx.vbytes for each in pair)
+                expect(fees >= 60 * vbytes, f"{record.name}: {fees} sat for {vbytes} vB")
+    return stage.outcome
+
+
 def cycled_close(stage: Stage) -> str:
     """15c: whenever the operator closes a node, somebody replaces the close by an opening that is never mined.
 
@@ -79,7 +103,7 @@ def cycled_close(stage: Stage) -> str:
     while not any(name == f"reveal/{node}" for name in operator.due(stage.node)):
         close = operator.sign(f"close/{node}")
         stage.send(f"close/{node}", close, "operator")
-        paid = watcher.moves.paid(f"open/{node}", stage.funds(), 40)
+        paid = spending_of(stage.node, stage.wallet.fund(watcher.moves.paid(f"open/{node}"), 40_000))
         stage.send(f"open/{node}", paid, "attacker")
         for _ in range(24):
             stage.node.mine_these([])
@@ -163,9 +187,10 @@ class _Liar(Member):
     def __init__(self, member: Member) -> None:
         self.__dict__ = member.__dict__
 
-    def shares(self, batch: Batch, aggregated: object) -> list[bytes]:
-        """A share of nothing."""
-        return [bytes(31) + b"\1" for _ in self.requests(batch)]
+    def shares(self, batch: Batch, nonces: Sequence[bytes]) -> bytes:
+        """The right form, the wrong numbers."""
+        share = super().shares(batch, nonces)
+        return share[:ID_SIZE] + (bytes(31) + b"\1") * (len(share) // 32 - 1)
 
 
 def _refuses(reason: BridgeReason, call: Callable[[], object]) -> None:
