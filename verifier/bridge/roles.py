@@ -133,13 +133,16 @@ class Operator:
         """Sends what is due, with a child where the fee of set-up's day is not enough today."""
         sent = []
         for name in self.due(chain):
-            spending = self.sign(name)
-            sent.append(_send(chain, name, spending))
+            sent.append(self.send(chain, name))
             if sent[-1].refusal is None and self.wallet is not None and self.fee_rate > 1:
-                tx = spending.tx
+                tx = sent[-1].spending.tx
                 child = self.wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
                 sent.append(_send(chain, f"bump {name}", spending_of(chain, child)))
         return sent
+
+    def send(self, chain: Chain, name: str) -> Sent:
+        """Sends one move by its template's name."""
+        return _send(chain, name, self.sign(name))
 
     def sign(self, name: str) -> Spending:
         """A move by its template's name; the same bytes every time."""
@@ -237,11 +240,11 @@ class Watcher:
     def step(self, chain: Chain) -> list[Sent]:
         """Sends what is due."""
         view = SlotView(chain, self.moves.graph)
-        return [
-            _send(chain, name, self._sign(view, name))
-            for name in self.due(chain)
-            if not self._waits(view, name)
-        ]
+        return [self.send(chain, name) for name in self.due(chain) if not self._waits(view, name)]
+
+    def send(self, chain: Chain, name: str) -> Sent:
+        """Sends one move by its template's name."""
+        return _send(chain, name, self._sign(SlotView(chain, self.moves.graph), name))
 
     def _waits(self, view: SlotView, name: str) -> bool:
         """Whether what a challenge or opening spends is spent in the mempool, for a fee like ours or more."""

@@ -70,6 +70,13 @@ class SlotView:
             for each in template.inputs
         )
 
+    @property
+    def penalised(self) -> bool:
+        """Whether the stake has paid a penalty."""
+        pot = self.graph.terms.pot
+        spent = (self.spent("K2"), self.spent("S"))
+        return any(found is not None and found.tx.outputs[0].script == pot for found in spent)
+
     def next_event(self, margins: Margins = MARGINS) -> int:
         """The height of the next tip on which a window of an unspent coin has opened for the block after it.
 

@@ -12,6 +12,7 @@ from verifier.bridge.simulate.engine import SCENARIOS, Result, run
 from verifier.bridge.simulate.setup import make_setup
 from verifier.bridge.simulate.toy_case import toy_case
 from verifier.chain.policy import fee_of
+from verifier.cli.bridge_roles import COMMANDS
 from verifier.cli.output import console, emit, fail, json_option, progress_bar, reports_errors, show_table
 
 
@@ -80,3 +81,7 @@ def _render(results: list[Result], titles: dict[str, str]) -> None:
             for r in results
         ],
     )
+
+
+for each in COMMANDS:
+    command.add_command(each)

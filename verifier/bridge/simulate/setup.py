@@ -166,13 +166,18 @@ def _deposit_tx(deposit: Deposit, bank: Transaction, index: int) -> Transaction:
 
 
 def open_node(setup: SetUp) -> EmbeddedNode:
-    """A node of its own for a scenario: everybody has coins, nothing else has happened."""
+    """A node of its own for a scenario."""
     node = EmbeddedNode()
+    fund_node(node, setup)
+    return node
+
+
+def fund_node(node: EmbeddedNode, setup: SetUp) -> None:
+    """Everybody has coins on a fresh node, and nothing else has happened."""
     node.mine(1, script_of("bank"))
     node.mine(COINBASE_MATURITY)
     node.submit(setup.bank)
     node.mine()
-    return node
 
 
 def all_signatures(setup: SetUp, slot: str) -> dict[Slot, bytes]:

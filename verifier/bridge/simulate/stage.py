@@ -268,9 +268,7 @@ class Stage:
         vaults = [deposit.vault for deposit in self.setup.deposits]
         if any(self.view.spender(vault) is not None for vault in vaults):
             return "paid"
-        pot = self.graph.terms.pot
-        spent = [self.view.spent(name) for name in ("K2", "S")]
-        return "penalised" if any(s and s.tx.outputs[0].script == pot for s in spent) else ""
+        return "penalised" if self.view.penalised else ""
 
     # What is common to many scenarios
 
