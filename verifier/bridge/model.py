@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from verifier.bitcoin.keys import xonly_key
 from verifier.bitcoin.taproot import NUMS_KEY, taproot_output
 from verifier.bitcoin.transaction import OutPoint
-from verifier.bridge.graph import ROOT, SlotGraph, Terms
+from verifier.bridge.graph import ROOT, SlotGraph, Terms, commitment_coin
 from verifier.bridge.moves import Moves
 from verifier.bridge.params import Amounts, Margins, Windows
 from verifier.bridge.roles import Guide, Operator, Watcher, open_nothing, open_towards
@@ -152,8 +152,17 @@ class Model:
                 *(cast(Any, None), moves, cast(Any, None), cast(Any, None), b"", True, self.guide)
             )
             self._role.fault = self.fault
-        windows = self.graph.terms.windows
-        self._cap = max(windows.take2, windows.reveal_timeout, windows.assert_timeout) + 1
+        longest: dict[OutPoint, int] = {}
+        for template in self.templates.values():
+            for each in template.inputs:
+                point = each.coin.outpoint
+                longest[point] = max(longest.get(point, 0), each.csv)
+        self._aging = [
+            (name, coin.outpoint, longest[coin.outpoint])
+            for name, coin in self.graph.coins.items()
+            if coin.outpoint in longest
+        ]
+        self._first = [self.graph.coins[commitment_coin(n.index, 0)].outpoint for n in self.graph.nodes]
 
     @property
     def start(self) -> State:
@@ -258,14 +267,18 @@ class Model:
         return windows.assert_timeout + windows.take2 + 8 * (self.rules.lateness + self.rules.reorgs * 3 + 1)
 
     def _key(self, state: State) -> Any:
-        """What of a state matters: ages of unspent coins, the last blocks while they can be undone."""
+        """What of a state matters: ages of unspent coins up to their locks, and blocks that can be undone.
+
+        Whether a node was opened is of no matter once it is closed or revealed.
+        """
         chain = _ModelChain(self, state)
         ages = []
-        for coin in self.graph.coins.values():
-            born = chain.born(coin.outpoint)
-            if born is not None and chain.spender(coin.outpoint) is None:
-                ages.append((coin.name, min(state.tip - born, self._cap)))
-        names = frozenset(name for name, _ in state.confirmed)
+        for name, point, cap in self._aging:
+            born = chain.born(point)
+            if born is not None and chain.spender(point) is None:
+                ages.append((name, min(state.tip - born, cap)))
+        over = {f"open/{n.index}" for n in self.graph.nodes if chain.spender(self._first[n.index])}
+        names = frozenset(name for name, _ in state.confirmed if name not in over)
         recent: tuple[tuple[str, int], ...] = ()
         if state.reorgs:
             recent = tuple((n, state.tip - h) for n, h in state.confirmed if h > state.tip - self.rules.depth)
