@@ -12,6 +12,7 @@ from verifier.bridge.simulate.engine import SCENARIOS, Result, run
 from verifier.bridge.simulate.setup import make_setup
 from verifier.bridge.simulate.toy_case import toy_case
 from verifier.chain.policy import fee_of
+from verifier.cli.bridge_plan import plan
 from verifier.cli.bridge_roles import COMMANDS
 from verifier.cli.output import console, emit, fail, json_option, progress_bar, reports_errors, show_table
 
@@ -83,5 +84,5 @@ def _render(results: list[Result], titles: dict[str, str]) -> None:
     )
 
 
-for each in COMMANDS:
+for each in (plan, *COMMANDS):
     command.add_command(each)
