@@ -25,7 +25,7 @@ from verifier.bridge.scripts import (
     reveal_leaf,
 )
 from verifier.bridge.template import Coin, Input, Signer, Template
-from verifier.bridge.tree import Node, OpeningTree
+from verifier.bridge.tree import Node, OpeningTree, depth
 from verifier.script.script import P2A
 from verifier.script.winternitz import WinternitzKey, checksum_digits
 
@@ -117,7 +117,7 @@ class SlotGraph:
     @property
     def depth(self) -> int:
         """How many Reveals follow each other at most."""
-        return max(map(self.level, range(len(self.nodes))))
+        return depth(self.nodes)
 
     def level(self, node: int) -> int:
         """How many Reveals lead to a node; 0 at the root."""

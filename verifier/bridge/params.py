@@ -49,6 +49,11 @@ class Windows:
     take2: int = 3_024
     refund: int = 1_008
 
+    @classmethod
+    def for_depth(cls, depth: int, margins: Margins = MARGINS) -> Windows:
+        """The defaults with the shortest T3 that a tree of this depth allows."""
+        return cls(take2=depth * (cls().reveal_timeout + margins.lateness) + margins.disprove)
+
     def check(self, depth: int, widest_level_vbytes: int, margins: Margins = MARGINS) -> None:
         """Refuses windows that somebody honest could miss.
 

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 
 from blake3 import blake3
 
-from verifier.bridge.tree import Digits, Execution, Node, OpeningTree, Spend, Wire
+from verifier.bridge.tree import Digits, Node, Spend, Wire
 from verifier.script.blake3 import IV, compress
 from verifier.script.opcodes import Op
 from verifier.script.script import number, script
@@ -145,29 +145,6 @@ class ToyExecution:
         if node < 3:
             return ()
         return ((nibbles(self.query_blocks[i] if node < 3 + q else self.path_blocks[i]),),)
-
-
-@dataclass(frozen=True)
-class Patched:
-    """An execution with some wires changed.
-
-    Attributes:
-        tree: whose wires.
-        base: the execution.
-        changes: wire name -> value.
-    """
-
-    tree: OpeningTree
-    base: Execution
-    changes: Mapping[str, Digits]
-
-    def values(self, node: int) -> tuple[tuple[Digits, ...], ...]:
-        """The node's wires."""
-        groups = zip(self.tree.nodes[node].wires, self.base.values(node), strict=True)
-        return tuple(
-            tuple(self.changes.get(wire.name, value) for wire, value in zip(wires, values, strict=True))
-            for wires, values in groups
-        )
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from verifier.bridge.simulate.cases import toy_case
 from verifier.bridge.simulate.engine import SCENARIOS, Result, run
 from verifier.bridge.simulate.setup import make_setup
-from verifier.bridge.simulate.toy_case import toy_case
 from verifier.chain.policy import fee_of
 from verifier.cli.bridge_plan import plan
 from verifier.cli.bridge_roles import COMMANDS

@@ -13,9 +13,9 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import open_operator, open_slot, open_store, open_watcher
 from verifier.bridge.graph import commitment_coin
 from verifier.bridge.roles import Sent
+from verifier.bridge.simulate.cases import toy_case
 from verifier.bridge.simulate.rehearsal import deposit, rehearse
 from verifier.bridge.simulate.setup import NETWORK
-from verifier.bridge.simulate.toy_case import toy_case
 from verifier.bridge.toy import ToyTree
 from verifier.bridge.view import SlotView
 from verifier.chain.fees import spending_of

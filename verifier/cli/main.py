@@ -18,7 +18,6 @@ COMMANDS = {
     "cells": "trace cells of each operation",
     "bridge": "the game of challenge and disproof on Bitcoin",
     "bench": "speed here, beside the figures of others",
-    "bridge": "the game of challenge and disproof on Bitcoin",
     "doctor": "which kernels run here, and why",
 }
 

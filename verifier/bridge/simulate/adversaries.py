@@ -10,7 +10,7 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.moves import sign_key_paths, wire_label
 from verifier.bridge.roles import Watcher, all_wires, open_towards
 from verifier.bridge.simulate.faults import signed_wires
-from verifier.bridge.simulate.setup import SLOTS, script_of, secret_of
+from verifier.bridge.simulate.setup import OTHER_SLOT, SLOT, script_of, secret_of
 from verifier.bridge.simulate.stage import Stage, expect
 from verifier.bridge.tree import Spend
 from verifier.bridge.view import SlotView
@@ -34,7 +34,7 @@ def double_claims(stage: Stage) -> str:
     take1 = operator.sign(f"take1/{stage.vault.name}")
     stage.refused("take1", take1, "operator", BAD)
     true = operator.sign("assert")
-    stage.refused("assert", _with_wires_of(stage, true, SLOTS[1]), "operator", "script")
+    stage.refused("assert", _with_wires_of(stage, true, OTHER_SLOT), "operator", "script")
     outcome = stage.play()
     for kind in ("take1", "take2"):
         stage.refused(kind, operator.moves.take(kind, stage.setup.deposits[1].vault), "operator")
@@ -70,7 +70,7 @@ def equivocation(stage: Stage) -> str:
         expect(False, "a second value was made durable")
     except BridgeError as error:
         expect(error.reason is BridgeReason.EQUIVOCATION, str(error))
-    expect(operator.store.wires(stage.slot) == honest, "the store changed")
+    expect(operator.store.wires(SLOT) == honest, "the store changed")
     stage.watch(challenge=True, guide=open_towards(fault))
     stage.play(until=lambda: f"open/{fault}" in stage.names)
     wrong = stage.case.corrupt(stage.case.honest, stage.graph.nodes[fault].wires[0][0].name)

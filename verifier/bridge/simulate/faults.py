@@ -6,7 +6,7 @@ import random
 
 from verifier.bridge.moves import Moves, wire_label
 from verifier.bridge.roles import all_wires, open_at_random, open_towards
-from verifier.bridge.simulate.setup import script_of
+from verifier.bridge.simulate.setup import SLOT, script_of
 from verifier.bridge.simulate.stage import Stage, expect
 from verifier.bridge.tree import Execution, Spend
 from verifier.chain.kernel import KernelSpending
@@ -20,9 +20,7 @@ Signed = dict[str, tuple[bytes, ...]]
 def signed_wires(stage: Stage, execution: Execution) -> Signed:
     """Every wire of an execution, signed as a reveal would."""
     values = all_wires(stage.moves, execution)
-    return {
-        name: sign(stage.setup.seed, wire_label(stage.slot, name), value) for name, value in values.items()
-    }
+    return {name: sign(stage.setup.seed, wire_label(SLOT, name), value) for name, value in values.items()}
 
 
 def judge(moves: Moves, node: int, spend: Spend) -> bool:

@@ -10,7 +10,7 @@ from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import PUBLICATION, SECRET, SEED, open_slot, open_store, publication
-from verifier.bridge.simulate.setup import NETWORK, SLOTS, fund_node, make_setup, secret_of
+from verifier.bridge.simulate.setup import NETWORK, fund_node, make_setup, secret_of
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyTree
 from verifier.chain.chain import Chain
@@ -34,7 +34,7 @@ def rehearse(
     setup = make_setup(directory / "committee", ToyTree(queries), progress)
     with EmbeddedNode(directory / "node") as node:
         fund_node(node, setup)
-    moves = setup.slots[SLOTS[0]]
+    moves = setup.moves
     for role, owner in ROLES.items():
         store = Store(directory / role, role, NETWORK)
         store.put_meta(PUBLICATION, publication(moves.graph, setup.deposits, queries))

@@ -1,4 +1,4 @@
-"""One set-up that every scenario shares: two slots of an operator, a committee, two deposits, coins for purses.
+"""One set-up that every scenario shares: a slot of an operator, a committee, two deposits, coins for purses.
 
 Everything starts from one transaction that spends the first coinbase of the embedded node, whose blocks depend
 on nothing but the calls that made them: so each scenario's own node has the same coins.
@@ -23,7 +23,7 @@ from verifier.bridge.moves import Moves, open_signatures, sign_key_paths, wire_l
 from verifier.bridge.params import Amounts, Windows
 from verifier.bridge.presign import Phase, Slot
 from verifier.bridge.store import Store
-from verifier.bridge.tree import OpeningTree
+from verifier.bridge.tree import OpeningTree, depth
 from verifier.bridge.vault import Deposit
 from verifier.chain.block import COINBASE_MATURITY
 from verifier.chain.node import EmbeddedNode
@@ -31,7 +31,9 @@ from verifier.script.winternitz import WinternitzKey
 from verifier.script.winternitz import public_key as one_time_key
 
 NETWORK: Final = "regtest"
-SLOTS: Final = ("slot A", "slot B")
+SLOT: Final = "slot A"
+OTHER_SLOT: Final = "slot B"
+"""A slot whose one-time keys have no business in the first."""
 PURSE_COINS: Final = 24
 PURSE_SATS: Final = 2_000_000
 COMMITTEE_SIZE: Final = 5
@@ -59,21 +61,21 @@ class SetUp:
 
     Attributes:
         tree: of the proof shape.
-        slots: graph and signatures by slot name.
+        moves: graph and signatures of the slot.
         deposits: two.
         deposit_txs: the users' transactions that make them, broadcast last.
         bank: the transaction that gives everybody coins.
         members: the committee, keys erased.
-        offers: what the operator published.
+        offer: what the operator published.
     """
 
     tree: OpeningTree
-    slots: dict[str, Moves]
+    moves: Moves
     deposits: tuple[Deposit, ...]
     deposit_txs: tuple[Transaction, ...]
     bank: Transaction
     members: tuple[Member, ...]
-    offers: dict[str, Offer]
+    offer: Offer
 
     @property
     def seed(self) -> bytes:
@@ -95,48 +97,45 @@ def new_members(
 
 
 def make_setup(
-    directory: Path, tree: OpeningTree, progress: Callable[[str, float], None] = lambda step, share: None
+    directory: Path,
+    tree: OpeningTree,
+    progress: Callable[[str, float], None] = lambda step, share: None,
+    size: int = COMMITTEE_SIZE,
 ) -> SetUp:
-    """Keys, graphs, both slots' signatures and both deposits'; the committee's keys are erased at the end."""
-    members, committee = new_members(directory, tree)
-    windows, amounts = Windows(), Amounts()
-    graphs: dict[str, SlotGraph] = {}
-    for at, slot in enumerate(SLOTS):
-        keys = one_time_keys(tree, slot, secret_of("one-time keys"))
-        nowhere = OutPoint(bytes(32), 0)
-        terms = Terms(
-            *(slot, committee, xonly_key(secret_of("operator")), nowhere, script_of("pot"), windows, amounts)
-        )
-        progress("scripts", at / len(SLOTS))
-        graphs[slot] = SlotGraph(terms, tree, keys)
+    """Keys, graph, every signature of a slot and two vaults; the committee's keys are erased at the end."""
+    members, committee = new_members(directory, tree, size)
+    windows, amounts = Windows.for_depth(depth(tree.nodes)), Amounts()
+    progress("keys", 0.0)
+    keys = one_time_keys(tree, SLOT, secret_of("one-time keys"))
+    nowhere = OutPoint(bytes(32), 0)
+    terms = Terms(
+        *(SLOT, committee, xonly_key(secret_of("operator")), nowhere, script_of("pot"), windows, amounts)
+    )
+    graph = SlotGraph(terms, tree, keys, progress=lambda share: progress("scripts", 0.1 + 0.2 * share))
     refund = script_of("user")
-    draft = Deposit(*("vault 0", committee, xonly_key(secret_of("user")), nowhere, refund, windows, amounts))
-    deposit_sats = draft.value + 1_000
-    funding = [graph.funding_sats for graph in graphs.values()]
-    bank = bank_transaction(funding, deposit_sats)
-    graphs = {slot: graph.at(OutPoint(bank.txid, i)) for i, (slot, graph) in enumerate(graphs.items())}
+    draft = Deposit("vault 0", committee, xonly_key(secret_of("user")), nowhere, refund, windows, amounts)
+    bank = bank_transaction(graph.funding_sats, draft.value + 1_000)
+    graph = graph.at(OutPoint(bank.txid, 0))
     deposits, deposit_txs = [], []
     for i in range(2):
-        tx = _deposit_tx(draft, bank, len(SLOTS) + i)
+        tx = _deposit_tx(draft, bank, 1 + i)
         deposits.append(replace(draft, name=f"vault {i}", outpoint=tx.outpoint(0)))
         deposit_txs.append(tx)
-    slots, offers = {}, {}
-    for slot, graph in graphs.items():
-        offer = Offer(
-            graph.terms, graph.keys, graph_digest(graph), open_signatures(graph, secret_of("operator"))
-        )
-        for member in members:
-            member.graphs[slot] = member.adopt(offer)
-        signatures = dict(offer.openings)
-        batches = [Batch(Phase.PROTECT, slot), Batch(Phase.ANSWER, slot)]
-        batches += [Batch(Phase.PAY, slot, deposit) for deposit in deposits]
-        for at, batch in enumerate(batches):
-            progress("signatures", at / len(batches))
-            signatures |= sign_batch(members, batch)
-        slots[slot], offers[slot] = Moves(graph, signatures), offer
+    openings = open_signatures(graph, secret_of("operator"))
+    offer = Offer(graph.terms, graph.keys, graph_digest(graph), openings)
+    for at, member in enumerate(members):
+        progress("committee", 0.3 + 0.3 * at / len(members))
+        member.adopt(offer)
+    signatures = dict(offer.openings)
+    batches = [Batch(Phase.PROTECT, SLOT), Batch(Phase.ANSWER, SLOT)]
+    batches += [Batch(Phase.PAY, SLOT, deposit) for deposit in deposits]
+    for at, batch in enumerate(batches):
+        progress("signatures", 0.6 + 0.4 * at / len(batches))
+        signatures |= sign_batch(members, batch)
     for member in members:
         member.erase()
-    return SetUp(tree, slots, tuple(deposits), tuple(deposit_txs), bank, members, offers)
+    moves = Moves(graph, signatures)
+    return SetUp(tree, moves, tuple(deposits), tuple(deposit_txs), bank, members, offer)
 
 
 def first_coinbase() -> tuple[OutPoint, TxOut]:
@@ -146,11 +145,11 @@ def first_coinbase() -> tuple[OutPoint, TxOut]:
     return block.transactions[0].outpoint(0), block.transactions[0].outputs[0]
 
 
-def bank_transaction(funding: list[int], deposit_sats: int) -> Transaction:
-    """Outputs: each slot's fixed outpoint, two users' coins, purse coins."""
+def bank_transaction(funding_sats: int, deposit_sats: int) -> Transaction:
+    """Outputs: the operator's fixed outpoint, two users' coins, purse coins."""
     point, out = first_coinbase()
     outputs = [
-        *(TxOut(value, script_of("operator")) for value in funding),
+        TxOut(funding_sats, script_of("operator")),
         *(TxOut(deposit_sats, script_of("user")) for _ in range(2)),
         *(TxOut(PURSE_SATS, script_of("purse")) for _ in range(PURSE_COINS)),
     ]
@@ -180,6 +179,6 @@ def fund_node(node: EmbeddedNode, setup: SetUp) -> None:
     node.mine()
 
 
-def all_signatures(setup: SetUp, slot: str) -> dict[Slot, bytes]:
-    """What any member serves of a slot to somebody who lost its own."""
-    return setup.members[0].store.signatures(slot)
+def all_signatures(setup: SetUp) -> dict[Slot, bytes]:
+    """What any member serves to somebody who lost its own."""
+    return setup.members[0].store.signatures(SLOT)

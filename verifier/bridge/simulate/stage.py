@@ -11,7 +11,7 @@ from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction, TxOut
 from verifier.bridge.moves import Moves
 from verifier.bridge.roles import Guide, Operator, Sent, Watcher, open_nothing
-from verifier.bridge.simulate.setup import NETWORK, SLOTS, SetUp, open_node, script_of, secret_of
+from verifier.bridge.simulate.setup import NETWORK, SetUp, open_node, script_of, secret_of
 from verifier.bridge.store import Store
 from verifier.bridge.tree import Accuser, Execution, OpeningTree
 from verifier.bridge.view import SlotView
@@ -79,12 +79,10 @@ class Stage:
     Attributes:
         setup: shared by all scenarios.
         case: the proof.
-        slot: which slot's game is played.
     """
 
     setup: SetUp
     case: Case
-    slot: str = SLOTS[0]
     records: list[Record] = field(default_factory=list)
     watchers: dict[str, Watcher] = field(default_factory=dict)
     operators: dict[str, Operator] = field(default_factory=dict)
@@ -95,7 +93,7 @@ class Stage:
         self._directory = TemporaryDirectory(prefix="pegproof-")
         self.directory = Path(self._directory.name)
         self.node = open_node(self.setup)
-        self.moves = self.setup.slots[self.slot]
+        self.moves = self.setup.moves
         self.graph = self.moves.graph
         self.view = SlotView(self.node, self.graph)
         self.vault = self.setup.deposits[0].vault

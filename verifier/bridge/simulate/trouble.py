@@ -18,7 +18,7 @@ from verifier.bridge.moves import Moves, sign_key_paths
 from verifier.bridge.params import MARGINS
 from verifier.bridge.presign import Phase, check_complete, protect_requests
 from verifier.bridge.roles import open_towards
-from verifier.bridge.simulate.setup import all_signatures, new_members, open_node, secret_of
+from verifier.bridge.simulate.setup import SLOT, all_signatures, new_members, open_node, secret_of
 from verifier.bridge.simulate.stage import Stage, expect
 from verifier.chain.fees import spending_of
 from verifier.chain.policy import fee_of
@@ -145,7 +145,7 @@ def lost_state(stage: Stage) -> str:
     stage.watch(challenge=True, guide=open_towards(fault))
     level = stage.graph.ancestry(fault)[1]
     stage.play(until=lambda: stage.view.commitment(level) is not None)
-    served = Moves(stage.graph, all_signatures(stage.setup, stage.slot))
+    served = Moves(stage.graph, all_signatures(stage.setup))
     check_complete(
         protect_requests(stage.graph), served.signatures, stage.graph.terms.committee, "what is served"
     )
@@ -161,18 +161,16 @@ def absent_member(stage: Stage) -> str:
     """19: a member is offline, signs out of order, or sends a wrong share: a clear error, and nothing is locked."""
     with TemporaryDirectory() as directory:
         members, _ = new_members(Path(directory), stage.case.tree)
-        offer = stage.setup.offers[stage.slot]
+        offer = stage.setup.offer
         deposit = stage.setup.deposits[0]
         for member in members:
             member.adopt(offer)
-        protect, pay = Batch(Phase.PROTECT, stage.slot), Batch(Phase.PAY, stage.slot, deposit)
+        protect, pay = Batch(Phase.PROTECT, SLOT), Batch(Phase.PAY, SLOT, deposit)
         _refuses(BridgeReason.ORDER, partial(sign_batch, members, pay))
         _refuses(BridgeReason.OFFLINE, partial(sign_batch, [*members[:-1], None], protect))
         _refuses(BridgeReason.ORDER, partial(members[0].shares, protect, []))
         _refuses(BridgeReason.SHARE, partial(sign_batch, [*members[:-1], _Liar(members[-1])], protect))
-        expect(
-            not members[0].store.signatures(stage.slot).keys() - offer.openings.keys(), "nothing is signed"
-        )
+        expect(not members[0].store.signatures(SLOT).keys() - offer.openings.keys(), "nothing is signed")
         sign_batch(members, protect)
         _refuses(BridgeReason.ORDER, partial(sign_batch, members, pay))
     with open_node(stage.setup) as fresh:
