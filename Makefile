@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz bench ci clean
+.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz random mutate kill bench docs ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -29,6 +29,15 @@ soundness: setup ## every mutation of proofs and traces
 fuzz: setup ## 100,000 byte strings through the fast verifier
 	@$(PYTEST) tests/fuzz -n 2
 
+random: setup ## 20,000 random programs in specification and kernel, 200 of them proven
+	@PEGPROOF_PROGRAMS=20000 PEGPROOF_PROVEN=200 $(PYTEST) -m slow tests/properties tests/circuits/machine/test_user_mode.py -n 2
+
+mutate: setup ## each constraint and interaction is taken out, and something false is accepted
+	@$(PY) -u -m tests.constraints.campaign
+
+kill: setup ## kill -9 at 200 random moments of execute, prove and commit: nothing is lost
+	@$(PY) -m tests.kill.campaign --moments 200
+
 lint: setup ## ruff
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -45,7 +54,13 @@ figures: setup ## deterministic figures against their baseline
 bench: setup ## pytest-benchmark suites
 	@$(PYTEST) bench --benchmark-only
 
-ci: lint typecheck layers test test-slow ## what CI runs
+docs: setup ## site/: the pages in docs/ and the API reference; no warning is let pass
+	@.venv/bin/python -c 'import mkdocstrings_handlers.python' 2>/dev/null || \
+		.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+	@echo "docs: site/index.html"
+
+ci: lint typecheck layers docs test test-slow ## what CI runs
 
 clean: ## remove what was built
-	@rm -rf .venv build out *.egg-info native/_kernels* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv build out site *.egg-info native/_kernels* .pytest_cache .mypy_cache .ruff_cache .hypothesis

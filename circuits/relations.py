@@ -6,10 +6,11 @@ Element order of each tuple is given beside it; `x4` is a word, `x8` a digest.
 from prover.air.air import Relation
 
 ROM = Relation("rom", 1, 7)
-"""pc, op, d, a, b, imm0, imm1."""
+"""pc, op, d, a, b, imm0, imm1. A kernel instruction: sent by cpu, received by `rom`."""
 MEMORY = Relation("memory", 2, 9)
-"""segment (0 registers, 1 cells), hi (frame 0 | cell index), lo (register | word), ts, value4, kind (0 read,
-1 write, 2 seed, 3 drain). Sent by the accessor, received by `memory`."""
+"""segment (0 registers, 1 cells, 1 + s the shadow opened at clk s), hi (frame, 0 the kernel's | cell index), lo
+(register | word), ts, value4, kind (0 read, 1 write, 2 seed). Sent by the accessor, received by
+`memory`."""
 CELL_WORD = Relation("cell_word", 3, 10)
 """cell index, word number, before4, after4. Sent by p24, received by `cells`."""
 TREE = Relation("tree", 4, 18)
@@ -22,8 +23,9 @@ ADD = Relation("add", 7, 13)
 """x4, y4, z4, carry: x + y = z + 2^64 carry. Sent by the user, received by `add`."""
 LESS = Relation("less", 8, 9)
 """a4, b4, bit: bit = (a < b). Sent by the user, received by `add`."""
-MULDIV = Relation("muldiv", 9, 20)
-"""a4, b4, c4, q4, r4: a b = q c + r, r < c. Sent by the user, received by `muldiv`."""
+MULDIV = Relation("muldiv", 9, 21)
+"""a4, b4, c4, q4, r4, fail: fail = 0 and a b = q c + r, r < c; or fail = 1, a b = q + 2^64 r, r >= c (the quotient
+would be 2^64 or more, or the divisor is 0). Sent by cpu, received by `muldiv`."""
 LIMBS = Relation("limbs", 10, 4)
 """Four 16-bit limbs. Sent by the user, received by `word`."""
 BYTES = Relation("bytes", 11, 8)
@@ -41,3 +43,7 @@ CHAIN_END = Relation("chain_end", 16, 16)
 ENCODING = Relation("encoding", 17, 12)
 """signature id, half (0, 1), epoch, parameter5, A4: half of the message hash that is encoded into digits,
 with the key's parameter. Sent twice by p24's owner row, received twice by chain."""
+CODE = Relation("code", 18, 8)
+"""listing, pc, op, d, a, b, imm0, imm1: a user instruction. Sent by cpu, received by `code`."""
+PROGRAM = Relation("program", 19, 9)
+"""listing, code hash8: the whole of that listing has that hash. Sent by cpu (ENTER), received by `code`."""

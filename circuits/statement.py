@@ -13,6 +13,7 @@ from circuits.relations import PUBLIC, TREE
 from circuits.tables.add import AddAir
 from circuits.tables.cells import CellsAir
 from circuits.tables.chain import Chain
+from circuits.tables.code import CodeAir
 from circuits.tables.cpu import CpuAir
 from circuits.tables.memory import MemoryAir
 from circuits.tables.muldiv import MulDivAir
@@ -38,11 +39,11 @@ STATEMENT = StatementLine(
 
 _LOG_HEIGHTS = {
     "small": {
-        "p16": 14, "p24": 12, "chain": 12, "cpu": 12, "rom": 12, "memory": 14, "cells": 12, "add": 12,
+        "p16": 14, "p24": 12, "chain": 12, "cpu": 12, "rom": 12, "code": 12, "memory": 14, "cells": 12, "add": 12,
         "muldiv": 12, "word": 12, "range": 16,
     },
     "standard": {
-        "p16": 18, "p24": 16, "chain": 16, "cpu": 16, "rom": 13, "memory": 18, "cells": 16, "add": 16,
+        "p16": 18, "p24": 16, "chain": 16, "cpu": 16, "rom": 13, "code": 13, "memory": 18, "cells": 16, "add": 16,
         "muldiv": 13, "word": 16, "range": 16,
     },
 }  # fmt: skip
@@ -88,6 +89,7 @@ def system() -> AirSystem:
         Chain(),
         CpuAir(),
         RomAir(kernel().rom_columns()),
+        CodeAir(),
         MemoryAir(),
         CellsAir(),
         AddAir(),

@@ -27,6 +27,12 @@ TAG_EXIT: Final = 8
 """Exit leaf."""
 TAG_CODE: Final = 9
 """Program code."""
+TAG_LOG: Final = 10
+"""Event commitment: what programs say."""
+TAG_COSIGN: Final = 11
+"""What CHECKSIG's signer signs."""
+TAG_USER: Final = 12
+"""The system call HASH."""
 
 TAG_LIMIT: Final = 256
 """Every tag is below this."""

@@ -93,7 +93,7 @@ def witness(transition: Transition) -> Witness:
     """
     start = time.perf_counter()
     cells = {index: words_of(cell) for index, cell in transition.cells_before.items() if cell is not None}
-    done = run(kernel(), CellArrays.from_mapping(cells), transition.tape)
+    done = run(kernel(), CellArrays.from_mapping(cells), transition.tape, programs=transition.programs)
     _check(transition, done)
     ran = time.perf_counter()
     signatures = SignatureBatch.from_claims(transition.signatures)
@@ -112,8 +112,7 @@ def witness(transition: Transition) -> Witness:
 
 
 def _count_hashes(done: MachineRun) -> int:
-    ops = np.array(kernel().rom_columns()[1])
-    return int((ops[done.pc] == Opcode.HASH).sum())
+    return int((done.instruction[0] == Opcode.HASH).sum()) + sum(len(x.code) for x in done.programs)
 
 
 def _check(transition: Transition, done: MachineRun) -> None:

@@ -6,6 +6,7 @@ Everything is written to out/demo and may be deleted. The commands shown are the
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ def main() -> None:
     proof_is_verified(proof, executed)
     proof_is_tampered_with(proof)
     operator_cheats(Path(small))
+    program_is_called()
     thousand_transfers()
     say_goodbye(time.perf_counter() - start)
 
@@ -254,9 +256,31 @@ def refuse(tables: dict[str, U32], public_values: Sequence[int]) -> None:
         console.print("    " + (line if len(line) < 160 else line[:157] + "..."), markup=False)
 
 
-def thousand_transfers() -> None:
+def program_is_called() -> None:
     """Step 7."""
-    heading(f"7. {BIG:,} transfers in one proof")
+    heading("7. A program that nobody built a circuit for")
+    say(
+        """Anyone can deploy code in a transaction. This one counts: its word in the ledger changes by its own
+        steps alone. Each run is proven step by step: the code, its gas, what it writes, what it says."""
+    )
+    wallet, directory, proof = str(OUT / "wallet"), str(OUT / "program"), str(OUT / "program.proof")
+    source = os.path.relpath(Path(__file__).parent / "programs/counter.asm")
+    pegproof("wallet", "new", wallet, "--height", "8")
+    pegproof("sample", "--transfers", "2", "--out", directory, "--wallet", wallet)
+    options = ("--batch", directory)
+    deployed = pegproof("wallet", "deploy", wallet, source, "--const", "OWNER=16", *options)
+    console.print(f"{deployed['instructions']} instructions, in cell {deployed['program']} of the ledger")
+    for number in (5, 7):
+        called = pegproof("wallet", "call", wallet, f"{deployed['program']}:0:{number}", *options)
+        console.print(f"{called['gas']:,} gas; the program says {called['events']}")
+    figures = pegproof("prove", directory, "-o", proof)
+    show_proof(figures)
+    console.print(f"accepted: {pegproof('verify', proof)['accepted']}")
+
+
+def thousand_transfers() -> None:
+    """Step 8."""
+    heading(f"8. {BIG:,} transfers in one proof")
     say(
         "The same with the shape that an operator uses all day; making the keys and signatures takes longest."
     )
@@ -276,7 +300,7 @@ def say_goodbye(seconds: float) -> None:
     """Where to go next."""
     heading(f"Done in {seconds:.0f} s. Where to go next")
     for text in (
-        'prove your own transactions: README.md, "Prove your own batch"',
+        'prove your own transactions, run your own program: README.md, "Prove your own batch"',
         "what exactly is proven, and what is not yet: docs/statement.md",
         f"look closer: .venv/bin/pegproof inspect {OUT}/big.proof (or security, cells, doctor)",
         "how it works: docs/architecture.md (proof system), docs/machine.md (ledger and machine)",

@@ -105,7 +105,7 @@ class Columns:
             KernelError: wrong type, layout or unequal lengths.
         """
         self.parts: list[U32] = [columns] if isinstance(columns, np.ndarray) else list(columns)
-        addresses: list[npt.NDArray[np.uintp]] = []
+        addresses: list[int] = []
         for part in self.parts:
             if not isinstance(part, np.ndarray) or part.dtype != np.uint32 or part.ndim not in (1, 2):
                 raise KernelError(where, "uint32 columns (n) or (c, n)", describe(part))
@@ -116,8 +116,8 @@ class Columns:
                 raise KernelError(where, f"columns of {rows} rows", describe(part))
             count, stride = (1, 0) if part.ndim == 1 else (part.shape[0], part.strides[0])
             start = part.__array_interface__["data"][0]
-            addresses.append((start + stride * np.arange(count, dtype=np.int64)).astype(np.uintp))
-        self.pointers = np.concatenate(addresses) if addresses else np.empty(0, dtype=np.uintp)
+            addresses += [start + stride * i for i in range(count)]
+        self.pointers = np.array(addresses, dtype=np.uintp)
         self.count = len(self.pointers)
         self.rows = rows or 0
 

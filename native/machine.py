@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from enum import IntEnum
 
 import numpy as np
@@ -63,6 +64,13 @@ _KINDS = {
 """What dst, a and b of each instruction index."""
 
 
+def _constants(values: U32) -> U32:
+    """Checks that constants are canonical."""
+    if values.size and int(values.max()) >= P:
+        raise KernelError("Machine", f"constants below {P}", str(int(values.max())))
+    return values
+
+
 class Machine:
     """A checked program. Make it once, run it on many traces.
 
@@ -82,11 +90,8 @@ class Machine:
             KernelError: an unknown operation, an index out of range, a constant that is not canonical.
         """
         self.code = checks.array("Machine", code, None, 4)
-        self.base_constants = checks.array("Machine", base_constants, None)
-        self.ext_constants = checks.array("Machine", ext_constants, 6, None)
-        for constants in (base_constants, ext_constants):
-            if constants.size and int(constants.max()) >= P:
-                raise KernelError("Machine", f"constants below {P}", str(int(constants.max())))
+        self.base_constants = _constants(checks.array("Machine", base_constants, None))
+        self.ext_constants = _constants(checks.array("Machine", ext_constants, 6, None))
         self.base_slots = num_base_slots
         self.ext_slots = num_ext_slots
         limits = {
@@ -112,6 +117,18 @@ class Machine:
                 if kind in self._used:
                     self._used[kind] = max(self._used[kind], most + (6 if kind == _COLUMN6 else 1))
         self.num_columns = max(self._used[_COLUMN], self._used[_COLUMN6])
+
+    def bound(self, ext_constants: U32) -> Machine:
+        """The same code, which is not checked again, with other extension constants.
+
+        Shapes: ext_constants (6, m'), canonical; m' as before.
+
+        Raises:
+            KernelError: another shape, or a constant that is not canonical.
+        """
+        other = copy(self)
+        other.ext_constants = _constants(checks.array("Machine", ext_constants, *self.ext_constants.shape))
+        return other
 
     def run(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,13 +141,18 @@ def coset_offsets(layout: Layout, log_height: int) -> list[int]:
 
 def _take_coset(extended: U32, stride: int, group: Sequence[U32]) -> None:
     """Every `stride`-th value of the extension, from the first on, goes where the columns were."""
-    count, size = len(extended), extended.shape[1] // stride
+    targets = [column for part in group for column in part]
+    size = extended.shape[1] // stride
+    _copies(len(extended)).run([extended], 1, size, base_outputs=targets, row_stride=stride)
+
+
+@lru_cache(maxsize=256)
+def _copies(count: int) -> native.Machine:
+    """Copies columns, as many rows apart as `run` is told."""
     code = [[native.Op.LOAD, k, k, 0] for k in range(count)]
     code += [[native.Op.STOREB, k, k, 0] for k in range(count)]
     one = np.ones(1, np.uint32)
-    machine = native.Machine(np.array(code, np.uint32), count, 1, one, np.zeros((DEGREE, 1), np.uint32))
-    targets = [column for part in group for column in part]
-    machine.run([extended], 1, size, base_outputs=targets, row_stride=stride)
+    return native.Machine(np.array(code, np.uint32), count, 1, one, np.zeros((DEGREE, 1), np.uint32))
 
 
 def commit(

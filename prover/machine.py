@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,18 @@ class LookupValues:
         return {"alpha_lu": [self.alpha], "beta_lu": self.betas}
 
 
+@lru_cache(maxsize=512)
+def _machine(code: MachineCode) -> native.Machine:
+    """The code, checked once; its symbols are still zeros."""
+    return native.Machine(
+        np.asarray(code.code, np.uint32).reshape(-1, 4),
+        code.base_slots,
+        code.ext_slots,
+        np.asarray(code.base_constants, np.uint32),
+        np.zeros((DEGREE, len(code.symbols)), np.uint32),
+    )
+
+
 def run(
     code: MachineCode,
     symbols: dict[str, Sequence[Kb6]],
@@ -40,15 +53,9 @@ def run(
     Shapes:
         columns: matrices or columns, in the code's order; result: (6 * outputs, num_rows).
     """
-    machine = native.Machine(
-        np.asarray(code.code, np.uint32).reshape(-1, 4),
-        code.base_slots,
-        code.ext_slots,
-        np.asarray(code.base_constants, np.uint32),
-        np.ascontiguousarray(np.asarray(code.bind(symbols), np.uint32).T),
-    )
+    constants = np.ascontiguousarray(np.asarray(code.bind(symbols), np.uint32).T)
     out = native.empty(code.num_outputs, DEGREE, num_rows)
-    machine.run(columns, 1, num_rows, ext_outputs=list(out))
+    _machine(code).bound(constants).run(columns, 1, num_rows, ext_outputs=list(out))
     return out.reshape(-1, num_rows)
 
 

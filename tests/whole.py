@@ -1,4 +1,4 @@
-"""The whole statement over a small real batch: six transfers, a withdrawal, a deposit into a new purse."""
+"""The whole statement over small real batches: transfers and the like, and one with everything."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ from circuits.rollup.transition import Transition
 from circuits.statement import heights, system
 from circuits.witness import Witness, witness
 from prover.air.check import Violations, check
+from prover.prove import prove
+from tests.examples.signed import signed_batch
+from verifier.fast.verify import fast_verifier
+from verifier.pipeline import proving_key
+from verifier.stark.verify import verify
 
 U32 = NDArray[np.uint32]
 SHAPE = "small"
@@ -46,9 +51,25 @@ def whole(ledger: Ledger, batch: Batch) -> Whole:
 
 @cache
 def honest() -> Whole:
-    """The batch that all these tests start from."""
+    """Six transfers, a withdrawal, a deposit into a new purse."""
     cells, batch = build_sample(6, 1)
     return whole(Ledger.of_cells(cells), batch)
+
+
+@cache
+def everything() -> Whole:
+    """A batch with every kind of transaction and event, and with programs that use every instruction."""
+    cells, batch = signed_batch()
+    return whole(Ledger.of_cells(cells), batch)
+
+
+def prove_and_verify(done: Whole, preset: str = "fast") -> bytes:
+    """The proof of a batch, accepted by both verifiers."""
+    key = proving_key(preset, SHAPE)
+    data = prove(key, done.tables, done.public_values).encode()
+    verify(key.verifying_key, data, done.public_values)
+    fast_verifier(key.verifying_key).verify(data, done.public_values)
+    return data
 
 
 @cache

@@ -13,13 +13,31 @@ from itertools import count
 import numpy as np
 from blake3 import blake3
 
+from circuits.machine.abi import BOOK
+from circuits.machine.isa import Opcode
+from circuits.machine.program import Instruction
+from circuits.machine.user_assembler import assemble_user
 from circuits.rollup.batch import Batch, Header
-from circuits.rollup.cells import Cell, Purse
+from circuits.rollup.cells import Cell, DataCell, ProgramCell, Purse
 from circuits.rollup.execute import execute_batch
+from circuits.rollup.hashing import code_digest
 from circuits.rollup.ledger import Ledger, genesis_cells
 from circuits.rollup.params import NO_CELL
 from circuits.rollup.sample import CHAIN_ID, build_sample
-from circuits.rollup.types import Deposit, SignedTransaction, Transaction, Transfer, Withdraw, withdraw_script
+from circuits.rollup.types import (
+    Call,
+    Calls,
+    Deploy,
+    Deposit,
+    ForcedExit,
+    InboxEvent,
+    Rotate,
+    SignedTransaction,
+    Transaction,
+    Transfer,
+    Withdraw,
+    withdraw_script,
+)
 from circuits.trace import chain, p16, p24
 from circuits.witness import Witness, witness
 from circuits.xmss import batch as xmss_batch
@@ -35,6 +53,31 @@ _KEY_CONTEXT = "pegproof 2026 cost key"
 _BALANCE = 10**12
 _MAX_FEE = 10**9
 _TAPROOT = b"\x51\x20" + bytes(32)
+_PROGRAM, _DATA = 20, 22
+"""Cells of the measured program and of a data cell of it."""
+_SOURCE = """
+    .entries nothing load store create_data create_purse fail
+nothing:
+    SYS     EXIT
+load:
+    CALL    DLOAD, DATA, 0
+    SYS     EXIT
+store:
+    CALL    DSTORE, DATA, 0, 7
+    SYS     EXIT
+create_data:
+    CALL    CREATE_DATA
+    SYS     EXIT
+create_purse:
+    CALL    CREATE_PURSE, 0, r6
+    SYS     EXIT
+fail:
+    CALL    DSTORE, DATA, 0, 7
+    SYS     FAIL
+"""
+_NOTHING, _LOAD, _STORE, _CREATE_DATA, _CREATE_PURSE, _FAIL = range(6)
+DEPLOYED = 64
+"""Instructions of the deployment that is measured."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +106,10 @@ class _Bench:
         supply = _BALANCE * PURSES
         cells: dict[int, Cell] = dict(genesis_cells(CHAIN_ID, 100, next_free=SPREAD, supply=supply))
         cells.update((index, Purse(self.owner, _BALANCE)) for index in self.purses)
-        self.ledger = Ledger.of_cells(cells)
+        code = assemble_user(_SOURCE, {"DATA": _DATA}).encode()
+        cells[_PROGRAM] = ProgramCell(code_digest(code), len(code))
+        cells[_PROGRAM + BOOK] = cells[_DATA] = DataCell(_PROGRAM, (0, 0, 0, 0))
+        self.ledger = Ledger.of_cells(cells, [code])
         self._leaves = count()  # one key owns all purses, and no leaf signs twice
 
     def transfer(self, signer: int, to: int, nonce: int = 0, amount: int = 1000) -> Transaction:
@@ -75,12 +121,31 @@ class _Bench:
         script, length = withdraw_script(_TAPROOT)
         return Withdraw(self.purses[signer], nonce, next(self._leaves), 10**6, _MAX_FEE, script, length)
 
+    def calls(self, signer: int, nonce: int, *selectors: int) -> Transaction:
+        """Purse number `signer` calls the measured program."""
+        calls = tuple(Call(_PROGRAM, selector) for selector in selectors)
+        return Calls(self.purses[signer], nonce, next(self._leaves), calls, 50_000, _MAX_FEE)
+
+    def deploy(self, signer: int, nonce: int, length: int) -> Transaction:
+        """Purse number `signer` deploys a program."""
+        code = (Instruction(Opcode.JMP).encode(),) * length
+        return Deploy(self.purses[signer], nonce, next(self._leaves), code, _MAX_FEE)
+
+    def rotate(self, signer: int, nonce: int) -> Transaction:
+        """Purse number `signer` goes to another key."""
+        return Rotate(self.purses[signer], nonce, next(self._leaves), self.owner, _MAX_FEE)
+
+    def forced_exit(self, purse: int) -> ForcedExit:
+        """An exit of a purse that the inbox asks for."""
+        script, length = withdraw_script(_TAPROOT)
+        return ForcedExit(1, bytes(32), 0, self.purses[purse], 5000, self.owner, script, length)
+
     def deposit(self, purse: int | None) -> Deposit:
         """A deposit to a purse, or to a new one."""
         cell = NO_CELL if purse is None else self.purses[purse]
         return Deposit(1, bytes(32), 0, 5000, self.owner, cell)
 
-    def run(self, transactions: Sequence[Transaction] = (), deposits: Sequence[Deposit] = ()) -> Witness:
+    def run(self, transactions: Sequence[Transaction] = (), events: Sequence[InboxEvent] = ()) -> Witness:
         """Executes a batch; purse 0 is the producer's."""
         requests = [SignRequest(self.key, tx.leaf, tx.digest(CHAIN_ID)) for tx in transactions]
         signatures = xmss_batch.sign(requests) if requests else []
@@ -90,9 +155,7 @@ class _Bench:
         )
         header = Header(1, self.purses[0], 1, 1, 0)
         return witness(
-            execute_batch(
-                self.ledger, Batch(CHAIN_ID, header, tuple(deposits), signed), strict=True
-            ).transition
+            execute_batch(self.ledger, Batch(CHAIN_ID, header, tuple(events), signed), strict=True).transition
         )
 
 
@@ -115,14 +178,42 @@ def operations() -> list[Operation]:
         _difference("transfer, both purses untouched", fresh_base, base),
         _difference("transfer that fails", small.run([*opening, failing]), base),
         _difference("withdrawal", small.run([*opening, small.withdraw(0, 1)]), base),
-        _difference("deposit to an untouched purse", small.run(deposits=[small.deposit(6)]), empty),
-        _difference("deposit, new purse", small.run(deposits=[small.deposit(None)]), empty),
+        _difference("deposit to an untouched purse", small.run(events=[small.deposit(6)]), empty),
+        _difference("deposit, new purse", small.run(events=[small.deposit(None)]), empty),
+        _difference("forced exit from an untouched purse", small.run(events=[small.forced_exit(6)]), empty),
+        _difference("rotation of a key", small.run([*opening, small.rotate(0, 1)]), base),
+        *_programs(small, opening, base),
         _signature(base),
         _level(tall.run([tall.transfer(0, 1)]), base),
         _priced(
             "empty batch", {name: float(rows) for name, rows in empty.rows.items() if name not in _FIXED}
         ),
         _priced("fixed tables", {name: float(empty.rows[name]) for name in _FIXED}),
+    ]
+
+
+def _programs(bench: _Bench, opening: Sequence[Transaction], base: Witness) -> list[Operation]:
+    """Deployment and calls; the purses are touched, and of a call the program and its data cell."""
+    deployed = bench.run([*opening, bench.deploy(0, 1, DEPLOYED)])
+    longer = bench.run([*opening, bench.deploy(0, 1, DEPLOYED + 1)])
+    opened = [*opening, bench.calls(0, 1, _LOAD)]
+    called = bench.run(opened)
+
+    def one_more(*selectors: int) -> Witness:
+        return bench.run([*opened, bench.calls(0, 2, *selectors)])
+
+    nothing = one_more(_NOTHING)
+    return [
+        _difference(f"deployment, {DEPLOYED} instructions", deployed, base),
+        _difference("one more instruction of a deployment", longer, deployed),
+        _difference("first call of a program in a batch, reads a data cell", called, base),
+        _difference("call that only exits", nothing, called),
+        _difference("one more call in a list", one_more(_NOTHING, _NOTHING), nothing),
+        _difference("call that reads a data cell", one_more(_LOAD), called),
+        _difference("call that writes a data cell", one_more(_STORE), called),
+        _difference("call that creates a data cell", one_more(_CREATE_DATA), called),
+        _difference("call that creates a purse", one_more(_CREATE_PURSE), called),
+        _difference("call that fails after a write", one_more(_FAIL), called),
     ]
 
 

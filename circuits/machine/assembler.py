@@ -13,7 +13,7 @@ Immediates are decimal or 0x numbers, constants or labels. No expressions: Pytho
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from circuits.machine.errors import AssemblerError, AssemblerReason
@@ -22,7 +22,7 @@ from circuits.machine.program import SYNTAX, Instruction, Program
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PLAIN_REGISTER = re.compile(r"r([1-9][0-9]{0,2})\Z")
-_LIMITS = {"i": 1 << 32, "k": 1 << 16}
+_LIMITS = {"i": 1 << 32, "k": 1 << 16, "m": 1 << 16}
 NUM_REGISTERS = 256
 
 
@@ -38,6 +38,8 @@ class _Pending:
 @dataclass
 class _Assembly:
     constants: dict[str, int]
+    first_register: int = 1
+    opcodes: frozenset[Opcode] = frozenset(Opcode)
     registers: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
     pending: list[_Pending] = field(default_factory=list)
@@ -54,9 +56,10 @@ class _Assembly:
         """Carry out `.reg` or `.const`."""
         if words[0] == ".reg":
             for name in words[1:]:
-                if len(self.registers) == NUM_REGISTERS - 1:
+                number = len(self.registers) + self.first_register
+                if number == NUM_REGISTERS:
                     raise AssemblerError(AssemblerReason.TOO_MANY_REGISTERS, line, name)
-                self.registers[self.claim(name, line)] = len(self.registers) + 1
+                self.registers[self.claim(name, line)] = number
         elif words[0] == ".const":
             if len(words) != 3:
                 raise AssemblerError(AssemblerReason.OPERANDS, line, " ".join(words))
@@ -71,10 +74,15 @@ class _Assembly:
             op = Opcode[mnemonic]
             syntax = SYNTAX[op].split()
         except KeyError:
-            raise AssemblerError(AssemblerReason.UNKNOWN_OPCODE, line, mnemonic) from None
+            known = [opcode.name for opcode in self.opcodes]
+            raise AssemblerError(AssemblerReason.UNKNOWN_OPCODE, line, mnemonic, known) from None
+        if op not in self.opcodes:
+            raise AssemblerError(AssemblerReason.KERNEL_ONLY, line, mnemonic)
         operands = [operand.strip() for operand in rest.split(",")] if rest.strip() else []
         if len(operands) != len(syntax):
-            raise AssemblerError(AssemblerReason.OPERANDS, line, f"{mnemonic} takes {len(syntax)}: {text}")
+            raise AssemblerError(
+                AssemblerReason.OPERANDS, line, f"{mnemonic} takes {len(syntax)}, here: {text}"
+            )
         self.pending.append(_Pending(op, operands, line))
 
     def number(self, text: str, line: int) -> int:
@@ -85,7 +93,8 @@ class _Assembly:
         try:
             return int(text, 0)
         except ValueError:
-            raise AssemblerError(AssemblerReason.UNKNOWN_NAME, line, text) from None
+            known = [*self.labels, *self.constants]
+            raise AssemblerError(AssemblerReason.UNKNOWN_NAME, line, text, known) from None
 
     def register(self, text: str, line: int) -> int:
         """A declared register, or rN."""
@@ -93,7 +102,7 @@ class _Assembly:
             return self.registers[text]
         plain = _PLAIN_REGISTER.match(text)
         if plain is None or int(plain[1]) >= NUM_REGISTERS:
-            raise AssemblerError(AssemblerReason.UNKNOWN_REGISTER, line, text)
+            raise AssemblerError(AssemblerReason.UNKNOWN_REGISTER, line, text, self.registers)
         return int(plain[1])
 
     def resolve(self, item: _Pending) -> Instruction:
@@ -104,7 +113,12 @@ class _Assembly:
                 value = self.number(text, item.line)
                 if not 0 <= value < _LIMITS[kind]:
                     raise AssemblerError(AssemblerReason.IMMEDIATE, item.line, f"{text} = {value}")
-                fields["imm0"], fields["imm1"] = value & 0xFFFF, value >> 16
+                if kind == "m":
+                    fields["imm1"] = value
+                elif kind == "k":
+                    fields["imm0"] = value
+                else:
+                    fields["imm0"], fields["imm1"] = value & 0xFFFF, value >> 16
             else:
                 fields[kind] = self.register(text, item.line)
         return Instruction(item.op, **fields)
@@ -120,9 +134,35 @@ def assemble(source: str, constants: Mapping[str, int] | None = None) -> Program
     Raises:
         AssemblerError: With its reason and line.
     """
-    assembly = _Assembly(dict(constants or {}))
-    for line, full in enumerate(source.splitlines(), start=1):
-        text = full.partition(";")[0].strip()
+    lines = [(number, clean(text)) for number, text in enumerate(source.splitlines(), start=1)]
+    return assemble_lines(lines, constants or {})
+
+
+def clean(text: str) -> str:
+    """A line without its comment."""
+    return text.partition(";")[0].strip()
+
+
+def assemble_lines(
+    lines: Iterable[tuple[int, str]],
+    constants: Mapping[str, int],
+    *,
+    first_register: int = 1,
+    opcodes: frozenset[Opcode] = frozenset(Opcode),
+) -> Program:
+    """Assemble numbered lines without comments.
+
+    Args:
+        lines: Line number and text.
+        constants: Named integers.
+        first_register: Number of the first register that `.reg` hands out.
+        opcodes: What may be used.
+
+    Raises:
+        AssemblerError: With its reason and line.
+    """
+    assembly = _Assembly(dict(constants), first_register, opcodes)
+    for line, text in lines:
         if not text:
             continue
         if text.endswith(":"):

@@ -1,7 +1,9 @@
 """The machine in plain Python: the specification of the instruction set (docs/machine.md).
 
-Stricter than the tables in one point: arithmetic on a raw word is refused here, while the `add` table leaves
-one operand's limbs to its caller. A program that runs here keeps that discipline, on what it was run with.
+Stricter than the tables in one point: arithmetic on a raw word is refused here, while the tables leave some
+limbs to their caller. A program that runs here keeps that discipline, on what it was run with.
+
+One choice is the prover's: when to TRAP. Here it is made as operand b of GASSET advises.
 """
 
 from __future__ import annotations
@@ -10,9 +12,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from circuits.machine.code import code_hash
 from circuits.machine.errors import MachineError, MachineReason
-from circuits.machine.isa import CELL_DEPTH, EXIT_DEPTH, READS_A, READS_B, READS_D, WRITES_D, Opcode
-from circuits.machine.program import Instruction, Program
+from circuits.machine.isa import (
+    CELL_DEPTH,
+    EXIT_DEPTH,
+    FAULT_PC,
+    FAULTING,
+    KERNEL_ONLY,
+    NUM_PUBLIC_WORDS,
+    READS_A,
+    READS_B,
+    READS_D,
+    STEP_GAS,
+    TRAP_PC,
+    USER_A,
+    USER_D,
+    USER_ONLY,
+    WRITES_D,
+    Opcode,
+)
+from circuits.machine.program import Instruction, Program, parse
 from circuits.machine.words import (
     EMPTY_CELL,
     U32_LIMIT,
@@ -28,11 +48,10 @@ from circuits.machine.words import (
 )
 from prover.poseidon2 import P, compress
 
-NUM_PUBLIC_WORDS: Final = 21
-"""Public words that OUT can set."""
 MAX_STEPS: Final = (1 << 20) - 1
 """Times 4 clk + 3 stay below those of drains (isa.MEMORY_DRAIN_TS)."""
 CELL_WORDS: Final = 5
+KERNEL_FRAME: Final = 0
 
 Digest = tuple[int, ...]
 CheckSignature = Callable[[Digest, Digest, int], bool]
@@ -41,14 +60,25 @@ CheckSignature = Callable[[Digest, Digest, int], bool]
 
 @dataclass(frozen=True)
 class Step:
-    """A row of the cpu table. `h` is the hash state before the step; vc is 0 for what has no register d."""
+    """A row of the cpu table: its instruction, its words, and the state before it.
+
+    vc is 0 for what has no register d. `fault`: the step is a user's arithmetic that overflows.
+    """
 
     clk: int
     pc: int
+    instruction: Instruction
     va: Word
     vb: Word
     vc: Word
     h: Digest
+    user: int
+    saved_pc: int
+    program: int
+    uframe: int
+    space: int
+    gas: int
+    fault: int
 
 
 @dataclass
@@ -62,6 +92,9 @@ class Execution:
         cells: Every cell that is not empty, as it is now.
         signatures: Requests (message, owner, leaf), in order.
         steps: The log.
+        entered: Programs in the order of their first ENTER, as numbers of `interpret`'s `programs`.
+        seeds: (space, cell, word) touched in a shadow, with the value that it was opened with.
+        shadows: The same, as left.
     """
 
     cells: dict[int, Cell]
@@ -70,16 +103,52 @@ class Execution:
     cells_before: dict[int, Cell] = field(default_factory=dict)
     signatures: list[tuple[Digest, Digest, int]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
-    registers: dict[int, Word] = field(default_factory=dict)
+    registers: dict[tuple[int, int], Word] = field(default_factory=dict)
+    entered: list[int] = field(default_factory=list)
+    seeds: dict[tuple[int, int, int], Word] = field(default_factory=dict)
+    shadows: dict[tuple[int, int, int], Word] = field(default_factory=dict)
     h: Digest = (0,) * 8
     pc: int = 0
     tape_position: int = 0
+    user: bool = False
+    saved_pc: int = 0
+    program: int = 0
+    uframe: int = 0
+    space: int = 0
+    gas: int = 0
+    trap_gas: int = U64_LIMIT
+    called: bool = False
 
     def touch(self, index: int) -> Cell:
         """The cell's present words; the first time, they are noted as `before`."""
         cell = self.cells.get(index, EMPTY_CELL)
         self.cells_before.setdefault(index, cell)
         return cell
+
+    def load(self, index: int, word: int) -> Word:
+        """A cell word in the present space."""
+        value = self.touch(index)[word]
+        if not self.space:
+            return value
+        key = (self.space, index, word)
+        self.seeds.setdefault(key, value)
+        return self.shadows.setdefault(key, value)
+
+    def store(self, index: int, word: int, value: Word) -> None:
+        """Write a cell word in the present space."""
+        if self.space:
+            self.load(index, word)
+            self.shadows[self.space, index, word] = value
+            return
+        words = list(self.touch(index))
+        words[word] = value
+        first, second, third, fourth, fifth = words
+        self.cells[index] = (first, second, third, fourth, fifth)
+
+    def frames(self, op: Opcode) -> tuple[int, int, int]:
+        """Register files of operands a, b, d."""
+        frame = self.uframe if self.user else KERNEL_FRAME
+        return (self.uframe if op in USER_A else frame, frame, self.uframe if op in USER_D else frame)
 
 
 class _NoTraceError(Exception):
@@ -105,27 +174,43 @@ def _u32(word: Word) -> int:
     return value
 
 
-def _compute(op: Opcode, instruction: Instruction, va: Word, vb: Word, h: Digest) -> Word:
-    """Result of an instruction that writes d from its operands alone."""
+def _overflows(op: Opcode, va: Word, vb: Word, vc: Word) -> MachineReason | None:
+    """Whether arithmetic does not fit, and how."""
+    if op is Opcode.ADD:
+        return MachineReason.CARRY if _u64(va) + _u64(vb) >= U64_LIMIT else None
+    if op is Opcode.SUB:
+        return MachineReason.BORROW if _u64(va) < _u64(vb) else None
+    if op is not Opcode.MULDIV:
+        return None
+    a, b, c = _u64(va), _u64(vb), _u64(vc)
+    if c == 0:
+        return MachineReason.DIVISOR
+    return MachineReason.QUOTIENT if a * b // c >= U64_LIMIT else None
+
+
+def _compute(op: Opcode, instruction: Instruction, va: Word, vb: Word, state: Execution) -> Word:
+    """Result of an instruction that writes d from its operands and the state."""
     if op is Opcode.LI:
         return instruction.imm0, instruction.imm1, 0, 0
-    if op is Opcode.MOV:
+    if op in (Opcode.MOV, Opcode.ENTRY, Opcode.UGET, Opcode.UPUT):
         return va
     if op is Opcode.ADD:
-        total = _u64(va) + _u64(vb)
-        _require(total < U64_LIMIT, MachineReason.CARRY)
-        return word_from_int(total)
+        return word_from_int((_u64(va) + _u64(vb)) % U64_LIMIT)
     if op is Opcode.SUB:
-        difference = _u64(va) - _u64(vb)
-        _require(difference >= 0, MachineReason.BORROW)
-        return word_from_int(difference)
+        return word_from_int((_u64(va) - _u64(vb)) % U64_LIMIT)
     if op is Opcode.PACK:
+        if state.user:
+            return pack(_u64(va) % U32_LIMIT, _u64(vb) % U32_LIMIT)
         return pack(_u32(va), _u32(vb))
     if op is Opcode.LO:
         return word_from_int(_u64(va) % U32_LIMIT)
     if op is Opcode.HI:
         return word_from_int(_u64(va) // U32_LIMIT)
-    return raw_word(h[:4] if op is Opcode.HGETL else h[4:])
+    if op is Opcode.GAS:
+        return word_from_int(state.gas)
+    if op is Opcode.HWORD:
+        return pack(state.h[0], state.h[1])
+    return raw_word(state.h[:4] if op is Opcode.HGETL else state.h[4:])
 
 
 def _jumps(op: Opcode, va: Word, vb: Word) -> bool:
@@ -137,19 +222,19 @@ def _jumps(op: Opcode, va: Word, vb: Word) -> bool:
     return op is Opcode.JMP
 
 
-def _next_hash(op: Opcode, tag: int, h: Digest, va: Word, vb: Word, vc: Word) -> Digest:
+def _next_hash(op: Opcode, tag: int, h: Digest, va: Word, vb: Word, vc: Word, overflow: bool) -> Digest:
     """The hash state after a step."""
     if op is Opcode.HSET:
         return va + vb
     if op is Opcode.HASH:
         return compress(24, [tag, *h, *va, *vb, *vc], 8)
     if op is Opcode.MULDIV:
-        a, b, c = _u64(va), _u64(vb), _u64(vc)
-        _require(c != 0, MachineReason.DIVISOR)
-        quotient, remainder = divmod(a * b, c)
-        _require(quotient < U64_LIMIT, MachineReason.QUOTIENT)
+        product = _u64(va) * _u64(vb)
+        if overflow:
+            return word_from_int(product % U64_LIMIT) + word_from_int(product // U64_LIMIT)
+        quotient, remainder = divmod(product, _u64(vc))
         return word_from_int(quotient) + word_from_int(remainder)
-    return h
+    return (0,) * 8 if op in (Opcode.ENTER, Opcode.SRET) else h
 
 
 def _hint(op: Opcode, state: Execution, tape: Sequence[Sequence[int]]) -> Word:
@@ -172,13 +257,9 @@ def _cell_index(va: Word, word: int) -> int:
 def _effects(
     op: Opcode, imm: int, state: Execution, va: Word, vb: Word, vc: Word, check: CheckSignature
 ) -> None:
-    """What a step does outside registers, pc and h."""
+    """What a step does outside registers, pc, mode and h."""
     if op is Opcode.STORE:
-        index = _cell_index(va, imm)
-        words = list(state.touch(index))
-        words[imm] = vc
-        first, second, third, fourth, fifth = words
-        state.cells[index] = (first, second, third, fourth, fifth)
+        state.store(_cell_index(va, imm), imm, vc)
     elif op is Opcode.ASSERT:
         _require(va == vb, MachineReason.ASSERTION)
     elif op is Opcode.SIG:
@@ -194,32 +275,97 @@ def _effects(
         state.public[imm] = va
 
 
-def _step(program: Program, state: Execution, tape: Sequence[Sequence[int]], check: CheckSignature) -> bool:
+def _set_mode(
+    op: Opcode, imm: int, state: Execution, va: Word, vb: Word, fault: bool, hashes: Sequence[Digest]
+) -> int | None:
+    """Mode, frame, space and gas after a step; the pc where the mode decides it."""
+    state.gas += STEP_GAS if state.user else 0
+    state.called = op is Opcode.SYS
+    if op is Opcode.SYS:
+        state.user, state.saved_pc = False, state.pc + 1
+        return imm
+    if op is Opcode.TRAP or fault:
+        state.user = False
+        return TRAP_PC if op is Opcode.TRAP else FAULT_PC
+    if op is Opcode.SRET:
+        state.user = True
+        return state.saved_pc
+    if op is Opcode.ENTER:
+        _require(state.h in hashes, MachineReason.CODE)
+        found = hashes.index(state.h)
+        if found not in state.entered:
+            state.entered.append(found)
+        state.user, state.program = True, state.entered.index(found) + 1
+        return 0
+    if op is Opcode.FRAME:
+        state.uframe += 1
+    elif op is Opcode.SPACE:
+        _require(va in (ZERO, word_from_int(1)), MachineReason.SPACE)
+        state.space = va[0] * (len(state.steps) + 1)
+    elif op is Opcode.GASSET:
+        state.gas, state.trap_gas = _u32(va), _u64(vb)
+    elif op is Opcode.ENTRY:
+        state.gas += imm
+    return None
+
+
+def _fetch(program: Program, state: Execution, programs: Sequence[Sequence[Instruction]]) -> Instruction:
+    """The instruction of this step, of the mode's code; TRAP where gas has run out."""
+    if state.user and state.gas >= state.trap_gas:
+        return Instruction(Opcode.TRAP)
+    code = programs[state.entered[state.program - 1]] if state.user else program.instructions
+    _require(state.pc < len(code), MachineReason.PC)
+    instruction = code[state.pc]
+    _require(instruction.op is not Opcode.PAD, MachineReason.OPCODE)
+    _require(instruction.op not in (KERNEL_ONLY if state.user else USER_ONLY), MachineReason.MODE)
+    _require((instruction.op is Opcode.ENTRY) == state.called, MachineReason.MODE)
+    return instruction
+
+
+def _step(
+    program: Program,
+    state: Execution,
+    tape: Sequence[Sequence[int]],
+    check: CheckSignature,
+    programs: Sequence[Sequence[Instruction]],
+    hashes: Sequence[Digest],
+) -> bool:
     """One step.
 
     Returns:
         Whether the machine goes on.
     """
-    _require(state.pc < len(program), MachineReason.PC)
-    instruction = program.instructions[state.pc]
+    instruction = _fetch(program, state, programs)
     op, imm = instruction.op, instruction.imm0
-    _require(op is not Opcode.PAD, MachineReason.OPCODE)
-    va = state.registers.get(instruction.a, ZERO) if op in READS_A else ZERO
-    vb = state.registers.get(instruction.b, ZERO) if op in READS_B else ZERO
-    vc = state.registers.get(instruction.d, ZERO) if op in READS_D else ZERO
+    frame_a, frame_b, frame_d = state.frames(op)
+    va = state.registers.get((frame_a, instruction.a), ZERO) if op in READS_A else ZERO
+    vb = state.registers.get((frame_b, instruction.b), ZERO) if op in READS_B else ZERO
+    vc = state.registers.get((frame_d, instruction.d), ZERO) if op in READS_D else ZERO
+    overflow = _overflows(op, va, vb, vc) if op in FAULTING else None
+    if overflow and not state.user:
+        raise _NoTraceError(overflow)
     if op in (Opcode.HINT, Opcode.HINTR):
         vc = _hint(op, state, tape)
     elif op is Opcode.LOAD:
-        vc = state.touch(_cell_index(va, imm))[imm]
+        vc = state.load(_cell_index(va, imm), imm)
     elif op in WRITES_D:
-        vc = _compute(op, instruction, va, vb, state.h)
-    next_h = _next_hash(op, imm, state.h, va, vb, vc)
-    next_pc = imm if _jumps(op, va, vb) else state.pc + 1
+        vc = _compute(op, instruction, va, vb, state)
+    next_h = _next_hash(op, imm, state.h, va, vb, vc, overflow is not None)
+    taken = _jumps(op, va, vb)
     _effects(op, imm, state, va, vb, vc, check)
-    state.steps.append(Step(len(state.steps) + 1, state.pc, va, vb, vc, state.h))
+    step = Step(
+        len(state.steps) + 1, state.pc, instruction, va, vb, vc, state.h,
+        int(state.user), state.saved_pc, state.program, state.uframe, state.space, state.gas,
+        int(overflow is not None),
+    )  # fmt: skip
+    target = _set_mode(op, imm, state, va, vb, overflow is not None, hashes)
+    _require(state.gas < P, MachineReason.GAS)
+    state.steps.append(step)
     if op in WRITES_D:
-        state.registers[instruction.d] = vc
-    state.h, state.pc = next_h, next_pc
+        state.registers[frame_d, instruction.d] = vc
+    if target is None:
+        target = imm if taken else instruction.imm1 if op is Opcode.ENTRY else state.pc + 1
+    state.h, state.pc = next_h, target
     return op is not Opcode.HALT
 
 
@@ -229,25 +375,29 @@ def interpret(
     tape: Sequence[Sequence[int]],
     check_signature: CheckSignature,
     max_steps: int = MAX_STEPS,
+    programs: Sequence[Sequence[int]] = (),
 ) -> Execution:
     """Run a program to its HALT.
 
     Args:
-        program: What to run, from instruction 0.
+        program: What to run, from instruction 0: the ROM.
         cells: Cells that are not empty, by index.
         tape: Words for HINT and HINTR, in order.
         check_signature: Decides each SIG.
         max_steps: Steps allowed, HALT included.
+        programs: Code that ENTER may start, as u64 words; found by its hash.
 
     Raises:
         MachineError: A step has no trace; with its reason, pc and clk.
     """
     state = Execution(dict(cells))
+    hashes = [code_hash(code) for code in programs]
+    decoded = [[parse(word) for word in code] for code in programs]
     try:
         while True:
             _require(len(state.steps) < max_steps, MachineReason.STEPS)
-            if not _step(program, state, tape, check_signature):
+            if not _step(program, state, tape, check_signature, decoded, hashes):
                 return state
     except _NoTraceError as stop:
-        place = program.place(state.pc)
+        place = "user" if state.user else program.place(state.pc)
         raise MachineError(stop.reason, state.pc, len(state.steps) + 1, place) from None

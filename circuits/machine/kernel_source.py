@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-START: Final = """
+from circuits.machine.kernel_calls import CALLS_TEXT, DEPLOY, ROTATE, vectors
+from circuits.machine.kernel_events import EVENTS
+from circuits.machine.kernel_system import SYSTEM_CALLS
+
+START: Final = (
+    """
     .reg zero                                   ; never written, so 0
     .reg one thousand two32          ; constants
     .reg purse cell_limit exit_limit max_script max_sats max_supply
@@ -19,7 +24,15 @@ START: Final = """
     .reg signer leaf owner_lo owner_hi balance sequence nonce new_sequence chain_nonce tip fee to_balance sats
     .reg num_txs transfers gas bytes base_fees data_fees next_base
     .reg head x y
-
+    .reg two three four five six byte prime max_u64 owned_by_cell max_calls max_gas max_code
+    .reg op_jmp op_jge op_sys first_sys last_sys
+    .reg ev_lo ev_hi old_ev_lo old_ev_hi old_next_cell others other_gas other_bytes
+    .reg kind tx_gas tx_bytes price limit used failing left_calls call program c0 c1 c2 c3 c4
+    .reg t_lo t_hi code_lo code_hi length words w op source a1 a2 a3
+    .reg raw_lo raw_hi data                     ; owner words; a word of a data cell or of cell 12
+"""
+    + vectors()
+    + """
 start:
     LI      one, 1
     LI      thousand, MSAT_PER_SAT
@@ -37,6 +50,25 @@ start:
     PACK    seq_step, one, one
     LI      gas_transfer, GAS_TRANSFER
     LI      gas_withdraw, GAS_WITHDRAW
+    LI      two, 2
+    LI      three, 3
+    LI      four, 4
+    LI      five, 5
+    LI      six, 6
+    LI      byte, 256
+    LI      prime, PRIME
+    LI      x, MAX_U32
+    PACK    max_u64, x, x
+    LI      x, 65536
+    PACK    owned_by_cell, zero, x              ; (0, 0, 0, 1): upper half of an owner that is a cell
+    LI      max_calls, MAX_CALLS
+    LI      max_gas, MAX_GAS
+    LI      max_code, MAX_CODE
+    LI      op_jmp, OP_JMP
+    LI      op_jge, OP_JGE
+    LI      op_sys, OP_SYS
+    LI      first_sys, FIRST_SYS
+    LI      last_sys, LAST_SYS
 
 ; The state before: system cell 0, inbox cell 1.
     LOAD    chain_batch, zero, 1
@@ -84,67 +116,7 @@ header:
     HGETL   d_lo
     HGETH   d_hi
 """
-
-EVENTS: Final = """
-; Deposits. Every event enters the accumulator, whatever it does to the ledger.
-    LO      left, h3
-    ADD     count, count, left
-    JEQ     left, zero, events_end
-event:
-    HINT    e0                                  ; kind | height
-    HINT    e1                                  ; txid
-    HINT    e2
-    HINT    e3
-    HINT    e4
-    HINT    e5                                  ; vout | cell
-    HINT    e6                                  ; sats
-    HINTR   o0                                  ; owner
-    HINTR   o1
-    HSET    zero, zero
-    HASH    TAG_EVENT, e0, e1, e2
-    HASH    TAG_EVENT, e3, e4, e5
-    HASH    TAG_EVENT, e6, o0, o1
-    HASH    TAG_INBOX, acc_lo, acc_hi, zero
-    HGETL   acc_lo
-    HGETH   acc_hi
-    LO      x, e0
-    JNE     x, one, event_end                   ; no deposit: no-op
-    JEQ     e6, zero, event_end                 ; nothing: no-op
-    JLT     max_sats, e6, event_end             ; more than there are: no-op (and no overflow below)
-    MULDIV  e6, thousand, one
-    HGETL   amount
-    ADD     supply_next, supply, amount
-    JLT     max_supply, supply_next, event_end  ; more than there are, in all: no-op
-    HI      target, e5
-    JGE     target, cell_limit, create
-    LOAD    head, target, HEADER
-    JNE     head, purse, create
-    LOAD    balance, target, BALANCE
-    ADD     balance, balance, amount
-    STORE   target, BALANCE, balance
-credited:
-    MOV     supply, supply_next
-event_end:
-    SUB     left, left, one
-    JNE     left, zero, event
-    JMP     events_end
-
-create:                                         ; a new purse: all five words are written
-    JGE     next_cell, cell_limit, event_end    ; no cell is left: no-op
-    LOAD    head, next_cell, HEADER
-    ASSERT  head, zero                          ; empty; always, since cells are handed out in order
-    STORE   next_cell, HEADER, purse
-    STORE   next_cell, OWNER_LO, o0
-    STORE   next_cell, OWNER_HI, o1
-    STORE   next_cell, BALANCE, amount
-    STORE   next_cell, SEQUENCE, zero
-    ADD     next_cell, next_cell, one
-    JMP     credited
-
-events_end:
-    HI      due, h2
-    JLT     count, due, refuse_inbox
-"""
+)
 
 
 def accept(kind: str) -> str:
@@ -183,7 +155,8 @@ TRANSACTIONS: Final = (
     MULDIV  x, h1, one
     HGETL   y
     ADD     fixed_withdraw, fixed_withdraw, y
-    HI      left, h3
+    HI      num_txs, h3
+    MOV     left, num_txs
     JEQ     left, zero, finish
 transaction:
     HINT    t0                                  ; signer | leaf
@@ -239,9 +212,16 @@ fail:                                           ; only the fee is taken
 other_operation:
     HI      x, t2
     JEQ     x, one, withdraw
+    JEQ     x, two, rotate
+    JEQ     x, three, deploy
+    JEQ     x, four, calls
     MOV     t2, one                             ; no such cell or operation: it fails as a transfer to cell 1,
     JMP     transfer                            ; the inbox, which is no purse
 other_program:                                  ; t1 and t2 are hashed already
+    HI      x, t2
+    JEQ     x, two, rotate                      ; which refuses it, as deploy does
+    JEQ     x, three, deploy
+    JEQ     x, four, calls                      ; t1 lo is the gas limit
     HI      x, t1
     PACK    t1, zero, x                         ; the tip counts
     HI      x, t2
@@ -289,15 +269,16 @@ WITHDRAWAL: Final = (
 )
 
 END: Final = """
-; Totals: gas and bytes follow from the number of transactions of each kind.
+; Totals: gas and bytes of transfers and withdrawals follow from their numbers.
 finish:
-    HI      num_txs, h3
     SUB     transfers, num_txs, withdraws
+    SUB     transfers, transfers, others
     MULDIV  transfers, gas_transfer, one
     HGETL   x
     MULDIV  withdraws, gas_withdraw, one
     HGETL   y
     ADD     gas, x, y
+    ADD     gas, gas, other_gas
     LI      y, BYTES_TRANSFER
     MULDIV  transfers, y, one
     HGETL   x
@@ -305,6 +286,7 @@ finish:
     MULDIV  withdraws, y, one
     HGETL   y
     ADD     bytes, x, y
+    ADD     bytes, bytes, other_bytes
     MULDIV  gas, base, one
     HGETL   base_fees
     MULDIV  bytes, h1, one
@@ -377,25 +359,9 @@ fits:
     PACK    x, exits, num_txs
     OUT     19, x
     OUT     20, failed
+    OUT     21, ev_lo
+    OUT     22, ev_hi
     HALT
-
-; No trace. One instruction each, so that the interpreter's error names the rule.
-refuse_slot:
-    ASSERT  zero, one
-refuse_producer:
-    ASSERT  zero, one
-refuse_l1_rate:
-    ASSERT  zero, one
-refuse_height:
-    ASSERT  zero, one
-refuse_inbox:
-    ASSERT  zero, one
-refuse_signer:
-    ASSERT  zero, one
-refuse_leaf:
-    ASSERT  zero, one
-refuse_fee:
-    ASSERT  zero, one
 """
 
-SOURCE: Final = START + EVENTS + TRANSACTIONS + WITHDRAWAL + END
+SOURCE: Final = START + EVENTS + TRANSACTIONS + WITHDRAWAL + ROTATE + DEPLOY + CALLS_TEXT + SYSTEM_CALLS + END

@@ -79,3 +79,25 @@ def compress24(inputs: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
         _external(state)
     for i in range(8):
         out[i] = (state[i] + inputs[i]) % _P
+
+
+@jit
+def hash_words(words: NDArray[np.uint64], tag: int) -> NDArray[np.uint64]:
+    """A chain of compressions from zero, one u64 word a step.
+
+    Args:
+        words: Any u64; shape (n,).
+        tag: First element of each input.
+
+    Returns:
+        Shape (8,).
+    """
+    digest = np.zeros(8, dtype=np.uint64)
+    inputs = np.zeros(24, dtype=np.uint64)
+    inputs[0] = np.uint64(tag)
+    for word in words:
+        inputs[1:9] = digest
+        for i in range(4):
+            inputs[9 + i] = (word >> np.uint64(16 * i)) & np.uint64(0xFFFF)
+        compress24(inputs, digest)
+    return digest

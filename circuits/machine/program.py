@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from circuits.machine.errors import AssemblerError, AssemblerReason
-from circuits.machine.isa import READS_A, READS_B, READS_D, WRITES_D, Opcode
+from circuits.machine.isa import JUMPS, READS_A, READS_B, READS_D, WRITES_D, Opcode
 
 SYNTAX: dict[Opcode, str] = {
     Opcode.LI: "d i",
@@ -37,12 +37,22 @@ SYNTAX: dict[Opcode, str] = {
     Opcode.LEAF: "a",
     Opcode.OUT: "k a",
     Opcode.HALT: "",
+    Opcode.SYS: "k",
+    Opcode.ENTRY: "d a k m",
+    Opcode.SRET: "",
+    Opcode.FRAME: "",
+    Opcode.UGET: "d a",
+    Opcode.UPUT: "d a",
+    Opcode.ENTER: "",
+    Opcode.SPACE: "a",
+    Opcode.GAS: "d",
+    Opcode.GASSET: "a b",
+    Opcode.HWORD: "d",
 }
 """Operands as written, in order: registers d, a, b; i = a u32 immediate (both halves); k = a 16-bit
-one (imm0): a label, word number, tag or public word. MULDIV a, b, d is a * b / d; HASH and SIG end with d
+one (imm0): a label, word number, tag, public word or gas; m = the other 16-bit one (imm1): a label. TRAP is never
+written. MULDIV a, b, d is a * b / d; HASH and SIG end with d
 as well."""
-
-JUMPS = frozenset({Opcode.JMP, Opcode.JEQ, Opcode.JNE, Opcode.JLT, Opcode.JGE})
 
 
 @dataclass(frozen=True)
@@ -56,10 +66,26 @@ class Instruction:
     imm0: int = 0
     imm1: int = 0
 
+    def fields(self) -> tuple[int, int, int, int, int, int]:
+        """op, d, a, b, imm0, imm1."""
+        return int(self.op), self.d, self.a, self.b, self.imm0, self.imm1
+
     def encode(self) -> int:
         """The instruction as a u64: bytes op, d, a, b, then imm0 and imm1, little endian."""
         low = self.op | self.d << 8 | self.a << 16 | self.b << 24
         return low | self.imm0 << 32 | self.imm1 << 48
+
+
+def parse(word: int) -> Instruction:
+    """The fields of a u64, as the machine sees them: unused ones may hold anything.
+
+    Raises:
+        AssemblerError: MALFORMED: no such opcode.
+    """
+    if not 0 <= word < 1 << 64 or word & 0xFF > max(Opcode):
+        raise AssemblerError(AssemblerReason.MALFORMED, 0, f"{word:#x}")
+    low = word.to_bytes(8, "little")
+    return Instruction(Opcode(low[0]), low[1], low[2], low[3], word >> 32 & 0xFFFF, word >> 48)
 
 
 def decode(word: int) -> Instruction:
@@ -69,9 +95,11 @@ def decode(word: int) -> Instruction:
         AssemblerError: MALFORMED: no such instruction, an unused field is not 0, or a used register is r0.
     """
     fields = (*word.to_bytes(8, "little"),) if 0 <= word < 1 << 64 else ()
-    if not fields or fields[0] > Opcode.HALT:
+    if not fields or fields[0] > max(Opcode):
         raise AssemblerError(AssemblerReason.MALFORMED, 0, f"{word:#x}")
     op = Opcode(fields[0])
+    if op is not Opcode.PAD and op not in SYNTAX:
+        raise AssemblerError(AssemblerReason.MALFORMED, 0, f"{word:#x}")
     found = Instruction(op, fields[1], fields[2], fields[3], word >> 32 & 0xFFFF, word >> 48)
     syntax = SYNTAX.get(op, "")
     uses = {
@@ -81,7 +109,7 @@ def decode(word: int) -> Instruction:
     }
     registers_fit = all((value != 0) == used for value, used in uses.values())
     immediates_fit = (found.imm0 == 0 or "i" in syntax or "k" in syntax) and (
-        found.imm1 == 0 or "i" in syntax
+        found.imm1 == 0 or "i" in syntax or "m" in syntax
     )
     if not (registers_fit and immediates_fit):
         raise AssemblerError(AssemblerReason.MALFORMED, 0, f"{word:#x}")
@@ -141,19 +169,20 @@ class Program:
         out: list[str] = []
         for pc, instruction in enumerate(self.instructions):
             out += [f"{label}:" for label in at.get(pc, [])]
-            out.append(f"{pc:5d}  {_render(instruction, names, at)}")
+            out.append(f"{pc:5d}  {render(instruction, names, at)}")
         return "\n".join(out) + "\n"
 
 
-def _render(instruction: Instruction, names: Mapping[int, str], at: Mapping[int, list[str]]) -> str:
+def render(instruction: Instruction, names: Mapping[int, str], at: Mapping[int, list[str]]) -> str:
     """One instruction as text, operands in the order of SYNTAX."""
     operands = []
     for kind in SYNTAX.get(instruction.op, "").split():
         if kind == "i":
             operands.append(str(instruction.imm0 | instruction.imm1 << 16))
-        elif kind == "k":
-            target = at.get(instruction.imm0) if instruction.op in JUMPS else None
-            operands.append(target[0] if target else str(instruction.imm0))
+        elif kind in "km":
+            number = instruction.imm0 if kind == "k" else instruction.imm1
+            target = at.get(number) if instruction.op in JUMPS or kind == "m" else None
+            operands.append(target[0] if target else str(number))
         else:
             number = {"d": instruction.d, "a": instruction.a, "b": instruction.b}[kind]
             operands.append(names.get(number, f"r{number}"))

@@ -1,6 +1,6 @@
 """A batch: header, events, signed transactions; its canonical bytes.
 
-File: magic (4), format version (4), chain id (4), H0..H3 (32), events (88 each), signed transactions.
+File: magic (4), format version (4), chain id (4), H0..H3 (32), events (88 each, forced exits 136), signed transactions.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Final
 
 from circuits.rollup.codec import Reader
 from circuits.rollup.errors import CodecError, CodecReason
-from circuits.rollup.types import Deposit, SignedTransaction
+from circuits.rollup.types import InboxEvent, SignedTransaction, read_event
 from circuits.rollup.words import Word, check_u32, check_u64, pair_word, u64_word
 
 BATCH_MAGIC: Final = b"PEGB"
-BATCH_VERSION: Final = 1
+BATCH_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Batch:
 
     chain_id: int
     header: Header
-    events: tuple[Deposit, ...]
+    events: tuple[InboxEvent, ...]
     transactions: tuple[SignedTransaction, ...]
 
     def __post_init__(self) -> None:
@@ -111,7 +111,7 @@ class Batch:
         l1_rate = reader.u64("l1 rate")
         bitcoin_height, inbox_due_count = reader.pair("bitcoin height, inbox due count")
         num_events, num_txs = reader.pair("number of events, of transactions")
-        events = tuple(Deposit.read(reader) for _ in range(num_events))
+        events = tuple(read_event(reader) for _ in range(num_events))
         transactions = tuple(_read_numbered(reader, i) for i in range(num_txs))
         reader.done()
         header = Header(slot, producer, l1_rate, bitcoin_height, inbox_due_count)

@@ -32,6 +32,8 @@ from prover.poseidon2 import compress
 CellWords = tuple[Word, Word, Word, Word, Word]
 EMPTY_WORDS: Final[CellWords] = (ZERO_WORD,) * 5
 WORDS_PER_CELL: Final = 5
+OWNED_BY_CELL: Final[Word] = (0, 0, 0, 1)
+"""Second word of an owner that is a cell; the first is the cell's index. No key's digest is one (2^-217)."""
 
 
 class CellKind(IntEnum):
@@ -43,6 +45,7 @@ class CellKind(IntEnum):
     DATA = 3
     SYSTEM = 4
     INBOX = 5
+    BLOCK = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +226,40 @@ class InboxCell:
         check_u32("bitcoin height", self.bitcoin_height)
 
 
-Cell: TypeAlias = Purse | ProgramCell | DataCell | SystemCell | InboxCell
+@dataclass(frozen=True, slots=True)
+class BlockCell:
+    """Cell 12: the last Bitcoin block that the inbox told of; its hash as four u64 words."""
+
+    kind: ClassVar[CellKind] = CellKind.BLOCK
+    height: int
+    values: tuple[int, int, int, int]
+
+    def words(self) -> CellWords:
+        """The cell's five words."""
+        a, b, c, d = self.values
+        return (pair_word(self.kind, self.height), u64_word(a), u64_word(b), u64_word(c), u64_word(d))
+
+    @classmethod
+    def from_words(cls, words: Sequence[Word], header: int) -> BlockCell:
+        """Read `words()`."""
+        a, b, c, d = (word_u64(word, "block word") for word in words[1:])
+        return cls(header, (a, b, c, d))
+
+    def check(self) -> None:
+        """Ranges of all fields."""
+        check_u32("height", self.height)
+        for value in self.values:
+            check_u64("block word", value)
+
+
+def owner_cell(index: int) -> Digest:
+    """The owner digest of a purse that a cell owns: a program, or an account's purse."""
+    return (index & 0xFFFF, index >> 16, 0, 0, *OWNED_BY_CELL)
+
+
+Cell: TypeAlias = Purse | ProgramCell | DataCell | SystemCell | InboxCell | BlockCell
 _CLASSES: Final[dict[int, type[Cell]]] = {
-    cls.kind: cls for cls in (Purse, ProgramCell, DataCell, SystemCell, InboxCell)
+    cls.kind: cls for cls in (Purse, ProgramCell, DataCell, SystemCell, InboxCell, BlockCell)
 }
 
 
@@ -248,7 +282,7 @@ def cell_from_words(words: Sequence[Word], where: str = "cell") -> Cell | None:
     if kind == CellKind.EMPTY and tuple(words) == EMPTY_WORDS:
         return None
     if kind not in _CLASSES:
-        raise CodecError(CodecReason.KIND, where, "1..5", kind)
+        raise CodecError(CodecReason.KIND, where, "1..6", kind)
     cell = _CLASSES[kind].from_words(words, header)
     if cell.words() != tuple(words):
         raise CodecError(CodecReason.NOT_CANONICAL, where)

@@ -33,6 +33,8 @@ class BatchReason(StrEnum):
     FREE_CELL = "the next free cell is not empty"
     COUNTER_OVERFLOW = "a counter leaves 32 bits"
     TRANSACTION = "a transaction cannot be included"
+    EXITS_FULL = "a forced exit does not fit the batch's exit tree: take fewer events"
+    CODE_MISSING = "the ledger does not know a program's code"
     TOO_LARGE = "more than 2^32 - 1 events or transactions"
 
 
@@ -46,7 +48,12 @@ class RefusalReason(StrEnum):
     LEAF = "signature leaf was already passed, or is no leaf"
     MAX_FEE = "fee is above the signed maximum"
     CANNOT_PAY = "balance does not cover the fee"
-    COUNTER_OVERFLOW = "nonce leaves 32 bits"
+    COUNTER_OVERFLOW = "nonce leaves 32 bits, or 30 at a rotation"
+    GAS_LIMIT = (
+        "gas limit is below what the calls cost before they run, or above what any transaction may use"
+    )
+    CODE = "code breaks a rule of deployment"
+    COSIGNATURE = "a program asks for a co-signature that is missing or not valid"
 
 
 class FailureReason(StrEnum):
@@ -60,6 +67,12 @@ class FailureReason(StrEnum):
     WITHDRAW_AMOUNT = "amount is zero or not whole sats"
     SCRIPT = "script is empty or longer than 40 bytes"
     EXITS_FULL = "the batch's exit tree is full"
+    CELLS_FULL = "no cell is left"
+    FAULT = "a program's arithmetic overflows or divides by zero"
+    FAIL = "a program says so"
+    OUT_OF_GAS = "gas exceeds its limit"
+    SYSTEM_CALL = "the kernel refuses a system call"
+    BANK = "the bank refuses a move"
 
 
 class StoreReason(StrEnum):

@@ -45,9 +45,19 @@ class Execution:
             "transactions": values.num_txs,
             "failed": values.num_failed,
             "failures": [
-                {"transaction": receipt.position, "reason": receipt.failure.value}
+                {"transaction": receipt.position, "reason": receipt.failure.value, "detail": receipt.detail}
                 for receipt in self.transition.receipts
                 if receipt.failure is not None
+            ],
+            "deployed": [
+                {"transaction": receipt.position, "program": receipt.program}
+                for receipt in self.transition.receipts
+                if receipt.program is not None
+            ],
+            "events": [
+                {"transaction": receipt.position, "program": event.program, "values": list(event.values)}
+                for receipt in self.transition.receipts
+                for event in receipt.events
             ],
             "left_out": [
                 {"transaction": left.position, "reason": left.reason.value}

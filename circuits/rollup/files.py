@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from circuits.rollup.errors import StoreError, StoreReason
 
+ABANDONED_SECONDS = 3600.0
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -22,7 +26,8 @@ def os_reason(error: OSError) -> StoreReason:
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file durably: temporary file beside it, fsync, rename, fsync of the directory.
 
-    A process that dies leaves the old file (or none), and at most a temporary `.<name>.*.tmp`.
+    A process that dies leaves the old file (or none), and at most a temporary `.<name>.*.tmp`, which a later write
+    of the same file removes.
 
     Raises:
         StoreError: DISK_FULL, MISSING (no such directory) or IO; the old file is untouched.
@@ -31,6 +36,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
         raise StoreError(os_reason(error), str(path), got=error) from error
+    _remove_abandoned(path)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -45,6 +51,14 @@ def write_atomic(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Temporary files of `path` whose writer must be dead: no write takes so long."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                left.unlink()
 
 
 def _usual_mode() -> int:

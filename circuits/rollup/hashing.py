@@ -6,14 +6,15 @@ Shapes: lanes are columns, (elements, lanes), canonical uint32.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 import native
 from circuits.rollup.cells import Cell, words_of
-from circuits.rollup.words import Digest, Triple
-from circuits.tags import TAG_CELL
+from circuits.rollup.words import ZERO_DIGEST, ZERO_WORD, Digest, Triple, u64_word
+from circuits.tags import TAG_CELL, TAG_CODE
 
 U32 = NDArray[np.uint32]
 I64 = NDArray[np.int64]
@@ -64,6 +65,15 @@ def one_step(tag: int, state: Digest, triple: Triple) -> Digest:
     column = np.array([tag, *state, *triple[0], *triple[1], *triple[2], 0, 0, 0], dtype=np.uint32)
     digest: list[int] = compress_lanes(column[:, None])[:, 0].tolist()
     return tuple(digest)
+
+
+@lru_cache(maxsize=256)
+def code_digest(code: tuple[int, ...]) -> Digest:
+    """Hash of a program's code: a chain of one u64 word a step; shape (8,)."""
+    state: Digest = ZERO_DIGEST
+    for word in code:
+        state = one_step(TAG_CODE, state, (u64_word(word), ZERO_WORD, ZERO_WORD))
+    return state
 
 
 def columns_digests(columns: U32) -> list[Digest]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from circuits.rollup.cells import Cell, InboxCell, Purse, SystemCell
 from circuits.rollup.errors import CodecError, CodecReason
-from circuits.rollup.hashing import columns_digests, leaf_digests
+from circuits.rollup.hashing import code_digest, columns_digests, leaf_digests
 from circuits.rollup.params import (
     BASE_FEE_PURSE,
     CELL_LIMIT,
@@ -16,25 +16,31 @@ from circuits.rollup.params import (
     FIRST_FREE_CELL,
     INBOX_CELL,
     MAX_SUPPLY,
+    ROTATION_NONCE_LIMIT,
     SYSTEM_CELL,
 )
 from circuits.rollup.tree import SparseTree, TreeUpdate, state_tree
 from circuits.rollup.words import ZERO_DIGEST, Digest
 
+Code = tuple[int, ...]
+"""A program's instructions as u64 words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Cells by index (empty ones absent) and the state tree over them."""
+    """Cells by index (empty ones absent), the state tree over them, and the code of programs by its hash."""
 
     cells: Mapping[int, Cell]
     tree: SparseTree
+    codes: Mapping[Digest, Code] = field(default_factory=dict)
 
     @classmethod
-    def of_cells(cls, cells: Mapping[int, Cell]) -> Ledger:
-        """The ledger of these cells.
+    def of_cells(cls, cells: Mapping[int, Cell], codes: Iterable[Code] = ()) -> Ledger:
+        """The ledger of these cells; `codes` are those of its program cells.
 
-        Cells 0 to 3 must be what they are for, the supply the sum of the BTC purses, and no nonce above its
-        purse's next leaf (each signature takes one of both; so a nonce never leaves 32 bits).
+        Cells 0 to 3 must be what they are for, the supply the sum of the BTC purses, and no nonce more than
+        2^30 above its purse's next leaf: each signature takes one of both, leaves stay below 2^30, and a purse
+        that has a nonce above 2^30 cannot rotate. So a nonce never leaves 32 bits.
 
         Raises:
             CodecError: RANGE or KIND.
@@ -43,10 +49,11 @@ class Ledger:
             if not 0 <= index < CELL_LIMIT:
                 raise CodecError(CodecReason.RANGE, f"cell {index}", f"below {CELL_LIMIT}")
             cell.check()
-            if isinstance(cell, Purse) and cell.nonce > cell.next_leaf:
-                where = f"cell {index}: nonce"
-                raise CodecError(CodecReason.RANGE, where, f"at most next leaf {cell.next_leaf}", cell.nonce)
-        ledger = cls(MappingProxyType(dict(cells)), state_tree(leaves_of(cells)))
+            if isinstance(cell, Purse) and cell.nonce > cell.next_leaf + ROTATION_NONCE_LIMIT:
+                most = cell.next_leaf + ROTATION_NONCE_LIMIT
+                raise CodecError(CodecReason.RANGE, f"cell {index}: nonce", f"at most {most}", cell.nonce)
+        by_hash = MappingProxyType({code_digest(code): code for code in codes})
+        ledger = cls(MappingProxyType(dict(cells)), state_tree(leaves_of(cells)), by_hash)
         for index, kind in ((SYSTEM_CELL, SystemCell), (INBOX_CELL, InboxCell)):
             if not isinstance(cells.get(index), kind):
                 raise CodecError(CodecReason.KIND, f"cell {index}", kind.__name__)
@@ -94,9 +101,12 @@ class Ledger:
         """Sum of all BTC purses in msat: equal to the supply, always."""
         return sum(cell.balance for cell in self.cells.values() if isinstance(cell, Purse) and cell.is_btc)
 
-    def advance(self, cells: Mapping[int, Cell], update: TreeUpdate) -> Ledger:
-        """The ledger with some cells replaced; `update` is the tree's part of it."""
-        return Ledger(MappingProxyType({**self.cells, **cells}), self.tree.advance(update))
+    def advance(
+        self, cells: Mapping[int, Cell], update: TreeUpdate, codes: Mapping[Digest, Code] | None = None
+    ) -> Ledger:
+        """The ledger with some cells replaced and code added; `update` is the tree's part of it."""
+        known = MappingProxyType({**self.codes, **codes}) if codes else self.codes
+        return Ledger(MappingProxyType({**self.cells, **cells}), self.tree.advance(update), known)
 
 
 def leaves_of(cells: Mapping[int, Cell] | Mapping[int, Cell | None]) -> dict[int, Digest]:

@@ -1,4 +1,4 @@
-"""Public values of a batch: names, the 21 words that the kernel outputs, the 108 flat elements.
+"""Public values of a batch: names, the 23 words that the kernel outputs, the 116 flat elements.
 
 Source: docs/machine.md, Public words.
 """
@@ -23,7 +23,7 @@ from circuits.rollup.words import (
     word_u64,
 )
 
-NUM_PUBLIC_WORDS: Final = 21
+NUM_PUBLIC_WORDS: Final = 23
 NUM_DIGESTS: Final = 3
 NUM_PUBLIC_ELEMENTS: Final = 8 * NUM_DIGESTS + 4 * NUM_PUBLIC_WORDS
 _DIGESTS: Final = (
@@ -33,6 +33,7 @@ _DIGESTS: Final = (
     "inbox_before",
     "inbox_after",
     "data_commitment",
+    "event_commitment",
 )
 _AMOUNTS: Final = (
     "supply_before",
@@ -49,7 +50,8 @@ _AMOUNTS: Final = (
 class PublicValues:
     """What a proof of a batch says.
 
-    Digests have shape (8,). `inbox_before` and `inbox_after` are accumulators; `*_count_*` count events.
+    Digests have shape (8,). `event_commitment` is what programs said, 0^8 at first.
+    `inbox_before` and `inbox_after` are accumulators; `*_count_*` count events.
 
     Units: supply, deposits, withdrawals and fees in msat; base fees in msat per gas.
     """
@@ -81,6 +83,7 @@ class PublicValues:
     num_exits: int
     num_txs: int
     num_failed: int
+    event_commitment: Digest
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -93,7 +96,7 @@ class PublicValues:
                 check_u32(name, value)
 
     def words(self) -> tuple[Word, ...]:
-        """Words 0..20 as the kernel's OUT instructions give them."""
+        """Words 0..22 as the kernel's OUT instructions give them."""
         return (
             pair_word(self.chain_id, self.batch_number),
             pair_word(self.slot_before, self.slot),
@@ -113,10 +116,11 @@ class PublicValues:
             pair_word(self.base_fee_before, self.base_fee_after),
             pair_word(self.num_exits, self.num_txs),
             u64_word(self.num_failed),
+            *raw_words(self.event_commitment),
         )
 
     def elements(self) -> tuple[int, ...]:
-        """The 108 flat elements: roots before and after, exit root, then the words."""
+        """The 116 flat elements: roots before and after, exit root, then the words."""
         flat = [*self.state_root_before, *self.state_root_after, *self.exit_root]
         for word in self.words():
             flat += word
@@ -168,4 +172,5 @@ class PublicValues:
             num_exits=pairs[19][0],
             num_txs=pairs[19][1],
             num_failed=pairs[20][0],
+            event_commitment=(*words[21], *words[22]),
         )

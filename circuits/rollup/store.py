@@ -4,8 +4,8 @@ Write-ahead log, synchronous, one transaction a batch: after kill -9 the store i
 The tree is not stored: it is rebuilt from the cells on opening and must give the stored root, so a damaged
 cell is found at once.
 
-Schema: `batches` (number, root, public values, tape; batch 0 is genesis), `cells` (cell index, batch that
-wrote it, 20 elements).
+Schema: `batches` (number, root, public values, tape, published bytes, inbox events; batch 0 is genesis), `cells`
+(cell index, batch that wrote it, 20 elements), `codes` (batch that deployed it, words).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+import struct
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -25,14 +26,15 @@ from circuits.rollup.codec import Reader, elements_bytes
 from circuits.rollup.errors import CodecError, CodecReason, RollupError, StoreError, StoreReason
 from circuits.rollup.files import os_reason, sync_directory
 from circuits.rollup.hashing import U32
-from circuits.rollup.ledger import Ledger
+from circuits.rollup.ledger import Code, Ledger
 from circuits.rollup.public_values import NUM_PUBLIC_ELEMENTS, PublicValues
+from circuits.rollup.published import encode_batch, encode_events
 from circuits.rollup.transition import Transition
 from circuits.rollup.words import Word
 
 APPLICATION_ID: Final = 0x50454747
 """SQLite application id: `PEGG`."""
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 BUSY_SECONDS: Final = 2.0
 
 _SCHEMA: Final = """
@@ -40,7 +42,9 @@ CREATE TABLE batches (
     number INTEGER PRIMARY KEY,
     root BLOB NOT NULL,
     public_values BLOB,
-    tape BLOB
+    tape BLOB,
+    published BLOB,
+    events BLOB
 ) STRICT;
 CREATE TABLE cells (
     cell INTEGER NOT NULL,
@@ -48,6 +52,10 @@ CREATE TABLE cells (
     elements BLOB NOT NULL,
     PRIMARY KEY (cell, batch)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE codes (
+    batch INTEGER NOT NULL REFERENCES batches (number),
+    words BLOB NOT NULL
+) STRICT;
 """
 _FULL_CODES: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 _LOCKED_CODES: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -63,8 +71,8 @@ class Store:
         self._connection = connection
 
     @classmethod
-    def create(cls, path: Path, genesis: Mapping[int, Cell]) -> Store:
-        """A new store at batch 0; the file appears complete or not at all.
+    def create(cls, path: Path, genesis: Mapping[int, Cell], codes: Iterable[Code] = ()) -> Store:
+        """A new store at batch 0; the file appears complete or not at all. `codes`: of the genesis' programs.
 
         Raises:
             StoreError: EXISTS, MISSING (no such directory), DISK_FULL or IO.
@@ -74,7 +82,7 @@ class Store:
             raise StoreError(StoreReason.EXISTS, str(path))
         if not path.parent.is_dir():
             raise StoreError(StoreReason.MISSING, str(path.parent))
-        ledger = Ledger.of_cells(genesis)
+        ledger = Ledger.of_cells(genesis, codes)
         draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             with _translated(draft), contextlib.closing(_connect(draft, create=True)) as connection:
@@ -83,9 +91,11 @@ class Store:
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 with _write(connection):
                     connection.execute(
-                        "INSERT INTO batches VALUES (0, ?, NULL, NULL)", (elements_bytes(ledger.root),)
+                        "INSERT INTO batches VALUES (0, ?, NULL, NULL, NULL, NULL)",
+                        (elements_bytes(ledger.root),),
                     )
                     _insert_cells(connection, 0, ledger.cells)
+                    _insert_codes(connection, 0, ledger.codes.values())
             os.replace(draft, path)
             sync_directory(path.parent)
         except OSError as error:
@@ -156,9 +166,12 @@ class Store:
             rows = self._connection.execute(  # SQLite: with max(), bare columns come from that row
                 "SELECT cell, elements, max(batch) FROM cells WHERE batch <= ? GROUP BY cell", (number,)
             ).fetchall()
+            deployed = self._connection.execute(
+                "SELECT words FROM codes WHERE batch <= ?", (number,)
+            ).fetchall()
         try:
             cells = {index: cell for index, blob, _ in rows if (cell := _cell(blob, index)) is not None}
-            ledger = Ledger.of_cells(cells)
+            ledger = Ledger.of_cells(cells, [_code(blob) for (blob,) in deployed])
         except RollupError as error:
             raise StoreError(StoreReason.CORRUPT, str(self.path), got=error) from error
         if elements_bytes(ledger.root) != root:
@@ -195,6 +208,24 @@ class Store:
             raise StoreError(StoreReason.CORRUPT, str(self.path), "whole words", len(blob))
         return np.frombuffer(blob, dtype="<u4").astype(np.uint32).reshape(4, -1)
 
+    def published(self, number: int) -> bytes:
+        """What was published of a committed batch (from 1).
+
+        Raises:
+            StoreError: NO_SUCH_BATCH, CORRUPT, LOCKED or IO.
+        """
+        with _translated(self.path):
+            return self._one("SELECT published FROM batches WHERE number = ?", number)
+
+    def events(self, number: int) -> bytes:
+        """Canonical bytes of the inbox events of a committed batch (from 1).
+
+        Raises:
+            StoreError: NO_SUCH_BATCH, CORRUPT, LOCKED or IO.
+        """
+        with _translated(self.path):
+            return self._one("SELECT events FROM batches WHERE number = ?", number)
+
     def commit(self, transition: Transition) -> int:
         """Write a batch; when this returns, it stays. Returns its number.
 
@@ -212,17 +243,20 @@ class Store:
             if root != elements_bytes(values.state_root_before):
                 raise StoreError(StoreReason.STALE, str(self.path), "the batch's state root")
             self._connection.execute(
-                "INSERT INTO batches VALUES (?, ?, ?, ?)",
+                "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     number,
                     elements_bytes(values.state_root_after),
                     elements_bytes(values.elements()),
                     transition.tape.astype("<u4").tobytes(),
+                    encode_batch(transition.batch),
+                    encode_events(transition.batch.events),
                 ),
             )
             before = transition.cells_before
             changed = {i: cell for i, cell in transition.cells_after.items() if cell != before[i]}
             _insert_cells(self._connection, number, changed)
+            _insert_codes(self._connection, number, transition.deployed)
         return number
 
     def _one(self, query: str, number: int) -> bytes:
@@ -287,6 +321,18 @@ def _insert_cells(
 ) -> None:
     rows = [(i, number, elements_bytes(_elements(cell))) for i, cell in cells.items()]
     connection.executemany("INSERT INTO cells VALUES (?, ?, ?)", rows)
+
+
+def _insert_codes(connection: sqlite3.Connection, number: int, codes: Iterable[Code]) -> None:
+    rows = [(number, struct.pack(f"<{len(code)}Q", *code)) for code in codes]
+    connection.executemany("INSERT INTO codes VALUES (?, ?)", rows)
+
+
+def _code(blob: object) -> Code:
+    """Stored code; a damaged file can give values of any type."""
+    if not isinstance(blob, bytes) or len(blob) % 8:
+        raise CodecError(CodecReason.KIND, "stored code", "whole words")
+    return struct.unpack(f"<{len(blob) // 8}Q", blob)
 
 
 def _elements(cell: Cell | None) -> tuple[int, ...]:

@@ -10,73 +10,36 @@ Rules and formats: docs/machine.md, A batch. Three grades of bad input:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from circuits.rollup.batch import Batch
-from circuits.rollup.books import Books, fees_of, next_base_fee, whole_sats
+from circuits.rollup.batch import Batch, Header
+from circuits.rollup.books import Books, next_base_fee
 from circuits.rollup.cells import Cell, CellWords
-from circuits.rollup.errors import (
-    BatchReason,
-    BatchRefused,
-    FailureReason,
-    RefusalReason,
-    TransactionRefused,
-)
+from circuits.rollup.errors import BatchReason, BatchRefused, RefusalReason, TransactionRefused
 from circuits.rollup.hashing import U32, one_step
-from circuits.rollup.ledger import Ledger, leaves_of
+from circuits.rollup.inclusion import Cosigners, Proposal, Receipt, include
+from circuits.rollup.ledger import Code, Ledger, leaves_of
 from circuits.rollup.params import (
-    BANK_PROGRAM,
     BASE_FEE_PURSE,
     DATA_FEE_PURSE,
     EVENT_DEPOSIT,
-    EXIT_LIMIT,
-    LEAF_LIMIT,
     MAX_DEPOSIT_SATS,
     MSAT_PER_SAT,
-    OP_TRANSFER,
-    SCRIPT_BYTES,
     U32_LIMIT,
 )
+from circuits.rollup.programs import Watch
 from circuits.rollup.public_values import PublicValues
-from circuits.rollup.signatures import check_claims, claims
+from circuits.rollup.signatures import check_claims, claims, message_digests
 from circuits.rollup.tree import TreeUpdate, exit_tree
-from circuits.rollup.types import Deposit, SignedTransaction, Transaction, Transfer, Withdraw
+from circuits.rollup.types import BlockHash, Calls, ForcedExit, InboxEvent
 from circuits.rollup.words import ZERO_DIGEST, ZERO_WORD, Digest, Triple, raw_words
 from circuits.tags import TAG_DATA, TAG_INBOX
 from circuits.xmss.batch import Claim
 
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of an included transaction.
-
-    Attributes:
-        position: Its number in the batch as submitted.
-        digest: What was signed; shape (8,).
-        base_fee: To cell 2.
-        tip: To the producer.
-        data_fee: To cell 3.
-        failure: Why it failed, or None.
-        exit_index: Number of its exit in the batch, if it is a withdrawal that succeeded.
-
-    Units: msat.
-    """
-
-    position: int
-    digest: Digest
-    base_fee: int
-    tip: int
-    data_fee: int
-    failure: FailureReason | None
-    exit_index: int | None
-
-    @property
-    def fee(self) -> int:
-        """All that was charged."""
-        return self.base_fee + self.tip + self.data_fee
+__all__ = ["LeftOut", "Receipt", "Transition", "apply", "build_tape", "data_commitment", "replay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +68,10 @@ class Transition:
         exit_update: The batch's exit tree, from empty.
         exits: Exit leaves by number; shape (8,) each.
         tape: Words in the kernel's order; (4, n) uint32.
-        signatures: Claims of the included transactions, in order, each of them valid.
+        signatures: Claims of the included transactions, in the kernel's order, each of them valid: a
+            transaction's co-signatures come before its own. Empty after `replay`.
+        programs: Code that the batch's calls start, each once.
+        deployed: Code that the ledger did not know before.
     """
 
     ledger: Ledger
@@ -120,6 +86,8 @@ class Transition:
     exits: Mapping[int, Digest]
     tape: U32
     signatures: tuple[Claim, ...]
+    programs: tuple[Code, ...] = ()
+    deployed: tuple[Code, ...] = ()
 
     @property
     def words_before(self) -> dict[int, CellWords]:
@@ -138,6 +106,7 @@ def apply(
     *,
     valid: Sequence[bool] | None = None,
     strict: bool = False,
+    check_cosignature: Callable[[Claim], bool] | None = None,
 ) -> Transition:
     """Execute a batch on a ledger.
 
@@ -146,41 +115,92 @@ def apply(
     Args:
         ledger: The ledger before.
         batch: What the producer submits.
-        valid: Whether each signature is valid, if that was checked already.
+        valid: Whether each transaction's signature is valid, if that was checked already.
         strict: Refuse the batch where a transaction would be left out.
+        check_cosignature: Decides co-signatures, of the right owner and message; by default the real check.
 
     Raises:
         BatchRefused: The batch breaks a rule; the ledger is what it was.
     """
-    _check_header(ledger, batch)
     wanted = claims(batch.chain_id, batch.transactions)
     if valid is None:
         valid = check_claims(wanted)
-    books = Books(ledger)
-    books.find(batch.header.producer)
-    for number, event in enumerate(batch.events):
-        _consume(books, event, number)
-    if books.inbox.count < batch.header.inbox_due_count:
-        raise BatchRefused(BatchReason.INBOX_DUE, "inbox", batch.header.inbox_due_count, books.inbox.count)
+    check = check_cosignature or (lambda claim: check_claims([claim])[0])
+    return _execute(ledger, batch, wanted, valid, check, strict)
+
+
+def replay(ledger: Ledger, batch: Batch, watch: Watch | None = None) -> Transition:
+    """Execute what was published: as `apply` in strict mode, but no key and no signature is looked at.
+
+    Args:
+        ledger: The ledger before.
+        batch: The batch; its keys and signatures may be blank.
+        watch: Called before each step of a program.
+
+    Raises:
+        BatchRefused: The batch breaks a rule: it is not what was proven.
+    """
+    digests = message_digests(batch.chain_id, batch.transactions)
+    return _execute(ledger, batch, digests, None, None, True, watch)
+
+
+def _execute(
+    ledger: Ledger,
+    batch: Batch,
+    wanted: Sequence[Claim | Digest],
+    valid: Sequence[bool] | None,
+    check: Callable[[Claim], bool] | None,
+    strict: bool,
+    watch: Watch | None = None,
+) -> Transition:
+    """`apply` with claims, `replay` with digests."""
+    books = open_books(ledger, batch.chain_id, batch.header, batch.events, len(batch.transactions))
     receipts: list[Receipt] = []
     left_out: list[LeftOut] = []
-    for position, (signed, claim) in enumerate(zip(batch.transactions, wanted, strict=True)):
+    signatures: list[Claim] = []
+    for position, (signed, item) in enumerate(zip(batch.transactions, wanted, strict=True)):
+        claim = item if isinstance(item, Claim) else None
+        digest = item.message if isinstance(item, Claim) else item
+        answers = Cosigners(signed.cosignatures, check)
+        proposal = Proposal(
+            signed.transaction, position, len(receipts), digest,
+            claim.owner if claim else None, valid is None or valid[position],
+        )  # fmt: skip
         try:
-            receipts.append(_include(books, batch, signed, claim, valid[position], position))
+            receipts.append(include(books, batch.header, proposal, answers, watch))
+            signatures += [*answers.claims, claim] if claim else []
         except TransactionRefused as refusal:
             if strict:
                 where = f"transaction {position}"
                 raise BatchRefused(BatchReason.TRANSACTION, where, got=refusal.reason) from refusal
             left_out.append(LeftOut(position, refusal.reason, refusal.expected, refusal.got))
     included = replace(batch, transactions=tuple(batch.transactions[r.position] for r in receipts))
-    _settle(books, included, receipts)
-    return _finish(books, included, receipts, left_out, tuple(wanted[r.position] for r in receipts))
+    _settle(books, batch.header, receipts)
+    return _finish(books, included, receipts, left_out, tuple(signatures))
 
 
-def _check_header(ledger: Ledger, batch: Batch) -> None:
-    header, system = batch.header, ledger.system
-    if batch.chain_id != system.chain_id:
-        raise BatchRefused(BatchReason.CHAIN_ID, "header", system.chain_id, batch.chain_id)
+def open_books(
+    ledger: Ledger, chain_id: int, header: Header, events: Sequence[InboxEvent], num_txs: int
+) -> Books:
+    """Check the header, open the books, and consume the events.
+
+    Raises:
+        BatchRefused: A rule is broken.
+    """
+    _check_header(ledger, chain_id, header, max(len(events), num_txs))
+    books = Books(ledger)
+    books.find(header.producer)
+    for number, event in enumerate(events):
+        _consume(books, event, number)
+    if books.inbox.count < header.inbox_due_count:
+        raise BatchRefused(BatchReason.INBOX_DUE, "inbox", header.inbox_due_count, books.inbox.count)
+    return books
+
+
+def _check_header(ledger: Ledger, chain_id: int, header: Header, size: int) -> None:
+    system = ledger.system
+    if chain_id != system.chain_id:
+        raise BatchRefused(BatchReason.CHAIN_ID, "header", system.chain_id, chain_id)
     if header.slot <= system.slot:
         raise BatchRefused(BatchReason.SLOT, "header", f"above {system.slot}", header.slot)
     height = ledger.inbox.bitcoin_height
@@ -190,104 +210,41 @@ def _check_header(ledger: Ledger, batch: Batch) -> None:
         raise BatchRefused(BatchReason.PRODUCER, "header", got=header.producer)
     if header.l1_rate >= U32_LIMIT:
         raise BatchRefused(BatchReason.L1_RATE, "header", got=header.l1_rate)
-    if max(len(batch.events), len(batch.transactions)) >= U32_LIMIT:
+    if size >= U32_LIMIT:
         raise BatchRefused(BatchReason.TOO_LARGE, "header")
 
 
-def _consume(books: Books, event: Deposit, number: int) -> None:
-    """Consume one inbox event: absorb it, and credit a deposit that is one."""
+def _consume(books: Books, event: InboxEvent, number: int) -> None:
+    """Consume one inbox event: absorb it, and carry it out if it is valid."""
     accumulator = one_step(TAG_INBOX, event.digest(), (*raw_words(books.inbox.accumulator), ZERO_WORD))
     if books.inbox.count + 1 >= U32_LIMIT:
         raise BatchRefused(BatchReason.COUNTER_OVERFLOW, f"event {number}")
     books.inbox = replace(books.inbox, accumulator=accumulator, count=books.inbox.count + 1)
-    if event.kind != EVENT_DEPOSIT or not 0 < event.sats <= MAX_DEPOSIT_SATS:
-        return
-    books.deposit(event.cell, event.owner, event.sats * MSAT_PER_SAT, number)
+    if isinstance(event, ForcedExit):
+        books.forced_exit(event, f"event {number}")
+    elif isinstance(event, BlockHash):
+        books.block_hash(event)
+    elif event.kind == EVENT_DEPOSIT and 0 < event.sats <= MAX_DEPOSIT_SATS:
+        books.deposit(event.cell, event.owner, event.sats * MSAT_PER_SAT, number)
 
 
-def _include(
-    books: Books, batch: Batch, signed: SignedTransaction, claim: Claim, is_valid: bool, position: int
-) -> Receipt:
-    """Check, charge and run one transaction.
-
-    Raises:
-        TransactionRefused: It cannot be included; nothing has changed.
-    """
-    tx = signed.transaction
-    purse = books.peek(tx.signer)
-    if purse is None:
-        raise TransactionRefused(RefusalReason.SIGNER, got=tx.signer)
-    if purse.owner != claim.owner:
-        raise TransactionRefused(RefusalReason.OWNER)
-    if tx.nonce != purse.nonce:
-        raise TransactionRefused(RefusalReason.NONCE, expected=purse.nonce, got=tx.nonce)
-    if tx.leaf < purse.next_leaf or tx.leaf >= LEAF_LIMIT:
-        raise TransactionRefused(RefusalReason.LEAF, expected=purse.next_leaf, got=tx.leaf)
-    if not is_valid:
-        raise TransactionRefused(RefusalReason.SIGNATURE)
-    if tx.nonce + 1 >= U32_LIMIT:
-        raise TransactionRefused(RefusalReason.COUNTER_OVERFLOW)
-    base_fee, tip, data_fee = fees_of(tx, books.system.base_fee, batch.header.l1_rate)
-    fee = base_fee + tip + data_fee
-    if fee > tx.max_fee:
-        raise TransactionRefused(RefusalReason.MAX_FEE, expected=tx.max_fee, got=fee)
-    if fee > purse.balance:
-        raise TransactionRefused(RefusalReason.CANNOT_PAY, expected=purse.balance, got=fee)
-    books.charge(tx.signer, fee, tx.leaf)
-    failure = _failure(books, tx)
-    exit_index = _run(books, tx) if failure is None else None
-    return Receipt(position, claim.message, base_fee, tip, data_fee, failure, exit_index)
-
-
-def _failure(books: Books, tx: Transaction) -> FailureReason | None:
-    """The first rule that makes an included transaction fail, or None."""
-    if tx.program != BANK_PROGRAM:
-        return FailureReason.PROGRAM
-    balance = books.purse(tx.signer).balance
-    if isinstance(tx, Transfer):
-        if tx.op != OP_TRANSFER:
-            return FailureReason.OPERATION
-        if tx.amount > balance:
-            return FailureReason.BALANCE
-        return None if books.find(tx.to) else FailureReason.RECIPIENT
-    if tx.to != 0:
-        return FailureReason.WITHDRAW_TO
-    if not whole_sats(tx.amount):
-        return FailureReason.WITHDRAW_AMOUNT
-    if tx.amount > balance:
-        return FailureReason.BALANCE
-    if len(books.exits) >= EXIT_LIMIT:
-        return FailureReason.EXITS_FULL
-    return None if 1 <= tx.script_length <= SCRIPT_BYTES else FailureReason.SCRIPT
-
-
-def _run(books: Books, tx: Transaction) -> int | None:
-    """Run a transaction that does not fail; the exit's number if it is a withdrawal."""
-    if isinstance(tx, Withdraw):
-        return books.withdraw(tx)
-    books.move(tx.signer, -tx.amount)
-    books.move(tx.to, tx.amount)
-    return None
-
-
-def _settle(books: Books, batch: Batch, receipts: Sequence[Receipt]) -> None:
+def _settle(books: Books, header: Header, receipts: Sequence[Receipt]) -> None:
     """Credit the fees and write the system cells."""
     books.move(BASE_FEE_PURSE, sum(r.base_fee for r in receipts))
     books.move(DATA_FEE_PURSE, sum(r.data_fee for r in receipts))
-    books.move(batch.header.producer, sum(r.tip for r in receipts))
+    books.move(header.producer, sum(r.tip for r in receipts))
     system = books.system
-    gas = sum(signed.transaction.gas for signed in batch.transactions)
-    base_fee = next_base_fee(system.base_fee, gas)
+    base_fee = next_base_fee(system.base_fee, sum(r.gas for r in receipts))
     if max(system.batch_number + 1, system.exit_counter + len(books.exits)) >= U32_LIMIT:
         raise BatchRefused(BatchReason.COUNTER_OVERFLOW, "end")
     books.system = replace(
         system,
         batch_number=system.batch_number + 1,
-        slot=batch.header.slot,
+        slot=header.slot,
         base_fee=base_fee,
         exit_counter=system.exit_counter + len(books.exits),
     )
-    books.inbox = replace(books.inbox, bitcoin_height=batch.header.bitcoin_height)
+    books.inbox = replace(books.inbox, bitcoin_height=header.bitcoin_height)
 
 
 def data_commitment(batch: Batch, messages: Sequence[Digest]) -> Digest:
@@ -305,16 +262,22 @@ def data_commitment(batch: Batch, messages: Sequence[Digest]) -> Digest:
     return commitment
 
 
-def build_tape(batch: Batch) -> U32:
+def build_tape(batch: Batch, failing: Sequence[bool] = ()) -> U32:
     """The words that the kernel reads, in its order: header, events, transactions; (4, n).
 
     Source: docs/machine.md, A batch.
+
+    Args:
+        batch: The included batch.
+        failing: Whether each transaction fails; lists of calls carry it as a hint. None do by default.
     """
     words = list(batch.header_words())
     for event in batch.events:
         words += event.words()
-    for signed in batch.transactions:
-        words += signed.transaction.words()
+    for number, signed in enumerate(batch.transactions):
+        tx = signed.transaction
+        fails = number < len(failing) and failing[number]
+        words += tx.tape_words(fails) if isinstance(tx, Calls) else tx.words()
     return np.ascontiguousarray(np.array(words, dtype=np.uint32).T)
 
 
@@ -358,9 +321,10 @@ def _finish(
         num_exits=len(books.exits),
         num_txs=len(receipts),
         num_failed=sum(r.failure is not None for r in receipts),
+        event_commitment=books.event_commitment,
     )
     return Transition(
-        ledger=before.advance(written, state_update),
+        ledger=before.advance(written, state_update, books.codes),
         batch=batch,
         receipts=tuple(receipts),
         left_out=tuple(left_out),
@@ -370,6 +334,8 @@ def _finish(
         state_update=state_update,
         exit_update=exit_update,
         exits=dict(books.exits),
-        tape=build_tape(batch),
+        tape=build_tape(batch, [r.failure is not None for r in receipts]),
         signatures=signatures,
+        programs=tuple(books.started.values()),
+        deployed=tuple(code for digest, code in books.codes.items() if digest not in before.codes),
     )

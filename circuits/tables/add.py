@@ -42,10 +42,10 @@ class AddAir(Air):
     a - b mod 2^64.
 
     The callers, who owe nothing (a raw word in a sum or comparison has no row):
-      - cpu ADD: ADD(x = vb, y = va, z = vc, 0).
-      - cpu SUB: ADD(x = vb, y = vc, z = va, 0).
+      - cpu ADD: ADD(x = vb, y = va, z = vc, fault): fault = 1 exactly if the sum is 2^64 or more.
+      - cpu SUB: ADD(x = vb, y = vc, z = va, fault): fault = 1 exactly if va < vb.
       - cpu JLT, JGE: LESS(z = va, x = vb, bit).
-      - muldiv: LESS(z = r, x = c, 1).
+      - muldiv: LESS(z = r, x = c, 1 - fail).
     Without the range of x (six columns less) the limbs of operand b could be other spellings, in
     (-2^16, 2^17), of an integer that may be negative: SUB would then raise a balance if a raw word ever
     reached its operand b.

@@ -1,4 +1,4 @@
-"""muldiv: a b = q c + r with r < c over bytes; provides MULDIV."""
+"""muldiv: a b = q c + r with r < c over bytes, or the proof that there is no such q; provides MULDIV."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ class MulDivColumns(Columns):
     b = columns(8)
     """Second factor. Range: BYTES."""
     c = columns(8)
-    """Divisor. Range: BYTES; not 0, because r < c."""
+    """Divisor. Range: BYTES; not 0 unless fail, because r < c."""
     q = columns(8)
-    """floor(a b / c). Range: BYTES, so a quotient of 2^64 or more has no row."""
+    """floor(a b / c), or if fail the low half of a b. Range: BYTES."""
     r = columns(8)
-    """a b mod c. Range: BYTES; r < c by LESS."""
+    """a b mod c, or if fail the high half of a b. Range: BYTES; r < c by LESS, r >= c if fail."""
+    fail = column()
+    """The quotient would be 2^64 or more, or the divisor is 0. Boolean: 1 - fail is the bit of LESS."""
     carry = columns(CARRIES)
     """Signed carry out of 16-bit position j: (sum of positions <= j of a b - q c - r) / 2^16(j+1).
-    Range: MulDivAir."""
+    Range: MulDivAir. If fail, of a b - q - 2^64 r."""
     mult = column()
     """Times MULDIV is sent; any field element."""
 
@@ -49,10 +51,15 @@ def carry_checks(carry: Any) -> list[Any]:
 class MulDivAir(Air):
     """Provides MULDIV (limbs linear in the bytes). Degree 3.
 
-    Why the equations hold over the integers. With S_k = sum_i (a_i b_{k-i} - q_i c_{k-i}) - r_k the byte
-    position k of the difference, |S_k| <= 8 * 255^2 + 255 = 520,455, and T_j = S_2j + 256 S_2j+1, |T_j| <=
-    257 * 520,455 < 2^27. The constraint of position j is T_j + c_{j-1} = 2^16 c_j mod p, with c_{-1} = c_7 =
-    0. Write p = 2^16 * 32,512 + 1.
+    Two kinds of row. fail = 0: a b = q c + r and LESS(r, c, 1). fail = 1: a b = q + 2^64 r and LESS(r, c, 0): r =
+    floor(a b / 2^64) >= c, so a b >= 2^64 c: no quotient below 2^64 (and for c = 0 none at all). The two
+    exclude each other: r < c in the first gives a b < (q + 1) c <= 2^64 c. `add` gives LESS with a boolean bit
+    only, so fail is boolean. In both kinds a, b, c determine q and r.
+
+    Why the equations hold over the integers. S_k, byte position k of the difference, is sum_i (a_i b_{k-i} - q_i
+    c_{k-i}) - r_k, or if fail sum_i a_i b_{k-i} - q_k - r_{k-8} (items beyond 0..7 are 0). In both, |S_k| <=
+    8 * 255^2 + 255 = 520,455, and T_j = S_2j + 256 S_2j+1, |T_j| <= 257 * 520,455 < 2^27. The constraint of position j
+    is T_j + c_{j-1} = 2^16 c_j mod p, with c_{-1} = c_7 = 0. Write p = 2^16 * 32,512 + 1.
 
     1. LIMBS(c_j + 2^15): -2^15 <= c_j < 2^15. So |T_j + c_{j-1} - 2^16 c_j| < 2^27 + 2^15 + 2^31 < 2 p, and
        the equation over the integers is T_j + c_{j-1} - 2^16 c_j = k_j p, k_j in {-1, 0, 1}.
@@ -63,8 +70,7 @@ class MulDivAir(Air):
        Honest sums are within 28,602 < 2^15.
     4. Position 7 has |T_7 + c_6| < 2^17 and no carry out: it is 0 over the integers.
 
-    So all eight hold over the integers, a b = q c + r, and with r < c (LESS) q
-    and r are the only ones.
+    So all eight hold over the integers.
     """
 
     name = "muldiv"
@@ -73,12 +79,17 @@ class MulDivAir(Air):
     def eval(self, builder: AirBuilder, local: Any, following: Any) -> None:
         """Eight positions, five words of bytes, carries' ranges, r < c."""
         a, b, c, q, r, carry = local.a, local.b, local.c, local.q, local.r, local.carry
+        fail = local.fail
 
         def position(k: int) -> Any:
-            total: Any = -r[k] if k < 8 else 0
+            product: Any = 0
+            divided: Any = 0
             for i in range(max(0, k - 7), min(k, 7) + 1):
-                total = total + a[i] * b[k - i] - q[i] * c[k - i]
-            return total
+                product = product + a[i] * b[k - i]
+                divided = divided + q[i] * c[k - i]
+            rest = divided + r[k] if k < 8 else divided
+            halves = q[k] if k < 8 else r[k - 8]
+            return product - rest - fail * (halves - rest)
 
         for j in range(8):
             low = position(2 * j) + 256 * position(2 * j + 1)
@@ -95,6 +106,6 @@ class MulDivAir(Air):
         def limbs(word: Any) -> list[Any]:
             return [word[2 * i] + 256 * word[2 * i + 1] for i in range(4)]
 
-        builder.send(LESS, [*limbs(r), *limbs(c), 1], 1, "muldiv.remainder_below_divisor")
+        builder.send(LESS, [*limbs(r), *limbs(c), 1 - fail], 1, "muldiv.remainder_below_divisor")
         words = [limb for word in (a, b, c, q, r) for limb in limbs(word)]
-        builder.receive(MULDIV, words, local.mult, "muldiv.muldiv")
+        builder.receive(MULDIV, [*words, fail], local.mult, "muldiv.muldiv")

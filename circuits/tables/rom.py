@@ -27,7 +27,7 @@ class RomFixed(Columns):
     pc = column()
     """The row number."""
     op = column()
-    """Opcode; PAD beyond the program: cpu fetches with multiplicity 1 - f_PAD, never such a row."""
+    """Opcode; PAD beyond the program: cpu does not fetch on PAD rows, so never such a row."""
     d = column()
     """Register number, 1..255, or 0 if unused."""
     a = column()

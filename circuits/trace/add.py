@@ -37,7 +37,7 @@ class Sums:
 
 
 def collect(steps: Steps, remainders: I64, divisors: I64, muldiv_padding: int) -> Sums:
-    """ADD and SUB rows, comparisons of JLT and JGE, muldiv's r < c, and 0 < 1 for muldiv's padding rows."""
+    """ADD and SUB rows, comparisons of JLT and JGE, muldiv's r against c, 0 < 1 for muldiv's padding rows."""
     adds, subs = steps.where(Opcode.ADD), steps.where(Opcode.SUB)
     order = steps.where(Opcode.JLT, Opcode.JGE)
     one = np.array([[1], [0], [0], [0]], dtype=np.int64)

@@ -8,7 +8,7 @@ class CapacityError(ValueError):
 
     Attributes:
         table: the table's name.
-        rows: rows needed, header and closing rows included.
+        rows: rows needed, closing rows included.
         capacity: rows that the shape has.
     """
 

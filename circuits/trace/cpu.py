@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from circuits.machine.isa import Opcode
+from circuits.machine.isa import USER_A, USER_D, Opcode
 from circuits.tables.cpu import CpuColumns
 from circuits.trace.capacity import check_capacity
 from circuits.trace.execution import I64, U32, Steps, inverses
@@ -21,6 +21,7 @@ def branch_bits(steps: Steps) -> tuple[I64, I64]:
     op = steps.op
     e = (
         (op == Opcode.JMP)
+        | (op == Opcode.SYS)
         | ((op == Opcode.JEQ) & equal)
         | ((op == Opcode.JNE) & ~equal)
         | ((op == Opcode.JLT) & less)
@@ -30,7 +31,7 @@ def branch_bits(steps: Steps) -> tuple[I64, I64]:
 
 
 def generate(steps: Steps, height: int) -> U32:
-    """The table: a row a step, then PAD rows whose clk and pc run on.
+    """The table: a row a step, then PAD rows whose clk and pc run on; the other state stays.
 
     Raises:
         CapacityError: no room for the steps and one PAD row.
@@ -47,10 +48,16 @@ def generate(steps: Steps, height: int) -> U32:
     table.e[:n] = e
     start = CpuColumns.flag.start
     rows[start + steps.op - 1, np.arange(n)] = 1
+    table.op[:n], table.pad[n:] = steps.op, 1
     _put(rows, CpuColumns.h, steps.h[:, :n])
     _put(rows, CpuColumns.h, np.repeat(steps.h[:, n:], height - n, axis=1), n)
     for name, values in zip(("d", "a", "b", "imm0", "imm1"), steps.instruction[1:], strict=True):
         getattr(table, name)[:n] = values
+    for name in ("user", "saved_pc", "program", "uframe", "space", "gas"):
+        column, values = getattr(table, name), getattr(steps, name)
+        column[:n], column[n:] = values, values[-1]
+    table.frame_a[:n], table.frame_d[:n] = steps.file_of(USER_A), steps.file_of(USER_D)
+    table.fault[:n] = steps.fault
     _put(rows, CpuColumns.va, steps.va)
     _put(rows, CpuColumns.vb, steps.vb)
     vc = steps.vc.copy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,17 +10,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.machine.isa import Opcode
+from circuits.tables.cpu import FIRST_FRAME
 from prover.field import P
 
 U32 = NDArray[np.uint32]
 I64 = NDArray[np.int64]
 
 
+class Listing(Protocol):
+    """The code of a user program that was entered: its u64 words and their hash (8,)."""
+
+    @property
+    def code(self) -> Sequence[int]: ...  # noqa: D102
+    @property
+    def code_hash(self) -> Sequence[int]: ...  # noqa: D102
+
+
+class ShadowWords(Protocol):
+    """k cell words seen in shadows: clk of the SPACE (k,), cell (k,), word (k,), value at that time (k, 4)."""
+
+    @property
+    def space(self) -> U32: ...  # noqa: D102
+    @property
+    def cell(self) -> U32: ...  # noqa: D102
+    @property
+    def word(self) -> U32: ...  # noqa: D102
+    @property
+    def seed(self) -> U32: ...  # noqa: D102
+
+
 class Execution(Protocol):
     """A run of n steps, up to and including HALT (`circuits.machine`'s MachineRun). clk = 1 .. n.
 
     Attributes:
-        pc: (n,) instruction of each step.
+        pc: (n,) number of each step's instruction.
+        instruction: (6, n) op, d, a, b, imm0, imm1, from ROM or the program's code; a TRAP is (TRAP, 0, ..).
+        user, saved_pc, uframe, space, gas: (n,) at the start of each step; uframe counts FRAMEs.
+        program: (n,) 1 + place in `programs` of the program last entered; 0 before.
+        fault: (n,) the step overflows.
+        programs: code that was entered, each once.
+        shadows: cell words that were touched in shadows.
         va, vb, vc: (4, n) words of registers a, b, d; 0 where the instruction does not use them.
         h: (8, n) hash state at the start of each step.
         cell_indices: (k,) touched cells.
@@ -29,6 +58,26 @@ class Execution(Protocol):
 
     @property
     def pc(self) -> U32: ...  # noqa: D102
+    @property
+    def instruction(self) -> U32: ...  # noqa: D102
+    @property
+    def user(self) -> U32: ...  # noqa: D102
+    @property
+    def saved_pc(self) -> U32: ...  # noqa: D102
+    @property
+    def program(self) -> U32: ...  # noqa: D102
+    @property
+    def uframe(self) -> U32: ...  # noqa: D102
+    @property
+    def space(self) -> U32: ...  # noqa: D102
+    @property
+    def gas(self) -> U32: ...  # noqa: D102
+    @property
+    def fault(self) -> U32: ...  # noqa: D102
+    @property
+    def programs(self) -> Sequence[Listing]: ...  # noqa: D102
+    @property
+    def shadows(self) -> ShadowWords: ...  # noqa: D102
     @property
     def va(self) -> U32: ...  # noqa: D102
     @property
@@ -47,11 +96,12 @@ class Execution(Protocol):
 
 @dataclass(frozen=True)
 class Steps:
-    """A run as int64 arrays, with each step's instruction.
+    """A run as int64 arrays.
 
     Attributes:
-        instruction: (6, n): op, d, a, b, imm0, imm1.
         h: (8, n + 1): before each step, and after the last.
+        uframe: register file of the user, from FIRST_FRAME on (`circuits.tables.cpu`).
+        All others: as in `Execution`.
     """
 
     pc: I64
@@ -60,6 +110,13 @@ class Steps:
     vb: I64
     vc: I64
     h: I64
+    user: I64
+    saved_pc: I64
+    program: I64
+    uframe: I64
+    space: I64
+    gas: I64
+    fault: I64
 
     @property
     def op(self) -> I64:
@@ -69,20 +126,39 @@ class Steps:
 
     def where(self, *ops: Opcode) -> I64:
         """The steps whose opcode is one of `ops`, in order."""
-        return np.flatnonzero(np.isin(self.op, [int(op) for op in ops]))
+        return np.flatnonzero(self.is_any(ops))
+
+    def is_any(self, ops: Iterable[Opcode]) -> NDArray[np.bool_]:
+        """Whether each step's opcode is one of `ops`."""
+        return np.isin(self.op, [int(op) for op in ops])
+
+    def file_of(self, ops: Iterable[Opcode]) -> I64:
+        """Register file of an operand which is the user's in `ops` and in user mode, else the kernel's."""
+        theirs: I64 = (self.user | self.is_any(ops)) * self.uframe
+        return theirs
 
 
-def read_steps(run: Execution, program: Sequence[Sequence[int]]) -> Steps:
-    """Looks the instructions up in the ROM's columns (`Program.rom_columns()`) and widens the words."""
-    table = np.array(program[1:], dtype=np.int64)
-    h = run.h.astype(np.int64)
+def read_steps(run: Execution) -> Steps:
+    """Widens a run's arrays."""
+
+    def wide(values: U32) -> I64:
+        return values.astype(np.int64)
+
+    h = wide(run.h)
     return Steps(
-        run.pc.astype(np.int64),
-        table[:, run.pc],
-        run.va.astype(np.int64),
-        run.vb.astype(np.int64),
-        run.vc.astype(np.int64),
-        np.concatenate([h, h[:, -1:]], axis=1),
+        pc=wide(run.pc),
+        instruction=wide(run.instruction),
+        va=wide(run.va),
+        vb=wide(run.vb),
+        vc=wide(run.vc),
+        h=np.concatenate([h, h[:, -1:]], axis=1),
+        user=wide(run.user),
+        saved_pc=wide(run.saved_pc),
+        program=wide(run.program),
+        uframe=FIRST_FRAME + wide(run.uframe),
+        space=wide(run.space),
+        gas=wide(run.gas),
+        fault=wide(run.fault),
     )
 
 

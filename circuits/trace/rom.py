@@ -15,4 +15,4 @@ def generate(steps: Steps, program_length: int, height: int) -> U32:
         CapacityError: the program is longer than the table.
     """
     check_capacity("rom", program_length, height)
-    return finish(np.bincount(steps.pc, minlength=height)[None, :])
+    return finish(np.bincount(steps.pc[steps.user == 0], minlength=height)[None, :])

@@ -239,6 +239,12 @@ class Wallet:
                 states.append(KeyState(number, public_key, next_leaf, ledger_leaf, left))
         return states
 
+    def backup(self) -> tuple[bytes, int]:
+        """The seed, and how often it was restored: with the keys' heights, what `restore` needs."""
+        with transaction(self._path) as db:
+            seed, restores = db.execute("SELECT seed, restores FROM wallet").fetchone()
+        return bytes(seed), int(restores)
+
     def sign(
         self, message: Digest, ledger_leaf: int = 0, number: int | None = None, rotation: bool = False
     ) -> Signed:
@@ -343,6 +349,17 @@ class Wallet:
             levels = [tree[start : start + size] for start, size in zip(starts, sizes, strict=True)]
             self._secret_keys[number] = SecretKey.from_tree(_key_seed(seed, number), height, levels)
         return self._secret_keys[number]
+
+
+def public_key(seed: bytes, number: int, height: int, kernels: Kernels | None = None) -> PublicKey:
+    """Key `number` of a seed, without a wallet: what its purses are looked for by.
+
+    Raises:
+        XmssError: SEED or HEIGHT.
+    """
+    check_seed_and_height(seed, height)
+    [key] = batch.keygen([_key_seed(seed, number)], height, kernels)
+    return key.public_key
 
 
 def _key_seed(seed: bytes, number: int) -> bytes:

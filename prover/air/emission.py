@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from prover.air.recorder import MachineOp, Node, Recorder, Sum, Symbol
-from prover.field import ZERO, Kb6, P, add, scale
+from prover.field import ZERO, Kb6, P, add, lift, scale
 
 BATCH = 16
 """Terms of a sum that are emitted together."""
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class MachineCode:
-    """Code ready for the machine but for the symbols' values.
+    """Code ready for the machine but for the symbols' values; made once a table, equal to itself alone.
 
     Attributes:
         code: four words an instruction.
@@ -40,7 +40,9 @@ class MachineCode:
         out = []
         for symbol in self.symbols:
             value = ZERO if symbol.kind == "zero" else values[symbol.kind][symbol.number]
-            out.append(add(scale(value, symbol.sign % P), (symbol.offset % P, 0, 0, 0, 0, 0)))
+            if symbol.sign != 1:
+                value = scale(value, symbol.sign % P)
+            out.append(add(value, lift(symbol.offset)) if symbol.offset else value)
         return out
 
 

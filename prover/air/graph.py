@@ -33,6 +33,7 @@ class Graph:
     variables: list[tuple[Space, int, int]] = field(default_factory=list)
     _known: dict[tuple[int, int, int], int] = field(default_factory=dict)
     _numbers: dict[tuple[Space, int, int], int] = field(default_factory=dict)
+    _orders: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
 
     def _node(self, op: Op, left: int, right: int) -> int:
         if op in (Op.ADD, Op.MUL) and left > right:
@@ -73,7 +74,13 @@ class Graph:
         return seen[id(root)]
 
     def reachable(self, roots: Iterable[int]) -> list[int]:
-        """The nodes that `roots` need, in topological order."""
+        """The nodes that `roots` need, in topological order; walked once for the same roots."""
+        key = tuple(roots)
+        if key not in self._orders:
+            self._orders[key] = self._walk(key)
+        return self._orders[key]
+
+    def _walk(self, roots: tuple[int, ...]) -> list[int]:
         needed, stack = set(), list(roots)
         while stack:
             node = stack.pop()

@@ -37,7 +37,7 @@ class MachineOp(IntEnum):
 
 
 class Symbol(NamedTuple):
-    """A constant of KB6 known at run time: sign * challenge[kind][number] + offset."""
+    """A constant of KB6 known at run time: `sign * challenge[kind][number] + offset`."""
 
     kind: str
     number: int = 0

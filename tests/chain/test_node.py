@@ -258,8 +258,10 @@ def test_exported_blocks_replay_in_another_kernel(tmp_path: Path) -> None:
         node.reorg(2)
         path = node.export(tmp_path / "out")
         with BlockLog(path) as log, EmbeddedNode() as other:
-            for raw in log.replay():
-                other.add_block(Block.parse(raw))
+            genesis, *blocks = map(Block.parse, log.replay())
+            assert genesis == other.block(0)
+            for block in blocks:
+                other.add_block(block)
             assert other.tip == node.tip
             assert other.coins(SCRIPT) == node.coins(SCRIPT)
 

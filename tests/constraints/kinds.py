@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from circuits.machine.isa import Opcode
+from circuits.machine.isa import MEMORY_DRAIN_TS, Opcode
 from circuits.machine.kernel import kernel
 from circuits.tables.add import AddColumns
 from circuits.tables.cells import CellsColumns
 from circuits.tables.chain import BLOCK, ChainColumns
+from circuits.tables.code import CodeColumns
 from circuits.tables.cpu import CpuColumns
 from circuits.tables.memory import MemoryColumns
 from circuits.tables.muldiv import MulDivColumns
@@ -26,6 +27,7 @@ LAYOUTS = {
     "chain": ChainColumns,
     "cpu": CpuColumns,
     "rom": RomColumns,
+    "code": CodeColumns,
     "memory": MemoryColumns,
     "cells": CellsColumns,
     "add": AddColumns,
@@ -86,15 +88,28 @@ def _rom(row: RomColumns) -> dict[str, Mask]:
     return _exclusive(executed=row.mult > 0, **{"not executed": inside})
 
 
+def _code(row: CodeColumns) -> dict[str, Mask]:
+    instruction = row.is_code == 1
+    return _exclusive(
+        **{"executed": instruction & (row.mult > 0), "not executed": instruction},
+        end=_after(instruction),
+    )
+
+
 def _memory(row: MemoryColumns) -> dict[str, Mask]:
-    register, cell = (row.real * row.is_register) == 1, (row.real * (1 - row.is_register)) == 1
+    register, cell = (row.real == 1) & (row.segment == 0), (row.real == 1) & (row.segment == 1)
+    shadow = (row.real == 1) & (row.segment > 1)
     first, write = row.first_register == 1, row.is_write == 1
     return _exclusive(
-        header=np.arange(len(row.real)) == 0,
         **{"first register write": register & first & write, "first register read": register & first},
         **{"register write": register & write, "register read": register},
+        **{
+            "seed of a shadow": shadow & (row.is_seed == 1),
+            "shadow write": shadow & write,
+            "shadow read": shadow,
+        },
         seed=row.is_seed == 1,
-        drain=cell & (row.ts == 1 << 22),
+        drain=cell & (row.ts == MEMORY_DRAIN_TS),
         **{"cell write": cell & write, "cell read": cell},
     )
 
@@ -120,10 +135,11 @@ _KINDS = {
     "chain": _chain,
     "cpu": _cpu,
     "rom": _rom,
+    "code": _code,
     "memory": _memory,
-    "cells": lambda row: _exclusive(word=row.real == 1),
+    "cells": lambda row: _exclusive(word=row.is_cell == 1, shadow=row.is_shadow == 1),
     "add": _add,
-    "muldiv": lambda row: _exclusive(division=row.mult == 1),
+    "muldiv": lambda row: _exclusive(division=(row.mult == 1) & (row.fail == 0), failing=row.fail == 1),
     "word": _word,
     "range": _range,
 }

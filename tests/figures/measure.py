@@ -14,6 +14,7 @@ from prover.layout import Layout
 from prover.params import PRESETS
 from prover.predict import predict
 from prover.proof import proof_length
+from tests.script.sizes import sizes
 from verifier.cost import operations
 from verifier.pipeline import opened_columns
 
@@ -67,6 +68,7 @@ def measure() -> dict[str, Any]:
         "opened_columns": {name: opened_columns("standard", name) for name in SHAPES},
         "kernel_instructions": len(kernel()),
         "tables": tables(),
+        "script_bytes": sizes(),
         "cells": {o.name: o.cells for o in measured},
         "kernel_steps": {o.name: o.rows["cpu"] for o in measured if "cpu" in o.rows},
         "proof_bytes": {

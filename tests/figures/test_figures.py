@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.figures.measure import BASELINE, MANY_READS, measure
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 @cache
@@ -54,3 +57,18 @@ def test_constraints_that_read_many_values_are_few():
     tables = now()["tables"].values()
     assert max(t["max_reads"] for t in tables) <= 54
     assert sum(len(t[f"reads_above_{MANY_READS}"]) for t in tables) <= 42
+
+
+def test_the_readme_has_these_figures():
+    found, text = now(), README.read_text()
+    cells, sizes = found["cells"], found["proof_bytes"]["standard"]
+    for figure in (
+        f"{sizes['standard']:,} / {sizes['fast']:,} bytes",
+        f"{cells['transfer']:,} on average in a sample; {cells['transfer, both purses untouched']:,} when both",
+        f"| {cells['signature alone, key of height 8']:,} |",
+        f"{cells['call that only exits']:,} / {cells['call that writes a data cell']:,}, signature included",
+        f"| {cells['one more call in a list']:,} |",
+        f"| {max(found['opened_columns'].values())} |",
+        f"| {found['kernel_instructions']} instructions |",
+    ):
+        assert figure in text

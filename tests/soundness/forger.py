@@ -9,16 +9,30 @@ lie itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 import native
-from circuits.machine.executor import MachineRun
-from circuits.machine.isa import CELL_DEPTH, EXIT_LEVEL, READS_A, READS_B, READS_D, WRITES_D, Opcode
-from circuits.machine.kernel import CONSTANTS, kernel
-from circuits.machine.program import SYNTAX, Program
+from circuits.machine.executor import LoadedProgram, MachineRun, Shadows
+from circuits.machine.isa import (
+    CELL_DEPTH,
+    EXIT_LEVEL,
+    FAULT_PC,
+    READS_A,
+    READS_B,
+    READS_D,
+    STEP_GAS,
+    TRAP_PC,
+    USER_A,
+    USER_D,
+    WRITES_D,
+    Opcode,
+)
+from circuits.machine.kernel import CONSTANTS, NUM_PUBLIC_WORDS, kernel
+from circuits.machine.program import SYNTAX, Instruction, Program, parse
+from circuits.rollup.hashing import code_digest
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.tree import TreeUpdate, exit_tree
 from circuits.statement import heights, system
@@ -31,12 +45,17 @@ from circuits.trace.p24 import CellUpdates
 from circuits.trace.signatures import SignatureBatch
 from circuits.xmss.batch import Claim
 from prover.air.check import Violations, _Bus, _check_table
+from prover.field import P
 from tests.whole import SHAPE, U32, check_all
 
 Word = tuple[int, ...]
 ZERO = (0, 0, 0, 0)
 EMPTY = (ZERO,) * 5
 U64 = 1 << 64
+MODE = ("user", "saved_pc", "program", "uframe", "space", "gas", "fault")
+"""Per step, at its start: mode and counters (`MachineRun`)."""
+USER = "user"
+"""The line of every step in user mode, for lies: (USER, n) is the n-th."""
 
 
 def number(word: Sequence[int]) -> int:
@@ -78,6 +97,8 @@ class Moment:
         vc: word of register d (of a STORE: what is stored).
         jumps: whether the step jumps.
         h: hash state after the step.
+        fault: whether a user's arithmetic overflows.
+        follow: what the next step finds in mode, pc and counters, where it is not what follows.
     """
 
     op: Opcode
@@ -86,6 +107,8 @@ class Moment:
     vc: Word
     jumps: bool
     h: Word
+    fault: int = 0
+    follow: dict[str, int] = field(default_factory=dict)
 
 
 Lie = Callable[[Moment], None]
@@ -131,6 +154,29 @@ def hash_is(digest: Sequence[int]) -> Lie:
 
 
 @dataclass
+class _Mode:
+    """Mode and counters, as a step finds them."""
+
+    pc: int = 0
+    user: int = 0
+    saved_pc: int = 0
+    program: int = 0
+    uframe: int = 0
+    space: int = 0
+    gas: int = 0
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step that was made: what it found, what was done."""
+
+    mode: _Mode
+    instruction: Instruction
+    moment: Moment
+    h: Word
+
+
+@dataclass
 class _Machine:
     """Registers and memory of a run; the log of its steps."""
 
@@ -139,32 +185,73 @@ class _Machine:
     tape: list[Word]
     lines: dict[int, str | int]
     lies: dict[tuple[str | int, int], Lie]
-    registers: dict[int, Word] = field(default_factory=dict)
+    codes: dict[Word, tuple[int, ...]]
+    traps: frozenset[int]
+    registers: dict[tuple[int, int], Word] = field(default_factory=dict)
     before: dict[int, tuple[Word, ...]] = field(default_factory=dict)
     public: dict[int, Word] = field(default_factory=dict)
     exits: dict[int, Word] = field(default_factory=dict)
-    steps: list[tuple[int, Moment, Word]] = field(default_factory=list)
+    entered: list[LoadedProgram] = field(default_factory=list)
+    shadow: dict[tuple[int, int, int], Word] = field(default_factory=dict)
+    seeds: dict[tuple[int, int, int], Word] = field(default_factory=dict)
+    steps: list[_Step] = field(default_factory=list)
     visits: Counter = field(default_factory=Counter)
     lied_jumps: dict[int, bool] = field(default_factory=dict)
     skip: tuple[str | int, int] | None = None
     h: Word = (0,) * 8
-    pc: int = 0
+    trap_gas: int = U64
+    mode: _Mode = field(default_factory=_Mode)
 
-    def cell(self, index: int) -> list[Word]:
+    def words(self, index: int) -> list[Word]:
+        """A cell of the ledger; from now on it is a touched one."""
         self.cells.setdefault(index, EMPTY)
         self.before.setdefault(index, self.cells[index])
         return list(self.cells[index])
 
-    def step(self) -> bool:
-        line = self.lines.get(self.pc, "")
+    def load(self, index: int, place: int) -> Word:
+        """A cell's word in the present space."""
+        key = (self.mode.space, index, place)
+        word_now = self.words(index)[place]
+        if not self.mode.space:
+            return word_now
+        self.seeds.setdefault(key, word_now)
+        return self.shadow.setdefault(key, word_now)
+
+    def store(self, index: int, place: int, value: Word) -> None:
+        """The same, written."""
+        self.load(index, place)
+        if self.mode.space:
+            self.shadow[self.mode.space, index, place] = value
+        else:
+            words = self.words(index)
+            words[place] = value
+            self.cells[index] = tuple(words)
+
+    def fetch(self) -> tuple[str | int, Instruction]:
+        """The line that lies name, and the instruction."""
+        if self.mode.user:
+            if self.visits[USER] in self.traps or self.mode.gas >= self.trap_gas:
+                return USER, Instruction(Opcode.TRAP)
+            code = self.entered[self.mode.program - 1].code
+            if self.mode.pc >= len(code):
+                raise NoEndError
+            return USER, parse(code[self.mode.pc])
+        if self.mode.pc >= len(self.program):
+            raise NoEndError
+        line = self.lines.get(self.mode.pc, "")
         if (line, self.visits[line]) == self.skip:
-            self.pc += 1
-            line, self.skip = self.lines.get(self.pc, ""), None
-        i = self.program.instructions[self.pc]
-        op, imm = i.op, i.imm0
+            self.mode.pc += 1
+            line, self.skip = self.lines.get(self.mode.pc, ""), None
+        return line, self.program.instructions[self.mode.pc]
+
+    def step(self) -> bool:
+        line, i = self.fetch()
+        op, imm, mode = i.op, i.imm0, self.mode
+        file_a = mode.uframe + 1 if mode.user or op in USER_A else 0
+        file_d = mode.uframe + 1 if mode.user or op in USER_D else 0
         va, vb, vc = (
-            self.registers.get(r, ZERO) if op in used else ZERO
-            for r, used in ((i.a, READS_A), (i.b, READS_B), (i.d, READS_D))
+            self.registers.get((file, r), ZERO) if op in used else ZERO
+            for file, r, used in ((file_a, i.a, READS_A), (file_a, i.b, READS_B), (file_d, i.d, READS_D))
         )
         index = va[0] + 65536 * va[1]
         if op in (Opcode.HINT, Opcode.HINTR):
@@ -172,8 +259,9 @@ class _Machine:
                 raise NoEndError
             vc = tuple(self.tape.pop(0))
         elif op is Opcode.LOAD:
-            vc = self.cell(index)[imm]
+            vc = self.load(index, imm)
         moment = Moment(op, va, vb, self._compute(i, va, vb, vc), self._jumps(op, va, vb), self.h)
+        moment.fault = int(bool(mode.user) and self._overflows(op, va, vb, vc))
         moment.h = self._next_h(op, imm, moment)
         honest = moment.jumps
         if (line, self.visits[line]) in self.lies:
@@ -181,16 +269,18 @@ class _Machine:
         self.visits[line] += 1
         if moment.jumps != honest:
             self.lied_jumps[len(self.steps)] = moment.jumps
-        self.steps.append((self.pc, moment, self.h))
-        self._effects(op, i.d, imm, index, moment)
-        self.h, self.pc = moment.h, imm if moment.jumps else self.pc + 1
+        self.steps.append(_Step(replace(mode), i, moment, self.h))
+        self._effects(op, (file_d, i.d), imm, index, moment)
+        self._follow(i, moment)
+        for name, value in moment.follow.items():
+            setattr(self.mode, name, value)
         return op is not Opcode.HALT
 
-    def _compute(self, i: object, va: Word, vb: Word, vc: Word) -> Word:
+    def _compute(self, i: Instruction, va: Word, vb: Word, vc: Word) -> Word:
         op = i.op
         if op is Opcode.LI:
             return (i.imm0, i.imm1, 0, 0)
-        if op is Opcode.MOV:
+        if op in (Opcode.MOV, Opcode.ENTRY, Opcode.UGET, Opcode.UPUT):
             return va
         if op is Opcode.ADD:
             return word(number(va) + number(vb))
@@ -206,7 +296,19 @@ class _Machine:
             return self.h[:4]
         if op is Opcode.HGETH:
             return self.h[4:]
+        if op is Opcode.GAS:
+            return word(self.mode.gas)
+        if op is Opcode.HWORD:
+            return word(self.h[0] | self.h[1] << 32)
         return vc
+
+    @staticmethod
+    def _overflows(op: Opcode, va: Word, vb: Word, vc: Word) -> bool:
+        if op is Opcode.ADD:
+            return number(va) + number(vb) >= U64
+        if op is Opcode.SUB:
+            return number(va) < number(vb)
+        return op is Opcode.MULDIV and number(va) * number(vb) >= number(vc) * U64
 
     @staticmethod
     def _jumps(op: Opcode, va: Word, vb: Word) -> bool:
@@ -214,7 +316,7 @@ class _Machine:
             return (va == vb) == (op is Opcode.JEQ)
         if op in (Opcode.JLT, Opcode.JGE):
             return (number(va) < number(vb)) == (op is Opcode.JLT)
-        return op is Opcode.JMP
+        return op in (Opcode.JMP, Opcode.SYS)
 
     def _next_h(self, op: Opcode, imm: int, moment: Moment) -> Word:
         va, vb, vc = moment.va, moment.vb, moment.vc
@@ -224,21 +326,58 @@ class _Machine:
             lane = np.array([[imm, *self.h, *va, *vb, *vc, 0, 0, 0]], dtype=np.uint32).T
             return tuple(native.poseidon2_compress(np.ascontiguousarray(lane), 8)[:, 0].tolist())
         if op is Opcode.MULDIV:
-            quotient, remainder = divmod(number(va) * number(vb), number(vc) or 1)
+            product = number(va) * number(vb)
+            if moment.fault:
+                return word(product) + word(product >> 64)
+            quotient, remainder = divmod(product, number(vc) or 1)
             return word(quotient) + word(remainder)
-        return self.h
+        return (0,) * 8 if op in (Opcode.SRET, Opcode.ENTER) else self.h
 
-    def _effects(self, op: Opcode, d: int, imm: int, index: int, moment: Moment) -> None:
+    def _effects(self, op: Opcode, d: tuple[int, int], imm: int, index: int, moment: Moment) -> None:
         if op is Opcode.STORE:
-            words = self.cell(index)
-            words[imm] = moment.vc
-            self.cells[index] = tuple(words)
+            self.store(index, imm, moment.vc)
         elif op is Opcode.LEAF:
             self.exits[index] = self.h
         elif op is Opcode.OUT:
             self.public[imm] = moment.va
         elif op in WRITES_D:
             self.registers[d] = moment.vc
+
+    def _enter(self) -> int:
+        """Number of the listing whose hash is the hash state."""
+        hashes = [listing.code_hash for listing in self.entered]
+        if self.h not in hashes:
+            if self.h not in self.codes:
+                raise NoEndError
+            self.entered.append(LoadedProgram(self.codes[self.h], self.h))
+            hashes.append(self.h)
+        return hashes.index(self.h) + 1
+
+    def _follow(self, i: Instruction, moment: Moment) -> None:
+        """Mode and counters of the next step."""
+        mode, op, given = self.mode, i.op, moment.va[0] + 65536 * moment.va[1]
+        clk, gas, pc = len(self.steps), mode.gas + STEP_GAS * mode.user, mode.pc + 1
+        if op is Opcode.SYS:
+            mode.user, mode.saved_pc, pc = 0, mode.pc + 1, i.imm0
+        elif op is Opcode.TRAP:
+            mode.user, pc = 0, TRAP_PC
+        elif moment.fault:
+            mode.user, pc = 0, FAULT_PC
+        elif op is Opcode.ENTRY:
+            gas, pc = gas + i.imm0, i.imm1
+        elif op is Opcode.SRET:
+            mode.user, pc = 1, mode.saved_pc
+        elif op is Opcode.ENTER:
+            mode.program, mode.user, pc = self._enter(), 1, 0
+        elif op is Opcode.FRAME:
+            mode.uframe += 1
+        elif op is Opcode.SPACE:
+            mode.space = moment.va[0] * clk
+        elif op is Opcode.GASSET:
+            gas, self.trap_gas = given, number(moment.vb)
+        elif moment.jumps:
+            pc = i.imm0
+        self.h, mode.gas, mode.pc = moment.h, gas, pc
 
 
 def _array(rows: Sequence[Sequence[int]], width: int) -> U32:
@@ -259,7 +398,7 @@ class Forgery:
     Attributes:
         run: the steps.
         tables: name -> (width, height).
-        public_values: the 108 elements.
+        public_values: the 116 elements.
         state_update, exit_update: what the run does to the trees.
     """
 
@@ -295,6 +434,9 @@ def forge(
     stale: Mapping[int, tuple[Word, ...]] | None = None,
     skip: tuple[str, int] | None = None,
     after: Mapping[tuple[int, int], Word] | None = None,
+    codes: Sequence[Sequence[int]] = (),
+    traps: Collection[int] = (),
+    swap: Mapping[Word, Sequence[int]] | None = None,
 ) -> Forgery:
     """Runs the kernel (or another program) dishonestly and fills the tables.
 
@@ -309,14 +451,18 @@ def forge(
         stale: cells opened besides, before = after = these words, under an index that nothing touches.
         skip: the n-th execution of a line that is left out of the run.
         after: words (cell, word number) that the ledger has after the run, whatever was stored.
+        codes: user programs that may be entered.
+        traps: steps in user mode, counted from 0, that are TRAPs.
+        swap: by code hash, what is run in the place of the code that has it.
     """
     program = program or kernel()
-    named = [*(lies or {}), *([skip] if skip else [])]
+    named = [line for line in (*(lies or {}), *([skip] if skip else [])) if line[0] != USER]
     lines = {pc: line for line, _ in named for pc in find(line, program)}
     words = [tuple(w) for w in tape.T.tolist()]
-    state = _Machine(program, dict(cells), words, lines, dict(lies or {}), skip=skip)
+    known = {code_digest(tuple(code)): tuple(code) for code in codes} | dict(swap or {})
+    state = _Machine(program, dict(cells), words, lines, dict(lies or {}), known, frozenset(traps), skip=skip)
     while state.step():
-        if len(state.steps) > MAX_STEPS or state.pc >= len(program):
+        if len(state.steps) > MAX_STEPS:
             raise NoEndError
     for (index, place), value in (after or {}).items():
         changed = list(state.cells[index])
@@ -334,29 +480,30 @@ def forge(
     tables = _tables(run, program, claims, state_update, exit_update)
     _lie_about_jumps(tables["cpu"], state.lied_jumps, run)
     public = [*state_update.root_before, *state_update.root_after, *exit_update.root_after]
-    for k in range(21):
+    for k in range(NUM_PUBLIC_WORDS):
         public += state.public.get(k, ZERO)
     return Forgery(run, tables, public, state_update, exit_update)
 
 
 def _run(state: _Machine) -> MachineRun:
-    pcs = [pc for pc, _, _ in state.steps]
-    touched = sorted(state.before)
-    words = {
-        name: _array([getattr(moment, name) for _, moment, _ in state.steps], 4)
-        for name in ("va", "vb", "vc")
-    }
-    h = [h for _, _, h in state.steps]
-    signed = [k for k, (_, moment, _) in enumerate(state.steps) if moment.op is Opcode.SIG]
-    for k, (_, moment, _) in enumerate(state.steps):
-        if moment.op not in READS_D | WRITES_D:
+    steps, touched = state.steps, sorted(state.before)
+    words = {name: _array([getattr(step.moment, name) for step in steps], 4) for name in ("va", "vb", "vc")}
+    h = [step.h for step in steps]
+    signed = [k for k, step in enumerate(steps) if step.moment.op is Opcode.SIG]
+    for k, step in enumerate(steps):
+        if step.moment.op not in READS_D | WRITES_D:
             words["vc"][:, k] = 0
-    exits = sorted(state.exits)
+    exits, seeds = sorted(state.exits), sorted(state.seeds)
+    modes = {
+        name: np.array([getattr(step.mode, name) % P for step in steps], dtype=np.uint32)
+        for name in MODE
+        if name != "fault"
+    }
     return MachineRun(
-        pc=np.array(pcs, dtype=np.uint32),
+        pc=np.array([step.mode.pc for step in steps], dtype=np.uint32),
         **words,
         h=_array(h, 8),
-        public=np.array([state.public.get(k, ZERO) for k in range(21)], dtype=np.uint32),
+        public=np.array([state.public.get(k, ZERO) for k in range(NUM_PUBLIC_WORDS)], dtype=np.uint32),
         exit_indices=np.array(exits, dtype=np.uint32),
         exit_leaves=_array([state.exits[i] for i in exits], 8).T,
         cell_indices=np.array(touched, dtype=np.uint32),
@@ -365,6 +512,17 @@ def _run(state: _Machine) -> MachineRun:
         signature_messages=_array([h[k] for k in signed], 8).T,
         signature_owners=np.concatenate((words["va"], words["vb"]))[:, signed].T,
         signature_leaves=words["vc"][0, signed] | words["vc"][1, signed] << np.uint32(16),
+        instruction=_array([step.instruction.fields() for step in steps], 6),
+        **modes,
+        fault=np.array([step.moment.fault for step in steps], dtype=np.uint32),
+        programs=tuple(state.entered),
+        shadows=Shadows(
+            np.array([k[0] for k in seeds], dtype=np.uint32),
+            np.array([k[1] for k in seeds], dtype=np.uint32),
+            np.array([k[2] for k in seeds], dtype=np.uint32),
+            np.array([state.seeds[k] for k in seeds], dtype=np.uint32).reshape(-1, 4),
+            np.array([state.shadow[k] for k in seeds], dtype=np.uint32).reshape(-1, 4),
+        ),
     )
 
 
@@ -399,7 +557,7 @@ def recount(tables: dict[str, U32]) -> None:
     """The word table for what is asked of it now, with range's multiplicities: no u64 is missing."""
     buses: dict[str, _Bus] = {}
     for air in system().airs:
-        if air.name in ("cpu", "add", "muldiv"):
+        if air.name in ("cpu", "code", "add", "muldiv"):
             nothing = np.zeros((0, tables[air.name].shape[1]), np.uint32)
             _check_table(air, tables[air.name], nothing, Violations(), buses, 0)
     limbs = np.concatenate(buses["limbs"].values, axis=1)
@@ -409,4 +567,4 @@ def recount(tables: dict[str, U32]) -> None:
     tables["word"] = word_trace.generate(
         word_trace.collect(by_bytes, pack_words(limbs)), tables["word"].shape[1]
     )
-    tables["range"] = machine._range(tables["memory"], tables["word"])
+    tables["range"] = machine._range(tables["memory"], tables["cells"], tables["word"])

@@ -108,12 +108,14 @@ def attack(
     cells: Mapping[int, tuple[Word, ...]] | None = None,
     producer: int = PRODUCER,
     due: int = 0,
+    failing: Sequence[bool] = (),
     **more: Any,
 ) -> Forgery:
     """A dishonest run of a batch.
 
     Args:
         transactions, events, producer, due: the batch.
+        failing: the hint of each transaction that is a list of calls.
         shown: the signatures that are shown; by default all of the batch's.
         of: the true ledger.
         cells: the cells that the run starts from; by default the ledger's.
@@ -122,4 +124,4 @@ def attack(
     of = of or ledger()
     submitted = batch(transactions, events, producer=producer, due=due)
     wanted = claims(CHAIN_ID, transactions) if shown is None else shown
-    return forge(of, cells or cells_of(of), build_tape(submitted), wanted, **more)
+    return forge(of, cells or cells_of(of), build_tape(submitted, failing), wanted, **more)

@@ -7,7 +7,7 @@ that forbid the lie.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -29,6 +29,7 @@ from circuits.trace.signatures import SignatureBatch
 from circuits.xmss.batch import Claim
 from prover.field import P
 from tests.constraints.kinds import LAYOUTS
+from tests.soundness.cases import registry
 from tests.soundness.forger import Forgery, Word, hash_is, keep, other_way, recount, result, word
 from tests.soundness.scene import (
     ALICE,
@@ -51,17 +52,7 @@ from tests.soundness.scene import (
     withdraw,
 )
 
-CASES: dict[str, tuple[Callable[[], Forgery], set[str], set[str]]] = {}
-
-
-def forgery(labels: set[str] | None = None, relations: set[str] | None = None) -> Callable:
-    """Registers a forgery with what it breaks."""
-
-    def register(build: Callable[[], Forgery]) -> Callable[[], Forgery]:
-        CASES[build.__name__] = (build, labels or set(), relations or set())
-        return build
-
-    return register
+CASES, forgery = registry()
 
 
 def evil(old: str, new: str, nth: int = 0) -> assembler.Program:

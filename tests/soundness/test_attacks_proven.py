@@ -10,13 +10,15 @@ from circuits.statement import shape, system
 from prover.commit import ProvingKey, setup
 from prover.params import PRESETS
 from prover.prove import ProvingError, prove
+from tests.soundness import test_attacks, test_attacks_programs
 from tests.soundness.forger import Forgery
 from tests.soundness.scene import attack, deposit, sign, transfer
-from tests.soundness.test_attacks import CASES
 from tests.whole import SHAPE
 from verifier.fast.verify import FastVerifier, fast_verifier
 from verifier.stark.reasons import RejectReason, VerificationError
 from verifier.stark.verify import verify
+
+CASES = test_attacks.CASES | test_attacks_programs.CASES
 
 
 @cache

@@ -146,5 +146,5 @@ def test_a_lie_about_an_instruction_is_refused():
 def test_a_lie_about_any_executed_instruction_is_refused():
     outcomes = {pc: refused(pc) for pc in executed()}
     assert [pc for pc, outcome in outcomes.items() if outcome is False] == []
-    assert sum(outcome is None for outcome in outcomes.values()) <= 30  # out of hints, or at a refuse label
+    assert sum(outcome is None for outcome in outcomes.values()) <= 40  # out of hints, or at a refuse label
     assert len(outcomes) > 220

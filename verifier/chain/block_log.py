@@ -1,7 +1,8 @@
 """Raw blocks in a file, as Bitcoin Core's own block files hold them: magic, length, block, one after another.
 
-Such a file is read by `bitcoind -regtest -loadblock=FILE`. A process that is killed while it appends leaves a
-prefix of a record, which the next one cuts off; anything else that is no record is damage, and is said.
+With the genesis block first, such a file is read by `bitcoind -regtest -loadblock=FILE`. A process that is
+killed while it appends leaves a prefix of a record, which the next one cuts off; anything else that is no
+record is damage, and is said.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def record(raw: bytes) -> bytes:
 
 
 def export_blocks(blocks: Iterable[bytes], directory: Path) -> Path:
-    """Writes blocks, in order, to `directory/blk00000.dat`, which `bitcoind -loadblock` reads."""
+    """Writes blocks, from the genesis block on, to `directory/blk00000.dat`, which `bitcoind -loadblock` reads."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "blk00000.dat"
     with path.open("wb") as out:

@@ -8,9 +8,11 @@ read from the kernel's log.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections import deque
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from pbk.block import Block as KernelBlock
@@ -47,14 +49,20 @@ def _reason() -> str:
 
 
 class KernelChain:
-    """The chain; close it, or its block files stay."""
+    """The chain; close it, or its block files stay.
 
-    def __init__(self) -> None:
+    Args:
+        directory: for the block files; what is in it is thrown away. None for a temporary one.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
         _connect_log()
-        self._files = tempfile.TemporaryDirectory(prefix="pegproof-kernel-")
+        self._files = Path(tempfile.mkdtemp(prefix="pegproof-kernel-")) if directory is None else directory
+        shutil.rmtree(self._files, ignore_errors=True)
+        self._files.mkdir()
         options = ContextOptions()
         options.set_chainparams(ChainParameters(ChainType.REGTEST))
-        settings = ChainstateManagerOptions(Context(options), self._files.name, f"{self._files.name}/blocks")
+        settings = ChainstateManagerOptions(Context(options), str(self._files), str(self._files / "blocks"))
         settings.update_block_tree_db_in_memory(True)
         settings.update_chainstate_db_in_memory(True)
         self._manager: Any = ChainstateManager(settings)
@@ -93,4 +101,4 @@ class KernelChain:
     def close(self) -> None:
         """Ends the kernel and removes its files."""
         self._chain = self._manager = None
-        self._files.cleanup()
+        shutil.rmtree(self._files, ignore_errors=True)

@@ -51,7 +51,7 @@ class EmbeddedNode:
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
             self._log = BlockLog(directory / "blocks.dat")
-        self._kernel = KernelChain()
+        self._kernel = KernelChain(None if directory is None else directory / "kernel")
         self._index = Index(Block.parse(self._kernel.genesis()))
         self._mempool = Mempool(self._index, rules)
         self._side: dict[bytes, Block] = {}
@@ -155,8 +155,8 @@ class EmbeddedNode:
         self._sync()
 
     def export(self, directory: Path) -> Path:
-        """Writes the best chain without its genesis block; see `export_blocks`."""
-        blocks = (self.block(height).serialize() for height in range(1, self.tip.height + 1))
+        """Writes the best chain, its genesis block first (a fresh node waits for it); see `export_blocks`."""
+        blocks = (self.block(height).serialize() for height in range(self.tip.height + 1))
         return export_blocks(blocks, directory)
 
     def close(self) -> None:

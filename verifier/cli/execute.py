@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,20 @@ def report(executed: Executed) -> dict[str, Any]:
     }
 
 
+def _failure(item: dict[str, Any]) -> str:
+    return f"{item['reason']} {item['detail']}".rstrip()
+
+
+MOST_LISTED = 10
+_LISTED: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
+    ("deployed", "deployed", lambda item: f"program {item['program']}"),
+    ("events", "event", lambda item: f"program {item['program']} says {item['values']}"),
+    ("failures", "failure", _failure),
+    ("left_out", "left out", lambda item: str(item["reason"])),
+)
+"""Lists of `Execution.figures`: name, title, an entry for a person."""
+
+
 def render(executed: Executed, figures: dict[str, Any]) -> None:
     """The figures for a person."""
     values = executed.public_values
@@ -58,11 +73,11 @@ def render(executed: Executed, figures: dict[str, Any]) -> None:
     console.print(f"              - withdrawals {btc(values.withdrawals)} = {btc(values.supply_after)}")
     fees = ", ".join(f"{kind} {amount:,}" for kind, amount in figures["fees_msat"].items())
     console.print(f"fees (msat)   {fees}")
-    for kind in ("failures", "left_out"):
-        for item in figures[kind][:10]:
-            console.print(f"{kind.replace('_', ' ')}: transaction {item['transaction']}: {item['reason']}")
-        if len(figures[kind]) > 10:
-            console.print(f"{kind.replace('_', ' ')}: and {len(figures[kind]) - 10} more (--json has all)")
+    for kind, title, say in _LISTED:
+        for item in figures[kind][:MOST_LISTED]:
+            console.print(f"{title}: transaction {item['transaction']}: {say(item)}", markup=False)
+        if len(figures[kind]) > MOST_LISTED:
+            console.print(f"{title}: and {len(figures[kind]) - MOST_LISTED} more (--json has all)")
     rows = [
         (
             t["name"],

@@ -9,8 +9,12 @@ import click
 COMMANDS = {
     "sample": "make a signed batch over a fresh ledger",
     "wallet": "keys, and signatures that never reuse a leaf",
-    "batch": "start the next batch of a ledger",
+    "program": "programs as text and as code words",
+    "batch": "start the next batch of a ledger, take in events of Bitcoin",
     "execute": "run a batch and show what it does",
+    "trace": "each step of a transaction, with registers and gas",
+    "publish": "write what a ledger has published, and its inbox events",
+    "rebuild": "the state from published data and inbox events",
     "prove": "prove a batch",
     "verify": "verify a proof",
     "inspect": "what a proof contains and says",

@@ -28,18 +28,20 @@ WALLET_MSAT = 10**9
 )
 @click.option(
     "--wallet",
+    "wallets",
     type=click.Path(path_type=Path),
-    help="A wallet directory: the ledger then holds a funded purse of its key.",
+    multiple=True,
+    help="A wallet directory: the ledger then holds a funded purse of its key. May be given several times.",
 )
 @json_option
 @reports_errors
-def command(transfers: int, seed: int, out: Path, wallet: Path | None, as_json: bool) -> None:
+def command(transfers: int, seed: int, out: Path, wallets: tuple[Path, ...], as_json: bool) -> None:
     """Make a signed batch over a fresh ledger.
 
     The directory then holds the state store at genesis, the batch file and a summary. Its keys come from the
     seed and protect nothing.
     """
-    purses = [Purse(Wallet(wallet).keys()[-1].public_key.owner(), WALLET_MSAT)] if wallet else []
+    purses = [Purse(Wallet(wallet).keys()[-1].public_key.owner(), WALLET_MSAT) for wallet in wallets]
     with progress_bar("sample", as_json) as tell:
         summary = sample(
             transfers, seed, out, purses=purses, progress=lambda step, done, total: tell(step, done / total)
@@ -52,8 +54,8 @@ def command(transfers: int, seed: int, out: Path, wallet: Path | None, as_json: 
             f"{summary['withdrawals']} withdrawals among {summary['accounts']} accounts, "
             f"{btc(int(str(summary['supply_msat'])))} in all"
         )
-        for cell in summary["own_cells"]:  # type: ignore[attr-defined]
-            console.print(f"your purse: cell {cell}, {btc(WALLET_MSAT)}")
+        for wallet, cell in zip(wallets, summary["own_cells"], strict=True):  # type: ignore[call-overload]
+            console.print(f"purse of {wallet}: cell {cell}, {btc(WALLET_MSAT)}")
         console.print(f"next: pegproof execute {out}")
 
     emit(figures, as_json, render)

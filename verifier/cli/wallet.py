@@ -12,10 +12,10 @@ import click
 from circuits.rollup.codec import elements_bytes
 from circuits.xmss.scheme import MAX_HEIGHT, MIN_HEIGHT
 from circuits.xmss.wallet import Restored, Wallet
-from verifier.bitcoin.address import AddressError, script_of
 from verifier.cli.output import btc, console, emit, json_option, reports_errors
+from verifier.cli.wallet_sign import COMMANDS
 from verifier.pipeline import open_batch
-from verifier.signing import Order, owned_purses, sign_and_append
+from verifier.signing import owned_purses, settled_leaves
 
 DIRECTORY = click.Path(path_type=Path)
 
@@ -59,9 +59,22 @@ def new(directory: Path, seed: bytes | None, height: int, as_json: bool) -> None
 @command.command("restore", short_help="make a wallet again from its seed")
 @click.argument("directory", type=DIRECTORY)
 @click.option("--seed", callback=read_seed, required=True, help="The seed in hexadecimal, or - to read it.")
-@click.option("--height", type=click.IntRange(MIN_HEIGHT, MAX_HEIGHT), default=10, show_default=True)
 @click.option(
-    "--ledger-leaf", type=click.IntRange(min=0), required=True, help="next_leaf of its purses, settled."
+    "--height",
+    "heights",
+    type=click.IntRange(MIN_HEIGHT, MAX_HEIGHT),
+    multiple=True,
+    default=(10,),
+    show_default=True,
+    help="Of each key of the seed, oldest first: once, and once more for every rotation.",
+)
+@click.option("--batch", type=DIRECTORY, help="Read the leaves of its purses from this directory's ledger.")
+@click.option(
+    "--ledger-leaf",
+    "leaves",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Instead of --batch: next_leaf of each key's purses, settled.",
 )
 @click.option(
     "--earlier-restores", type=click.IntRange(min=0), default=0, help="How often it was restored before."
@@ -69,11 +82,52 @@ def new(directory: Path, seed: bytes | None, height: int, as_json: bool) -> None
 @json_option
 @reports_errors
 def restore(
-    directory: Path, seed: bytes, height: int, ledger_leaf: int, earlier_restores: int, as_json: bool
+    directory: Path,
+    seed: bytes,
+    heights: tuple[int, ...],
+    batch: Path | None,
+    leaves: tuple[int, ...],
+    earlier_restores: int,
+    as_json: bool,
 ) -> None:
-    """Make a wallet from a seed that has signed before; every leaf that may be used is skipped."""
-    wallet = Wallet.restore(directory, seed, [Restored(height, ledger_leaf)], earlier_restores)
-    _show(wallet, directory, None, as_json)
+    """Make a wallet from a seed that has signed before; every leaf that may be used is skipped.
+
+    A ledger tells which leaves have landed; the lost wallet may have used up to an eighth of the key beyond
+    them, and so may each wallet that was restored since. Use a ledger that Bitcoin can no longer roll back.
+    """
+    if (batch is None) == (not leaves):
+        raise click.UsageError("give either --batch, or --ledger-leaf once for each key")
+    if batch is not None:
+        leaves = settled_leaves(batch, seed, heights)
+    if len(leaves) != len(heights):
+        raise click.UsageError(f"{len(heights)} keys (--height) need {len(heights)} leaves (--ledger-leaf)")
+    keys = [Restored(height, leaf) for height, leaf in zip(heights, leaves, strict=True)]
+    wallet = Wallet.restore(directory, seed, keys, earlier_restores)
+    _show(wallet, directory, batch, as_json)
+
+
+@command.command("seed", short_help="print the seed, for a backup")
+@click.argument("directory", type=DIRECTORY)
+@json_option
+@reports_errors
+def seed_(directory: Path, as_json: bool) -> None:
+    """Print the secret seed in DIRECTORY, and what else `wallet restore` asks for. Whoever has it can sign.
+
+    Write it down again after a rotation or a restore. A copy of the wallet's file is no backup: its counters
+    would be old, and leaves would sign twice.
+    """
+    wallet = Wallet(directory)
+    seed, restores = wallet.backup()
+    states = wallet.keys()
+    heights = [state.public_key.height for state in states]
+    figures = {"seed": seed.hex(), "heights": heights, "earlier_restores": restores}
+
+    def render() -> None:
+        options = "".join(f" --height {height}" for height in heights)
+        console.print(f"seed {figures['seed']}")
+        console.print(f"restore with: --seed -{options} --earlier-restores {restores}")
+
+    emit(figures, as_json, render)
 
 
 @command.command("show", short_help="keys and purses of a wallet")
@@ -122,67 +176,5 @@ def _show(wallet: Wallet, directory: Path, batch: Path | None, as_json: bool) ->
     emit({"directory": str(directory), "keys": keys}, as_json, render)
 
 
-@command.command("sign", short_help="sign a transaction into a batch")
-@click.argument("directory", type=DIRECTORY)
-@click.option(
-    "--batch", type=DIRECTORY, required=True, help="Batch directory; its batch file gets the transaction."
-)
-@click.option("--to", type=click.IntRange(0, 2**32 - 1), help="Cell of the purse to pay.")
-@click.option("--withdraw-to", help="Segwit address, or scriptPubKey in hexadecimal, to withdraw to.")
-@click.option("--amount-msat", type=click.IntRange(0, 2**64 - 1), required=True, help="1 sat is 1000 msat.")
-@click.option("--tip", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Msat per gas.")
-@click.option("--max-fee-msat", type=click.IntRange(0, 2**64 - 1), help="Default: twice today's fee.")
-@click.option("--cell", type=click.IntRange(min=0), help="The paying purse, where the wallet owns several.")
-@json_option
-@reports_errors
-def sign(
-    directory: Path,
-    batch: Path,
-    to: int | None,
-    withdraw_to: str | None,
-    amount_msat: int,
-    tip: int,
-    max_fee_msat: int | None,
-    cell: int | None,
-    as_json: bool,
-) -> None:
-    """Sign a transfer (--to) or a withdrawal (--withdraw-to) and append it to a batch."""
-    if (to is None) == (withdraw_to is None):
-        raise click.UsageError("give either --to CELL or --withdraw-to ADDRESS_OR_SCRIPT")
-    try:
-        script = script_of(withdraw_to) if withdraw_to is not None else b""
-    except AddressError as error:
-        raise click.BadParameter(str(error), param_hint="--withdraw-to") from error
-    if withdraw_to is not None and (amount_msat == 0 or amount_msat % 1000):
-        raise click.BadParameter(
-            "a withdrawal is of whole sats: a multiple of 1000 msat", param_hint="--amount-msat"
-        )
-    order = Order(amount_msat, to, script, tip, max_fee_msat)
-    done = sign_and_append(Wallet(directory), batch, order, cell)
-    tx = done.transaction
-    figures = {
-        "batch": str(batch),
-        "position": done.position,
-        "kind": "transfer" if withdraw_to is None else "withdraw",
-        "signer": tx.signer,
-        "nonce": tx.nonce,
-        "leaf": tx.leaf,
-        "amount_msat": tx.amount,
-        "fee_msat": done.fee,
-        "max_fee_msat": tx.max_fee,
-        "tip_msat_per_gas": tx.tip,
-        "balance_before_msat": done.balance,
-    }
-    if withdraw_to is None:
-        figures["to"] = tx.to
-    else:
-        figures["script"] = script.hex()
-
-    def render() -> None:
-        target = f"to cell {tx.to}" if withdraw_to is None else f"to script {script.hex()}"
-        console.print(
-            f"transaction {done.position} of {batch}: cell {tx.signer} sends {tx.amount:,} msat {target}, "
-            f"fee {done.fee:,} msat; signed with leaf {tx.leaf}, nonce {tx.nonce}"
-        )
-
-    emit(figures, as_json, render)
+for _signing in COMMANDS:
+    command.add_command(_signing)

@@ -106,19 +106,20 @@ def run_both(
     tape: Sequence[Word],
     check: CheckSignature = accept_all,
     max_steps: int = 1 << 18,
+    programs: Sequence[Sequence[int]] = (),
 ) -> tuple[Execution, MachineRun]:
     """Interpreter and executor on the same input; they must agree, in results or in refusal."""
     array = tape_array(tape)
     try:
-        slow = interpret(program, cells, tape, check, max_steps)
+        slow = interpret(program, cells, tape, check, max_steps, programs)
     except MachineError as error:
         try:
-            run(program, cells, array, max_steps)
+            run(program, cells, array, max_steps, programs)
         except MachineError as other:
             assert str(other) == str(error)
             raise error from None
         raise AssertionError(f"only the interpreter refuses: {error}") from error
-    fast = run(program, cells, array, max_steps)
+    fast = run(program, cells, array, max_steps, programs)
     assert_equal(slow, fast)
     return slow, fast
 
@@ -127,6 +128,17 @@ def assert_equal(slow: Execution, fast: MachineRun) -> None:
     """Every field of the run is what the interpreter says."""
     assert [step.clk for step in slow.steps] == list(range(1, fast.num_steps + 1))
     assert [step.pc for step in slow.steps] == fast.pc.tolist()
+    assert [list(step.instruction.fields()) for step in slow.steps] == fast.instruction.T.tolist()
+    for name in ("user", "saved_pc", "program", "uframe", "space", "gas", "fault"):
+        assert [getattr(step, name) for step in slow.steps] == getattr(fast, name).tolist(), name
+    shadows = fast.shadows
+    keys = sorted(slow.seeds)
+    assert keys == list(
+        zip(shadows.space.tolist(), shadows.cell.tolist(), shadows.word.tolist(), strict=True)
+    )
+    assert [list(slow.seeds[key]) for key in keys] == shadows.seed.tolist()
+    assert [list(slow.shadows[key]) for key in keys] == shadows.last.tolist()
+    assert len(slow.entered) == len(fast.programs)
     for name in ("va", "vb", "vc", "h"):
         expected = np.array([getattr(step, name) for step in slow.steps], dtype=np.uint32).T
         assert np.array_equal(expected, getattr(fast, name)), name
@@ -181,5 +193,5 @@ def run_kernel(cells: Mapping[int, Cell], batch: Batch, check: CheckSignature = 
     assert sum(balances) == outcome.public(12) == int_from_word(outcome.cells[0][2])
     assert outcome.public(12) == outcome.public(11) + outcome.public(13) - outcome.public(14)
     assert execution.tape_position == len(batch.tape)
-    assert sorted(execution.public) == list(range(21))
+    assert sorted(execution.public) == list(range(23))
     return outcome

@@ -88,7 +88,8 @@ def test_codec_round_trip_over_the_kernel() -> None:
     [
         -1,
         1 << 64,
-        27,
+        int(Opcode.TRAP),
+        max(Opcode) + 1,
         255,
         int(Opcode.MOV),
         Opcode.MOV | 1 << 8,

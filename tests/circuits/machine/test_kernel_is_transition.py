@@ -56,7 +56,7 @@ def check(before: Ledger, done: Transition) -> None:
 def random_batch(rng: random.Random) -> Batch:
     """Some events and transactions, many of them bad."""
     events = [
-        builders.deposit(sats=rng.choice(SATS), cell=rng.choice(CELLS), kind=rng.choice((1, 1, 1, 2)))
+        builders.deposit(sats=rng.choice(SATS), cell=rng.choice(CELLS), kind=rng.choice((1, 1, 1, 4)))
         for _ in range(rng.randrange(5))
     ]
     state = {cell: (5, 10) for cell in (PRODUCER, ALICE, BOB, CAROL)}
@@ -74,7 +74,7 @@ def random_batch(rng: random.Random) -> Batch:
             "max_fee": 2**64 - 1,
         }
         if rng.random() < 0.5:
-            op = rng.choice((0, 0, 0, 2, 2**32 - 1))
+            op = rng.choice((0, 0, 0, 9, 2**32 - 1))
             txs.append(builders.transfer(signer, to=rng.choice(CELLS), op=op, **common))
         else:
             length = rng.choice((1, 22, 40, 0, 41, 2**32 + 1))

@@ -65,7 +65,9 @@ def batch(*transactions, events=(), chain_id=CHAIN_ID, **header):
 
 def run(before, after, **options):
     """Execute with every signature taken as valid."""
-    return apply(before, after, valid=[True] * len(after.transactions), **options)
+    return apply(
+        before, after, valid=[True] * len(after.transactions), check_cosignature=lambda claim: True, **options
+    )
 
 
 def balance(ledger, cell):

@@ -24,10 +24,17 @@ from circuits.rollup.hashing import chain_digests, columns_digests, leaf_digests
 from circuits.rollup.public_values import NUM_PUBLIC_ELEMENTS, PublicValues
 from circuits.rollup.signatures import message_digests, owner_digests
 from circuits.rollup.types import (
+    BlockHash,
+    Call,
+    Calls,
+    Deploy,
     Deposit,
+    ForcedExit,
+    Rotate,
     SignedTransaction,
     Transfer,
     Withdraw,
+    read_event,
     read_transaction,
     withdraw_script,
 )
@@ -49,11 +56,23 @@ cells = st.one_of(
     st.builds(SystemCell, u32, u32, u64, u32, u32, u32, u32),
     st.builds(InboxCell, digest, u32, u32),
 )
-events = st.builds(Deposit, u32, st.binary(min_size=32, max_size=32), u32, u64, digest, u32, u32)
-transfers = st.builds(Transfer, u32, u32, u32, u32, u64, u64, u32, u32, u32.filter(lambda op: op != 1))
+txids = st.binary(min_size=32, max_size=32)
+events = st.one_of(
+    st.builds(Deposit, u32, txids, u32, u64, digest, u32, u32.filter(lambda kind: kind not in (2, 3))),
+    st.builds(ForcedExit, u32, txids, u32, u32, u64, digest, st.binary(min_size=40, max_size=40), u64),
+    st.builds(BlockHash, u32, txids),
+)
+transfers = st.builds(
+    Transfer, u32, u32, u32, u32, u64, u64, u32, u32, u32.filter(lambda op: not 1 <= op <= 4)
+)
 script = st.binary(min_size=40, max_size=40)
 withdrawals = st.builds(Withdraw, u32, u32, u32, u64, u64, script, u64, u32, u32, u32)
-transactions = st.one_of(transfers, withdrawals)
+rotations = st.builds(Rotate, u32, u32, u32, digest, u64, u32, st.integers(0, 1 << 30))
+deployments = st.builds(Deploy, u32, u32, u32, st.lists(u64, min_size=1, max_size=5).map(tuple), u64, u32)
+arguments = st.tuples(u64, u64, u64, u64)
+call_lists = st.lists(st.builds(Call, u32, u32, arguments), min_size=1, max_size=16).map(tuple)
+lists_of_calls = st.builds(Calls, u32, u32, u32, call_lists, u32, u64, u32)
+transactions = st.one_of(transfers, withdrawals, rotations, deployments, lists_of_calls)
 
 
 def signed(tx, salt=0):
@@ -89,7 +108,7 @@ def test_leaf_digests_equal_the_plain_ones(many):
 @pytest.mark.parametrize(
     ("place", "word", "reason"),
     [
-        (0, (6, 0, 0, 0), CodecReason.KIND),
+        (0, (7, 0, 0, 0), CodecReason.KIND),
         (0, (0, 0, 0, 0), CodecReason.KIND),
         (0, (1, 1, 0, 0), CodecReason.KIND),
         (0, (P, 0, 0, 0), CodecReason.NOT_CANONICAL),
@@ -136,17 +155,19 @@ def test_cell_checks_refuse_what_does_not_fit():
 @given(events)
 def test_event_round_trip(event):
     reader = Reader(event.encode())
-    assert Deposit.read(reader) == event
+    assert read_event(reader) == event
     reader.done()
-    assert len(event.encode()) == 88
-    assert len(event.words()) == 9
+    forced = isinstance(event, ForcedExit)
+    assert len(event.encode()) == (136 if forced else 88)
+    assert len(event.words()) == (15 if forced else 9)
 
 
 @given(transactions)
 def test_transaction_bytes_are_its_words(tx):
     data = tx.encode()
-    assert len(data) == tx.num_bytes == 8 * len(tx.words())
-    assert struct.unpack(f"<{len(data) // 8}Q", data) == tuple(word_u64(word) for word in tx.words())
+    assert len(data) == tx.num_bytes
+    if not isinstance(tx, Rotate):  # whose owner is raw words
+        assert struct.unpack(f"<{len(data) // 8}Q", data) == tuple(word_u64(word) for word in tx.words())
     reader = Reader(data)
     assert read_transaction(reader, tx.nonce) == tx
     reader.done()
@@ -159,7 +180,7 @@ def test_digests_of_many_equal_the_plain_ones(txs, some_events, chain_id):
     assert message_digests(chain_id, many) == [tx.digest(chain_id) for tx in txs]
     assert owner_digests([s.public_key for s in many]) == [s.public_key.owner() for s in many]
     words = [event.words() for event in some_events]
-    chains = [[(w[0], w[1], w[2]), (w[3], w[4], w[5]), (w[6], w[7], w[8])] for w in words]
+    chains = [[w[i : i + 3] for i in range(0, len(w), 3)] for w in words]
     assert chain_digests(TAG_EVENT, chains) == [event.digest() for event in some_events]
 
 
@@ -176,7 +197,7 @@ def test_every_signed_field_changes_the_digest():
             "program": 1,
             "to": 99,
         }
-        changes |= {"script": bytes(40), "script_length": 3} if isinstance(tx, Withdraw) else {"op": 2}
+        changes |= {"script": bytes(40), "script_length": 3} if isinstance(tx, Withdraw) else {"op": 9}
         for name, value in changes.items():
             fields = {f: getattr(tx, f) for f in tx.__slots__} | {name: value}
             seen.add(type(tx)(**fields).digest(7))
@@ -228,7 +249,7 @@ def test_batch_with_more_bytes_is_refused():
     ("offset", "value", "reason"),
     [
         (0, b"PEGX", CodecReason.MAGIC),
-        (4, b"\2\0\0\0", CodecReason.VERSION),
+        (4, b"\1\0\0\0", CodecReason.VERSION),
         (36, b"\2\0\0\0", CodecReason.PUBLIC_KEY),
         (36, b"\xff\xff\xff\xff", CodecReason.NOT_CANONICAL),
         (40, b"\3\0\0\0", CodecReason.TRUNCATED),
@@ -268,8 +289,8 @@ def test_garbage_is_refused_or_canonical(data):
 def test_public_values_round_trip_and_refusals():
     values = run(ledger(), batch(transfer(), withdraw(1000), events=[deposit()])).public_values
     flat = values.elements()
-    assert len(flat) == NUM_PUBLIC_ELEMENTS == 108
-    assert len(values.words()) == 21
+    assert len(flat) == NUM_PUBLIC_ELEMENTS == 116
+    assert len(values.words()) == 23
     assert PublicValues.from_elements(flat) == values
     for bad, reason in (
         (flat[:-1], CodecReason.LENGTH),
@@ -277,14 +298,14 @@ def test_public_values_round_trip_and_refusals():
         ((P, *flat[1:]), CodecReason.NOT_CANONICAL),
         ((*flat[:24], 65536, *flat[25:]), CodecReason.RANGE),
         ((*flat[:34], 1, *flat[35:]), CodecReason.NOT_CANONICAL),
-        ((*flat[:-1], 1), CodecReason.NOT_CANONICAL),
+        ((*flat[:-9], 1, *flat[-8:]), CodecReason.NOT_CANONICAL),
     ):
         with pytest.raises(CodecError) as caught:
             PublicValues.from_elements(bad)
         assert caught.value.reason == reason
 
 
-@given(st.lists(st.one_of(st.integers(0, 65535), element), min_size=108, max_size=108))
+@given(st.lists(st.one_of(st.integers(0, 65535), element), min_size=116, max_size=116))
 def test_public_values_are_canonical(flat):
     try:
         values = PublicValues.from_elements(flat)

@@ -78,9 +78,9 @@ def test_random_batches_agree(events, wanted, l1_rate, base_fee, producer, next_
 
 FAILING = [
     transfer(program=1),
-    transfer(program=1, op=2, to=ALICE),
+    transfer(program=1, op=9, to=ALICE),
     withdraw(program=2**32 - 1, tip=5),
-    transfer(op=2),
+    transfer(op=9),
     transfer(op=2**32 - 1, to=2**32 - 1, tip=9),
     transfer(to=2**30),
     transfer(to=77),
@@ -121,7 +121,7 @@ def test_busy_batch_raises_the_base_fee_alike():
 def test_deposits_agree():
     before = ledger()
     room = 21 * 10**14 - 4 * START // 1000
-    events = [deposit(sats=room + 1), deposit(kind=2), deposit(sats=room, cell=2), deposit(sats=1, cell=77)]
+    events = [deposit(sats=room + 1), deposit(kind=4), deposit(sats=room, cell=2), deposit(sats=1, cell=77)]
     compare(before, run(before, batch(events=events, inbox_due_count=4)))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from circuits.rollup import store as store_module
 from circuits.rollup.errors import CodecError, StoreError, StoreReason
-from circuits.rollup.files import read_file, write_atomic
+from circuits.rollup.files import ABANDONED_SECONDS, read_file, write_atomic
 from circuits.rollup.store import Store
 from tests.circuits.rollup.builders import batch, deposit, ledger, run, transfer, withdraw
 
@@ -87,11 +87,11 @@ def test_genesis_must_be_in_order(tmp_path):
 
 def test_other_schema_version_is_refused(path):
     with sqlite3.connect(path) as raw:
-        raw.execute("PRAGMA user_version = 2")
+        raw.execute("PRAGMA user_version = 3")
     raw.close()
     with pytest.raises(StoreError) as caught:
         Store.open(path)
-    assert (caught.value.reason, caught.value.expected, caught.value.got) == (StoreReason.VERSION, 1, 2)
+    assert (caught.value.reason, caught.value.expected, caught.value.got) == (StoreReason.VERSION, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -226,3 +226,13 @@ def test_files_say_what_is_missing(tmp_path):
     write_atomic(tmp_path / "x", b"1")
     write_atomic(tmp_path / "x", b"2")
     assert read_file(tmp_path / "x") == b"2"
+
+
+def test_what_a_killed_writer_left_is_removed_by_a_later_write(tmp_path):
+    old, fresh, other = (tmp_path / name for name in (".x.aaaa.tmp", ".x.bbbb.tmp", ".y.aaaa.tmp"))
+    for left in (old, fresh, other):
+        left.write_bytes(b"half")
+    for left in (old, other):
+        os.utime(left, (time.time() - 2 * ABANDONED_SECONDS,) * 2)
+    write_atomic(tmp_path / "x", b"1")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".x.bbbb.tmp", ".y.aaaa.tmp", "x"]

@@ -9,6 +9,7 @@ import numpy as np
 from circuits.machine.isa import Opcode as O
 from circuits.tables.add import AddAir
 from circuits.tables.cells import CellsAir
+from circuits.tables.code import CodeAir
 from circuits.tables.cpu import CpuAir
 from circuits.tables.memory import MemoryAir
 from circuits.tables.muldiv import MulDivAir
@@ -93,6 +94,7 @@ CELLS = {
 HEIGHTS = {
     "cpu": 128,
     "rom": 64,
+    "code": 8,
     "memory": 256,
     "cells": 16,
     "add": 64,
@@ -103,8 +105,18 @@ HEIGHTS = {
 
 
 def airs_of(rom) -> dict[str, Air]:
-    """The eight tables, around the ROM with these columns."""
-    tables = (CpuAir(), RomAir(rom), MemoryAir(), CellsAir(), AddAir(), MulDivAir(), WordAir(), RangeAir())
+    """The nine tables, around the ROM with these columns."""
+    tables = (
+        CpuAir(),
+        RomAir(rom),
+        CodeAir(),
+        MemoryAir(),
+        CellsAir(),
+        AddAir(),
+        MulDivAir(),
+        WordAir(),
+        RangeAir(),
+    )
     return {air.name: air for air in tables}
 
 
@@ -158,11 +170,11 @@ class Case:
         return labels, {relation for relation, _ in rowcheck.merge(*parts)}
 
 
-def case(program=None, tape=TAPE, cells=None, heights=None, lies=None, tamper=None) -> Case:
+def case(program=None, tape=TAPE, cells=None, heights=None, lies=None, tamper=None, programs=()) -> Case:
     """Runs, generates, and lets `tamper` change the tables (name -> array, in place) before the checks."""
     program = EVERYTHING if program is None else program
     cells = CELLS if cells is None else cells
-    done = mini.run(program, tape, cells, lies)
+    done = mini.run(program, tape, cells, lies, programs)
     traces = machine.generate(done, mini.columns(program), HEIGHTS | (heights or {}))
     if tamper is not None:
         tamper(traces.tables)

@@ -18,7 +18,7 @@ from tests.circuits.machine.helpers import Batch, deposit, genesis, purse, trans
 from tests.circuits.tables import programs
 
 HEIGHTS = {
-    "cpu": 1024, "rom": 512, "memory": 4096, "cells": 64,
+    "cpu": 1024, "rom": 1024, "code": 4, "memory": 4096, "cells": 64,
     "add": 512, "muldiv": 64, "word": 512, "range": 1 << 16,
 }  # fmt: skip
 
@@ -48,7 +48,7 @@ def doubles(done: MachineRun, traces: machine.MachineTraces) -> list[PublicTuple
 def kernel_run() -> MachineRun:
     cells = genesis({20: purse(10**9), 21: purse(5 * 10**8)}, next_free=22)
     batch = Batch(
-        events=[deposit(1000), deposit(5, cell=21), deposit(0), deposit(7, kind=2)],
+        events=[deposit(1000), deposit(5, cell=21), deposit(0), deposit(7, kind=4)],
         transactions=[
             transfer(20, 21, 1000),
             transfer(21, 21, 77, tip=3),

@@ -21,12 +21,13 @@ from tests.circuits.tables.programs import CELLS, EVERYTHING, HEIGHTS, TAPE, air
 
 # name -> preprocessed, main, interaction columns (six base columns each)
 COLUMNS = {
-    "cpu": (0, 54, 7),
+    "cpu": (0, 77, 8),
     "rom": (7, 1, 1),
-    "memory": (0, 14, 2),
-    "cells": (0, 11, 2),
+    "code": (0, 18, 2),
+    "memory": (0, 15, 1),
+    "cells": (0, 13, 2),
     "add": (0, 18, 3),
-    "muldiv": (0, 48, 5),
+    "muldiv": (0, 49, 5),
     "word": (0, 10, 3),
     "range": (3, 2, 1),
 }
@@ -60,7 +61,7 @@ def test_rows_needed_is_what_generation_uses():
     needed = machine.rows_needed(run, ROM)
     tables = case().tables
     assert needed["cpu"] == run.pc.size + 1
-    assert needed["memory"] == int(tables["memory"][MemoryColumns.real.start].sum()) + 1
+    assert needed["memory"] == int(tables["memory"][MemoryColumns.real.start].sum())
     assert needed["cells"] == int(tables["cells"][10].sum()) == 15
     assert needed["muldiv"] == int(tables["muldiv"][-1].sum())
     assert needed["word"] == np.unique(tables["word"][:8], axis=1).shape[1]
@@ -87,14 +88,14 @@ def test_tables_without_padding_are_accepted():
     program += [op("LI", d=3), op("LI", d=3), op("HALT")]
     heights = {"cpu": 8, "rom": 8, "memory": 16, "muldiv": 2, "add": 4, "cells": 1}
     assert machine.rows_needed(mini.run(program, [mini.u64(9)]), mini.columns(program)) == {
-        "cpu": 8, "rom": 7, "memory": 11, "cells": 0, "add": 3, "muldiv": 2, "word": 9, "range": 65536,
+        "cpu": 8, "rom": 7, "code": 0, "memory": 10, "cells": 0, "add": 3, "muldiv": 2, "word": 9, "range": 65536,
     }  # fmt: skip
     assert verdict(program, [mini.u64(9)], heights=heights) == (set(), set())
 
 
 def test_last_memory_row_may_be_a_drain():
-    """1 header + 5 seeds + 5 drains + 5 register accesses fill 16 rows."""
-    program = [op("LI", d=k) for k in (1, 2, 3, 4, 5)] + [op("HALT")]
+    """5 seeds, 5 drains and 6 register accesses fill 16 rows."""
+    program = [op("LI", d=k) for k in (1, 2, 3, 4, 5, 6)] + [op("HALT")]
     done = case(program, (), {3: [[1] * 4] * 5}, {"memory": 16})
     assert done.tables["memory"][MemoryColumns.real.start, -1] == 1
     assert done.violations() == {}
@@ -131,10 +132,10 @@ def test_definitions_refuse_wrong_shapes():
     with pytest.raises(AirError):
         RomAir(ROM[:6])
     with pytest.raises(AirError):
-        RomAir(mini.columns([(27, 0, 0, 0, 0, 0)]))
+        RomAir(mini.columns([(len(Opcode), 0, 0, 0, 0, 0)]))
     with pytest.raises(AirError):
-        CpuAir().check_height(21)
-    CpuAir().check_height(20)
+        CpuAir().check_height(17)
+    CpuAir().check_height(16)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

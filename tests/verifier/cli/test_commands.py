@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from circuits.statement import SHAPES
@@ -51,6 +52,18 @@ def test_help_lists_every_command(run: Run) -> None:
 def test_every_command_has_help(run: Run, name: str) -> None:
     outcome = run(name, "--help")
     assert outcome.code == 0 and outcome.out.startswith(f"Usage: pegproof {name}")
+
+
+GROUPS = {name: cli.get_command(click.Context(cli), name) for name in ("wallet", "batch", "program", "bench")}
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [(g, n) for g, c in GROUPS.items() for n in getattr(c, "commands", {})]
+)
+def test_every_subcommand_has_help_and_json(run: Run, group: str, name: str) -> None:
+    outcome = run(group, name, "--help")
+    assert outcome.code == 0 and outcome.out.startswith(f"Usage: pegproof {group} {name}")
+    assert "--json" in outcome.out
 
 
 def test_execute_reports_the_named_fields_and_the_supply_identity(run: Run, made: Path) -> None:
@@ -154,6 +167,8 @@ def test_cells_of_a_transfer_are_within_budget(run: Run) -> None:
     assert cells["transfer"] <= 60_000
     assert cells["signature alone, key of height 8"] < cells["transfer between purses already touched"]
     assert all(value > 0 for value in cells.values())
+    for part in ("withdrawal", "forced exit", "rotation", "deployment", "call that", "creates a purse"):
+        assert any(part in name for name in cells)
     assert figures["opened_columns"] <= 1000
 
 

@@ -23,6 +23,7 @@ def test_demo_tells_its_story(
         "signature is not valid",
         "add.sum[0]",
         "LOOKUP_SUM",
+        "'values': [1, 12, 16]",
         "Done in",
     ):
         assert part in told

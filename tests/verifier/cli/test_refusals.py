@@ -183,6 +183,33 @@ def test_verify_of_no_file(run: Run, tmp_path: Path) -> None:
     assert outcome.code == 1 and outcome.json["accepted"] is False and outcome.json["reason"] == "MISSING"
 
 
+def test_publish_and_rebuild_refuse(run: Run, copied: Path) -> None:
+    batch, data, inbox = copied / "batch", copied / "data", copied / "inbox"
+    refused(run("publish", copied / "none", data, inbox), "no such file")
+    refused(run("publish", batch, data, copied / "no/inbox"), "no such file")
+    assert not data.exists()
+    assert run("execute", batch, "--commit").code == 0 and run("publish", batch, data, inbox).code == 0
+    refused(run("rebuild", copied / "none", inbox), "no such file")
+    refused(run("rebuild", data, copied / "none"), "no such file")
+    refused(run("rebuild", inbox, data), "not a file of this kind")
+    refused(run("rebuild", data, inbox, "--check", copied / "none"), "no such file")
+    content = data.read_bytes()
+    for bad in (content[:-1], content[:30], content + b"\0"):
+        data.write_bytes(bad)
+        refused(run("rebuild", data, inbox), "bytes end too early")
+    for place in range(1, 120, 7):
+        data.write_bytes(
+            content[:-place] + bytes([content[-place] ^ 1]) + content[len(content) - place + 1 :]
+        )
+        assert run("rebuild", data, inbox, "--check", batch).code == 1
+
+
+@pytest.mark.parametrize(("tx", "code"), [("999", 1), ("-1", 2), ("x", 2)])
+def test_trace_refuses(run: Run, made: Path, tmp_path: Path, tx: str, code: int) -> None:
+    assert run("trace", made / "batch", tx).code == code
+    refused(run("trace", tmp_path, "0"), "batch.bin")
+
+
 def prove_in_a_process(batch: Path, output: Path, limit_bytes: int | None = None) -> subprocess.Popen[str]:
     def limit() -> None:
         if limit_bytes is not None:

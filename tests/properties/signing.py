@@ -1,0 +1,56 @@
+"""Real signatures for a batch whose own and co-signatures are blank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from circuits.rollup.batch import Batch
+from circuits.rollup.ledger import Ledger
+from circuits.rollup.types import Cosignature
+from circuits.xmss.batch import SignRequest, keygen, sign
+from circuits.xmss.scheme import SecretKey
+from tests.circuits.rollup import builders
+from tests.properties.random_programs import SIGNERS
+
+
+def signers(cells: Sequence[int] = SIGNERS) -> dict[int, SecretKey]:
+    """Keys of 256 leaves for the purses in some cells."""
+    return dict(zip(cells, keygen([bytes([cell % 251]) * 32 for cell in cells], 8), strict=True))
+
+
+def with_keys(before: Ledger, keys: Mapping[int, SecretKey]) -> Ledger:
+    """The ledger whose purses have real keys."""
+    owned = {
+        cell: replace(before.cells[cell], owner=key.public_key.owner())  # type: ignore[type-var]
+        for cell, key in keys.items()
+    }
+    return Ledger.of_cells({**before.cells, **owned}, before.codes.values())
+
+
+def sign_batch(before: Ledger, batch: Batch, keys: Mapping[int, SecretKey]) -> Batch:
+    """The transactions that can be included, signed; co-signatures as the run asks for them."""
+    by_owner = {key.public_key.owner(): key for key in keys.values()}
+    real = {builders.key(cell): key.public_key for cell, key in keys.items()}
+    blank = tuple(
+        replace(
+            tx,
+            public_key=keys[tx.transaction.signer].public_key,
+            cosignatures=tuple(
+                replace(answer, public_key=real[answer.public_key]) for answer in tx.cosignatures
+            ),
+        )
+        for tx in batch.transactions
+    )
+    done = builders.run(before, replace(batch, transactions=blank))
+    made = iter(sign([SignRequest(by_owner[c.owner], c.epoch, c.message) for c in done.signatures]))
+    wanted = iter(done.signatures)
+    signed = []
+    for tx in done.batch.transactions:
+        answers = []
+        for claim, signature in zip(wanted, made, strict=False):
+            if claim.message == tx.transaction.digest(batch.chain_id):
+                break
+            answers.append(Cosignature(by_owner[claim.owner].public_key, signature))
+        signed.append(replace(tx, signature=signature, cosignatures=tuple(answers)))
+    return replace(batch, transactions=tuple(signed))
