@@ -17,7 +17,7 @@ def test_every_instruction_is_covered_by_a_chunk():
     """What no step comes of only names words anew, brings data, or hashes constants."""
     program, lowered = tree().program, tree().lowered
     for number, (block, chunks) in enumerate(zip(program.blocks, tree().partition.chunks, strict=True)):
-        covered = {step.source for chunk in chunks for step in chunk.steps}
+        covered = {i for chunk in chunks for step in chunk.steps for i in (step.source, *step.merged)}
         for index in range(len(block)):
             line = block.code[INSTRUCTION_WORDS * index : INSTRUCTION_WORDS * (index + 1)]
             code, out, _, _, _, count, _, where = line

@@ -74,7 +74,7 @@ class ByteCompiler(Compiler):
                 terms = (*relation.terms, *([(-1, _ONE)] if k == 0 else []))
                 self.field.reduce(relation.products, terms, relation.quotients, [(0,)] * BYTES)
         else:
-            results = [self.reduce(relation) for relation in relations(step.kind, args)]
+            results = [self.reduce(relation) for relation in relations(step.kind, args, step.number)]
         self.peak = max(self.peak, self.field.peak)
         for word, result in zip(step.out, results, strict=True):
             self.values[word] = list(result)

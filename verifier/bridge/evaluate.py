@@ -62,20 +62,21 @@ def run(step: Step, memory: Mapping[int, int], lowered: Lowered) -> tuple[tuple[
         return (), not any(args[0])
     if kind is Kind.CANONICAL:
         return (), any(word >= P for word in args[0])
-    return _arithmetic(kind, args), False
+    return _arithmetic(kind, args, step.number), False
 
 
-def _arithmetic(kind: Kind, args: list[list[int]]) -> tuple[int, ...]:
+def _arithmetic(kind: Kind, args: list[list[int]], mask: int) -> tuple[int, ...]:
     if kind is Kind.CHALLENGE:
         (block,) = args
         return tuple((block[2 * i] + (block[2 * i + 1] << 32)) % P for i in range(DEGREE))
     if kind is Kind.MUL:
         return (args[0][0] * args[1][0] % P,)
     elements = [field.to_kb6([word % P for word in arg] + [0] * (DEGREE - len(arg))) for arg in args]
-    if kind is Kind.ADD:
-        return field.add(*elements)
-    if kind is Kind.SUB:
-        return field.sub(*elements)
+    if kind is Kind.SUM:
+        total = field.ZERO
+        for i, element in enumerate(elements):
+            total = field.sub(total, element) if mask >> i & 1 else field.add(total, element)
+        return total
     if kind in (Kind.PRODUCT, Kind.SCALE):
         return field.mul(*elements)
     if kind is Kind.INVERSE:

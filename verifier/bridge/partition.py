@@ -53,8 +53,8 @@ QUERY, CHECKS_NODE = "query", "checks"
 Path = tuple[str, ...]
 
 BYTES = {
-    Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 3_000, Kind.MUL: 800, Kind.ADD: 2_000, Kind.SUB: 2_000,
-    Kind.PRODUCT: 16_000, Kind.SCALE: 4_500, Kind.INVERSE: 16_000, Kind.HORNER: 16_500,
+    Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 3_000, Kind.MUL: 800, Kind.SUM: 2_500,
+    Kind.PRODUCT: 12_800, Kind.SCALE: 4_500, Kind.INVERSE: 12_500, Kind.HORNER: 12_900,
     Kind.EQUAL: 500, Kind.ZERO: 500, Kind.NOT_ALL_ZERO: 200, Kind.CANONICAL: 1_200,
 }  # fmt: skip
 """Script of a step, roughly: what gathering goes by."""
@@ -452,7 +452,7 @@ def by_demand(steps: list[Step]) -> list[Step]:
     for last in steps:
         if read & set(last.out):
             continue
-        stack = [(last, iter(last.reads))]
+        stack = [(last, _asking(last))]
         while stack:
             step, operands = stack[-1]
             asked = next((makers[word] for word in operands if word in makers), None)
@@ -462,8 +462,14 @@ def by_demand(steps: list[Step]) -> list[Step]:
                     done.add(id(step))
                     out.append(step)
             elif id(asked) not in done:
-                stack.append((asked, iter(asked.reads)))
+                stack.append((asked, _asking(asked)))
     return out
+
+
+def _asking(step: Step) -> Iterator[int]:
+    """A step's operands in the order in which they are asked for: what a product is added to comes first."""
+    args = (step.args[-1], *step.args[:-1]) if step.kind is Kind.HORNER else step.args
+    return (word for arg in args for word in arg)
 
 
 def replace_path(chunk: Chunk, path: Path) -> Chunk:

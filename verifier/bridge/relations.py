@@ -43,18 +43,19 @@ def _product(a: Sequence[T], b: Sequence[T]) -> list[list[tuple[int, T, T]]]:
     return out
 
 
-def relations(kind: Kind, args: Sequence[Sequence[T]]) -> list[Relation[T]]:
+def relations(kind: Kind, args: Sequence[Sequence[T]], mask: int = 0) -> list[Relation[T]]:
     """By coordinate of the result; INVERSE is `inverse_relations`.
 
     Args:
         kind: an arithmetic kind, not CHALLENGE.
         args: operands' coordinates.
+        mask: of a SUM.
     """
     if kind is Kind.MUL:
         return [Relation(((1, args[0][0], args[1][0]),), (), 3)]
-    if kind in (Kind.ADD, Kind.SUB):
-        sign = 1 if kind is Kind.ADD else -1
-        return [Relation((), ((1, x), (sign, y)), 1) for x, y in zip(*args, strict=True)]
+    if kind is Kind.SUM:
+        signs = [-1 if mask >> i & 1 else 1 for i in range(len(args))]
+        return [Relation((), tuple(zip(signs, row, strict=True)), 1) for row in zip(*args, strict=True)]
     products = _product(args[0], args[1])
     added = args[2] if kind is Kind.HORNER else ()
     return [
@@ -74,7 +75,7 @@ def num_hints(kind: Kind) -> int:
     """Hint items of an arithmetic step."""
     if kind is Kind.MUL:
         return BYTES + 3
-    if kind in (Kind.ADD, Kind.SUB):
+    if kind is Kind.SUM:
         return DEGREE * (BYTES + 1)
     return DEGREE * (BYTES + 3)
 
@@ -101,7 +102,7 @@ def hints(step: Step, args: Sequence[Sequence[int]], out: Sequence[int]) -> list
             found += quotient_hints(_total(relation) - (k == 0), relation.quotients)
         return found
     found = []
-    for relation, r in zip(relations(step.kind, args), out, strict=True):
+    for relation, r in zip(relations(step.kind, args, step.number), out, strict=True):
         found += (*byte_hints(r), *quotient_hints(_total(relation), relation.quotients))
     return found
 

@@ -8,8 +8,8 @@ only those that are read become steps, in the scope of their first reader.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from native.hashing import blake3_context_key
@@ -22,6 +22,8 @@ BLOCK_WORDS = 16
 CHUNK_WORDS = 256
 START, END, PARENT, ROOT, DERIVE = 1, 2, 4, 8, 64
 """BLAKE3's domain flags."""
+MAX_TERMS = 7
+"""Of a sum: so many elements and the result still fit a leaf."""
 
 Words = tuple[int, ...]
 
@@ -33,8 +35,7 @@ class Kind(StrEnum):
     WIDE = "wide"  # the same with constant chaining value; 16 words out
     CHALLENGE = "challenge"  # 12 words
     MUL = "mul"
-    ADD = "add"
-    SUB = "sub"
+    SUM = "sum"  # KB6 elements; number = mask of those subtracted
     PRODUCT = "product"
     SCALE = "scale"  # KB6, base
     INVERSE = "inverse"
@@ -51,8 +52,8 @@ HASHING = frozenset({Kind.COMPRESS, Kind.WIDE})
 CHECKS = frozenset({Kind.EQUAL, Kind.ZERO, Kind.NOT_ALL_ZERO, Kind.CANONICAL})
 _DIRECT = {
     Code.MUL: (Kind.MUL, (1, 1)),
-    Code.EXT_ADD: (Kind.ADD, (DEGREE, DEGREE)),
-    Code.EXT_SUB: (Kind.SUB, (DEGREE, DEGREE)),
+    Code.EXT_ADD: (Kind.SUM, (DEGREE, DEGREE)),
+    Code.EXT_SUB: (Kind.SUM, (DEGREE, DEGREE)),
     Code.EXT_MUL: (Kind.PRODUCT, (DEGREE, DEGREE)),
     Code.EXT_SCALE: (Kind.SCALE, (DEGREE, 1)),
     Code.EXT_INVERSE: (Kind.INVERSE, (DEGREE,)),
@@ -67,9 +68,10 @@ class Step:
         kind: what it does.
         out: words that it writes; none for a check.
         args: words that it reads, by operand.
-        number: of BIT; of a compression counter, block length and flags, packed by `domain`.
+        number: of BIT; of SUM the mask; of a compression counter, block length and flags, packed by `domain`.
         scope: number of its scope in the Program.
         source: instruction of its block.
+        merged: instructions whose steps went into this one.
     """
 
     kind: Kind
@@ -78,6 +80,7 @@ class Step:
     number: int = 0
     scope: int = 0
     source: int = -1
+    merged: tuple[int, ...] = ()
 
     @property
     def reads(self) -> list[int]:
@@ -213,6 +216,8 @@ class _Lowering:
             out.blocks.append(self.steps)
             out.data.append(self.units)
         self.close_opening()
+        shared = _shared(out)
+        out.blocks = [fuse(steps, shared) for steps in out.blocks]
         return out
 
     def word(self, address: int) -> int:
@@ -276,7 +281,7 @@ class _Lowering:
             args = [run_of(address, size) for address, size in zip((a, b), sizes, strict=False)]
             if kind is Kind.INVERSE:
                 self.add(Kind.NOT_ALL_ZERO, (), args[0])
-            self.add(kind, written, *args)
+            self.add(kind, written, *args, number=2 if code is Code.EXT_SUB else 0)
         elif code is Code.POWERS:
             self.take_powers(out, run_of(a, DEGREE), count)
         elif code in (Code.DOT, Code.EXT_DOT):
@@ -392,7 +397,7 @@ class _Lowering:
         for i, (factor, item) in enumerate(zip(factors, items, strict=True)):
             kind = Kind.SCALE if size == 1 else Kind.PRODUCT
             product = self.add(kind, self.fresh(DEGREE), factor, item)
-            total = self.add(Kind.ADD, out if i == count - 1 else self.fresh(DEGREE), total, product)
+            total = self.add(Kind.SUM, out if i == count - 1 else self.fresh(DEGREE), total, product)
 
     def is_unit(self, words: Words, i: int) -> bool:
         return [self.out.constants.get(word) for word in words] == [int(j == i) for j in range(DEGREE)]
@@ -435,6 +440,67 @@ class _Lowering:
         if opening.root:
             scope = self.program.scopes.index(Scope.TRANSCRIPT)
             self.out.data[0].append((opening.root, scope))
+
+
+def _shared(lowered: Lowered) -> set[int]:
+    """Words that more than one reader has, or one that is no step of the same block."""
+    seen: dict[int, int] = {}
+    shared = set(lowered.items) | {word for light in lowered.light.values() for word in light.reads}
+    for number, steps in enumerate(lowered.blocks):
+        made = {word for step in steps for word in step.out}
+        for step in steps:
+            for arg in step.args:
+                for word in arg:
+                    if word in seen or word not in made:
+                        shared.add(word)
+                    seen[word] = number
+    return shared
+
+
+def fuse(steps: list[Step], shared: set[int]) -> list[Step]:
+    """Sums of sums as one sum, a product added to as HORNER, where nobody else reads what is between."""
+    makers: dict[int, Step] = {}
+    gone: set[int] = set()
+    out: list[Step] = []
+
+    def maker(step: Step, words: Words, kinds: tuple[Kind, ...]) -> Step | None:
+        """The step whose only reader is this one."""
+        made = makers.get(words[0])
+        same = made is not None and made.out == words and made.scope == step.scope
+        return made if same and made and made.kind in kinds and not shared & set(words) else None
+
+    for step in steps:
+        if step.kind is Kind.SUM:
+            step = _absorb(step, maker, gone)
+        out.append(step)
+        makers.update(dict.fromkeys(step.out, step))
+    return [step for step in out if id(step) not in gone]
+
+
+def _absorb(
+    step: Step, maker: Callable[[Step, Words, tuple[Kind, ...]], Step | None], gone: set[int]
+) -> Step:
+    terms: list[tuple[int, Words]] = []
+    merged: list[int] = []
+    for i, arg in enumerate(step.args):
+        sign = step.number >> i & 1
+        inner = maker(step, arg, (Kind.SUM,))
+        if inner is None or len(inner.args) + len(terms) + len(step.args) - i - 1 > MAX_TERMS:
+            terms.append((sign, arg))
+            continue
+        terms += [(sign ^ (inner.number >> j & 1), word) for j, word in enumerate(inner.args)]
+        merged += [inner.source, *inner.merged]
+        gone.add(id(inner))
+    if len(terms) == 2 and not terms[0][0] and not terms[1][0]:
+        for (_, arg), (_, other) in (terms, terms[::-1]):
+            product = maker(step, arg, (Kind.PRODUCT, Kind.SCALE))
+            if product is not None:
+                gone.add(id(product))
+                merged += [product.source, *product.merged]
+                a, b = product.args
+                return replace(step, kind=Kind.HORNER, args=(a, b, other), number=0, merged=tuple(merged))
+    mask = sum(sign << i for i, (sign, _) in enumerate(terms))
+    return replace(step, args=tuple(arg for _, arg in terms), number=mask, merged=tuple(merged))
 
 
 def _base_ranges(program: Program) -> set[int]:

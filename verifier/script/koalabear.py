@@ -49,7 +49,7 @@ def triangle(n: int) -> int:
 
 
 def table() -> bytes:
-    """[] -> [t(510) .. t(0)]. 1,899 bytes."""
+    """[] -> [t(510) .. t(0)]. 1,763 bytes."""
     return b"".join(number(triangle(n)) for n in reversed(range(TABLE_ITEMS)))
 
 
