@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from verifier.bitcoin.sighash import Spending
@@ -24,7 +24,7 @@ from verifier.bridge.view import SlotView
 from verifier.chain.chain import Chain, Refused
 from verifier.chain.fees import spending_of
 from verifier.chain.policy import fee_of
-from verifier.chain.wallet import Wallet
+from verifier.chain.wallet import InsufficientFunds, Wallet
 
 MAX_VERSIONS: Final = 64
 """Combinations of a node's wire signatures that a watcher tries; an honest operator leaves one."""
@@ -197,6 +197,7 @@ class Watcher:
         challenge: whether it finds the claim false, or cannot see the proof.
         guide: which nodes it opens.
         fee_rate: sat/vB.
+        innocent: nodes with signatures that no leaf convicts: not looked at again.
     """
 
     store: Store
@@ -207,6 +208,7 @@ class Watcher:
     challenge: bool = False
     guide: Guide = open_nothing
     fee_rate: int = 2
+    innocent: set[tuple[int, tuple[tuple[bytes, ...], ...]]] = field(default_factory=set, repr=False)
 
     def due(self, chain: Chain) -> list[str]:
         """The moves that the chain asks for now, the surest first.
@@ -238,9 +240,15 @@ class Watcher:
         ]
 
     def step(self, chain: Chain) -> list[Sent]:
-        """Sends what is due."""
-        view = SlotView(chain, self.moves.graph)
-        return [self.send(chain, name) for name in self.due(chain) if not self._waits(view, name)]
+        """Sends what is due; an empty purse stops what the purse pays, never a penalty."""
+        view, sent = SlotView(chain, self.moves.graph), []
+        for name in self.due(chain):
+            if not self._waits(view, name):
+                try:
+                    sent.append(self.send(chain, name))
+                except InsufficientFunds as error:
+                    sent.append(Sent(name, self.moves.paid(name), str(error)))
+        return sent
 
     def send(self, chain: Chain, name: str) -> Sent:
         """Sends one move by its template's name."""
@@ -279,7 +287,10 @@ class Watcher:
         seen = self.store.seen(slot)
         versions = itertools.product(*(seen.get(name, []) for name in names))
         for combination in itertools.islice(versions, MAX_VERSIONS):
+            if (node, combination) in self.innocent:
+                continue
             spend = self.accuser.disprove(node, dict(zip(names, combination, strict=True)))
             if spend is not None:
                 return spend
+            self.innocent.add((node, combination))
         return None
