@@ -139,20 +139,28 @@ def _has(stage: Stage, name: str) -> bool:
 
 
 def last_block_race(stage: Stage) -> str:
-    """6g: reveal and time-out meet in the same block's mempool; whichever a miner takes, the other is dead."""
-    _start(stage, silent_from=1)
-    node = stage.graph.ancestry(stage.case.false[1])[1]
-    stage.play(until=lambda: f"open/{node}" in stage.names)
-    stage.sleep("watcher", "operator")
-    stage.mine(stage.graph.terms.windows.reveal_timeout - stage.view.age(commitment_coin(node, 0)))
-    operator, watcher = stage.operators["operator"], stage.watchers["watcher"]
-    reveal = operator.sign(f"reveal/{node}")
-    timeout = watcher.moves.penalty(f"open_timeout/{node}", watcher.reward, 20)
-    stage.send(f"reveal/{node}", reveal, "operator")
-    stage.send(f"open_timeout/{node}", timeout, "watcher")
-    stage.mine_only((f"reveal/{node}", reveal, "operator"))
-    stage.refused(f"open_timeout/{node}", timeout, "watcher")
-    stage.wake("watcher")
-    operator.silent_from = 99  # type: ignore[attr-defined]
-    stage.wake("operator")
-    return stage.play()
+    """6g: reveal and time-out meet in one mempool: a miner takes one, the other is dead; both ways."""
+    operator = _start(stage, silent_from=1)
+    watcher = stage.watchers["watcher"]
+    first, second = stage.graph.ancestry(stage.case.false[1])[1:3]
+    for node, wins in ((first, "reveal"), (second, "open_timeout")):
+        stage.play(until=partial(_has, stage, f"open/{node}"))
+        stage.sleep("watcher")
+        due = stage.graph.terms.windows.reveal_timeout
+        stage.play(until=partial(_is_old, stage, commitment_coin(node, 0), due))
+        timeout = watcher.moves.penalty(f"open_timeout/{node}", watcher.reward, 20)
+        rivals = {
+            "reveal": (f"reveal/{node}", operator.sign(f"reveal/{node}"), "operator"),
+            "open_timeout": (f"open_timeout/{node}", timeout, "watcher"),
+        }
+        stage.send(*rivals["reveal"])
+        stage.send(*rivals["open_timeout"])
+        stage.mine_only(rivals.pop(wins))
+        for loser in rivals.values():
+            stage.refused(*loser)
+        stage.wake("watcher")
+    return stage.outcome
+
+
+def _is_old(stage: Stage, coin: str, age: int) -> bool:
+    return stage.view.age(coin) >= age
