@@ -92,3 +92,11 @@ class Accuser(Protocol):
             node: a revealed node.
             signatures: wire name -> Winternitz signature items, of the node's and its ancestors' wires.
         """
+
+
+def depth(nodes: Sequence[Node]) -> int:
+    """How many Reveals follow each other at most."""
+    levels: list[int] = []
+    for node in nodes:
+        levels.append(0 if node.parent < 0 else levels[node.parent] + 1)
+    return max(levels)

@@ -20,8 +20,8 @@ COMMANDS = {
     "inspect": "what a proof contains and says",
     "security": "proven soundness, term by term",
     "cells": "trace cells of each operation",
-    "bench": "speed here, beside the figures of others",
     "bridge": "the game of challenge and disproof on Bitcoin",
+    "bench": "speed here, beside the figures of others",
     "doctor": "which kernels run here, and why",
 }
 

@@ -68,10 +68,22 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from circuits.xmss.wallet_store import WalletError
     from native import KernelError
     from prover.prove import ProvingError
+    from verifier.bridge.errors import BridgeError
+    from verifier.chain.chain import ChainError
     from verifier.pipeline import PipelineError
 
     rules = (RollupError, XmssError, WalletError, CapacityError, PipelineError)
-    return (*rules, ProvingError, WitnessError, MachineError, KernelError, OSError, sqlite3.Error)
+    return (
+        *rules,
+        BridgeError,
+        ChainError,
+        ProvingError,
+        WitnessError,
+        MachineError,
+        KernelError,
+        OSError,
+        sqlite3.Error,
+    )
 
 
 def describe(error: BaseException) -> str:

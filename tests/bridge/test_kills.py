@@ -1,0 +1,135 @@
+"""Roles are killed at any line and started again from their directories: the game goes on as if nothing were."""
+
+import gc
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from tests.bridge.test_moves import FALSE, HONEST
+from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
+from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.roles import open_towards
+from verifier.bridge.simulate.setup import SetUp
+from verifier.bridge.simulate.stage import Stage
+from verifier.bridge.store import Store
+
+
+class Killed(BaseException):
+    """The process is gone: nobody may catch it."""
+
+
+def killed_after(lines: int, call: Callable[[], object]) -> bool:
+    """Runs a call until it has run so many lines of the bridge's code; whether it was killed."""
+    left = lines
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        if "verifier/bridge" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise Killed
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except Killed:
+        pass
+    else:
+        return False
+    finally:
+        sys.settrace(None)
+    gc.collect()  # a process that is gone holds no lock
+    return True
+
+
+def revive(stage: Stage) -> None:
+    """Both roles anew, from their directories."""
+    fault = CASE.false[1]
+    stage.operators["operator"] = stage.open_operator()
+    stage.watch(challenge=True, guide=open_towards(fault))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_game_with_a_kill_in_every_step(seed: int, setup: SetUp) -> None:  # noqa: F811
+    rng, kills = random.Random(seed), 0
+    stage = Stage(setup, CASE)
+    try:
+        stage.kickoff(CASE.false[0])
+        revive(stage)
+        while not stage.outcome:
+            kills += killed_after(int(10 ** rng.uniform(0, 4.3)), stage.step)
+            revive(stage)
+            stage.play_on()
+        assert stage.outcome == "penalised"
+        assert [name for name in stage.names if "/" in name][-7:] == [
+            *("open/2", "reveal/2", "open/4", "reveal/4", "open/6", "reveal/6", "disprove/6")
+        ]
+        assert kills > 3
+    finally:
+        stage.close()
+
+
+def test_a_kill_at_every_line_of_a_commitment_leaves_all_wires_or_none(tmp_path: Path) -> None:
+    lines, outcomes = 1, set()
+    while True:
+        store = Store(tmp_path / str(lines), "operator", "regtest")
+        killed = killed_after(lines, lambda store=store: store.commit_wires("slot", HONEST))
+        found = Store(tmp_path / str(lines), "operator", "regtest").wires("slot")
+        assert found in ({}, HONEST)
+        outcomes.add(bool(found))
+        if not killed:
+            break
+        lines += 3
+    assert outcomes == {True, False}
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from verifier.bridge.store import Store
+store = Store(Path(sys.argv[1]), "operator", "regtest")
+print("ready", flush=True)
+for slot in range(100_000):
+    store.commit_wires(f"slot {slot}", {f"wire {i}": (slot % 16,) * 8 for i in range(40)})
+    print(slot, flush=True)
+"""
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_kill_9_loses_nothing_that_was_reported(moment: int, tmp_path: Path) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=os.getcwd()
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "ready\n"
+    time.sleep(0.02 + 0.07 * moment)
+    writer.send_signal(signal.SIGKILL)
+    reported = [int(line) for line in writer.stdout.read().splitlines()]
+    writer.wait()
+    store = Store(tmp_path, "operator", "regtest")
+    for slot in range(len(reported) + 1):
+        assert len(store.wires(f"slot {slot}")) in ((40,) if slot in reported else (0, 40))
+    last = f"slot {len(reported)}"
+    store.commit_wires(last, {f"wire {i}": (len(reported) % 16,) * 8 for i in range(40)})
+
+
+def test_wires_cannot_be_changed_behind_the_stores_back(tmp_path: Path) -> None:
+    store = Store(tmp_path, "operator", "regtest")
+    store.commit_wires("slot", HONEST)
+    for statement in ("UPDATE wires SET value = x'00'", "DELETE FROM wires"):
+        with pytest.raises(BridgeError) as error, store._transaction() as db:
+            db.execute(statement)
+        assert error.value.reason is BridgeReason.STATE
+    assert store.wires("slot") == HONEST != FALSE

@@ -1,0 +1,372 @@
+"""The ten rules of the design: each holds, and what happens without it is shown by breaking it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bridge.slot import (
+    COMMITTEE,
+    OPERATOR,
+    POT,
+    SECRETS,
+    SEED,
+    TREE,
+    graph,
+    members,
+    offer,
+    one_time_keys,
+    set_up,
+    terms,
+)
+from tests.bridge.test_moves import FALSE, HONEST, accept, signatures
+from verifier.bitcoin.keys import public_key, sign_schnorr, xonly_key
+from verifier.bitcoin.sighash import Sighash, Spending, taproot_sighash
+from verifier.bitcoin.taproot import NUMS_KEY, balanced_tree, leaf_hash, output_secret, taproot_output
+from verifier.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
+from verifier.bridge.committee import Batch, Member, Offer, graph_digest, sign_batch
+from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.graph import LARGE, SMALL, SlotGraph
+from verifier.bridge.moves import open_signatures
+from verifier.bridge.params import MARGINS, Amounts, Windows
+from verifier.bridge.presign import Phase
+from verifier.bridge.store import Store
+from verifier.bridge.template import Signer
+from verifier.bridge.toy import ToyAccuser, ToyTree
+from verifier.bridge.tree import Node
+from verifier.chain.kernel import KernelSpending
+
+
+def refuses(reason: BridgeReason, call: Callable[[], object]) -> None:
+    with pytest.raises(BridgeError) as error:
+        call()
+    assert error.value.reason is reason
+
+
+def valid(spending: Spending) -> bool:
+    kernel = KernelSpending(spending)
+    return all(kernel.accepts(index) for index in range(len(spending.tx.inputs)))
+
+
+# 1: fixed txids, prefunded outputs
+
+
+def commitments() -> list[Spending]:
+    return [set_up().moves.commit(node.index, SEED, HONEST) for node in TREE.nodes]
+
+
+def test_rule_1_no_reveal_can_have_other_outputs_or_inputs() -> None:
+    for spending in commitments():
+        assert valid(spending)
+        first, *rest = spending.tx.outputs
+        stolen = replace(spending.tx, outputs=(replace(first, value=first.value - 1), *rest))
+        assert not valid(Spending(stolen, spending.spent))
+
+
+def test_rule_1_broken_a_signature_of_no_outputs_lets_the_operator_change_them() -> None:
+    template = graph().reveal(1)
+    each = replace(template.inputs[0], sighash=Sighash.NONE)
+    loose = replace(template, inputs=(each,))
+    secret = b"\x11" * 32
+    output = taproot_output(xonly_key(secret))
+    loose = replace(loose, inputs=(replace(each, coin=replace(each.coin, output=output)),))
+    raw = loose.signature(0, sign_schnorr(output_secret(secret), loose.message(0)))
+    stolen = loose.signed([(raw,)])
+    stolen = replace(stolen, outputs=(TxOut(1_000, POT),))
+    assert valid(Spending(stolen, loose.spending.spent))
+
+
+def test_rule_1_every_reveal_pays_for_its_outputs_and_itself() -> None:
+    made = graph()
+    for node in made.nodes:
+        template = made.template("assert" if node.index == 0 else f"reveal/{node.index}")
+        assert template.fee >= made.terms.amounts.fee(template.max_vbytes)
+    poor = replace(made.reveal(1), outputs=(*made.reveal(1).outputs, TxOut(10_000, POT)))
+    assert poor.fee < 0
+
+
+# 2: windows
+
+
+@pytest.mark.parametrize("name", ["take1", "assert_timeout", "close", "reveal_timeout", "take2", "refund"])
+def test_rule_2_set_up_refuses_every_window_that_is_one_block_short(name: str) -> None:
+    s, answer = MARGINS.lateness, MARGINS.answer
+    least = Windows(s, s + answer, s, s + answer, 3 * (s + answer + s) + MARGINS.disprove, s)
+    least.check(3, 1_000_000)
+    short = replace(least, **{name: getattr(least, name) - 1})
+    refuses(BridgeReason.WINDOWS, lambda: short.check(3, 1_000_000))
+
+
+def test_rule_2_a_wide_level_needs_time_and_a_deep_tree_needs_more() -> None:
+    Windows().check(3, 72_000_000)
+    refuses(BridgeReason.WINDOWS, lambda: Windows().check(3, 72_100_001))
+    refuses(BridgeReason.WINDOWS, lambda: Windows().check(4, 1_000_000))
+    refuses(
+        BridgeReason.WINDOWS,
+        lambda: SlotGraph(terms(windows=Windows(take2=3_023)), TREE, one_time_keys("slot")),
+    )
+
+
+# 3: the order of set-up
+
+
+def test_rule_3_no_share_of_a_take_before_every_penalty_is_held() -> None:
+    everybody = members()
+    for member in everybody:
+        member.adopt(offer())
+    pay = Batch(Phase.PAY, "slot", set_up().deposit)
+    refuses(BridgeReason.ORDER, lambda: sign_batch(everybody, pay))
+    sign_batch(everybody, Batch(Phase.PROTECT, "slot"))
+    refuses(BridgeReason.ORDER, lambda: sign_batch(everybody, pay))
+    sign_batch(everybody, Batch(Phase.ANSWER, "slot"))
+    sign_batch(everybody, pay)
+
+
+def test_rule_3_a_member_does_not_need_the_others_to_be_honest() -> None:
+    """All but one skip the order: no take comes about, since the last one holds to it."""
+
+    class Careless(Member):
+        def _check_phases(self, graph: SlotGraph, phase: Phase) -> None:
+            return None
+
+    everybody = members()
+    for member in everybody[:-1]:
+        member.__class__ = Careless
+    for member in everybody:
+        member.adopt(offer())
+    pay = Batch(Phase.PAY, "slot", set_up().deposit)
+    refuses(BridgeReason.ORDER, lambda: sign_batch(everybody, pay))
+    everybody[-1].__class__ = Careless  # broken: now nobody holds to it
+    assert sign_batch(everybody, pay)
+
+
+def test_rule_3_what_does_not_rebuild_is_refused() -> None:
+    member, good = members()[0], offer()
+    other = replace(good, digest=bytes(32))
+    refuses(BridgeReason.REBUILD, lambda: member.adopt(other))
+    wire = next(iter(good.keys))
+    key = good.keys[wire]
+    swapped = replace(good, keys={**good.keys, wire: replace(key, links=(bytes(20), *key.links[1:]))})
+    refuses(BridgeReason.REBUILD, lambda: member.adopt(swapped))
+    refuses(BridgeReason.SIGNATURE, lambda: member.adopt(replace(good, openings={})))
+    elsewhere = replace(good, terms=replace(good.terms, committee=xonly_key(b"\x33" * 32)))
+    refuses(BridgeReason.REBUILD, lambda: member.adopt(elsewhere))
+    member.adopt(good)
+
+
+def test_rule_3_an_erased_key_signs_nothing(tmp_path: Path) -> None:
+    keys = [public_key(secret) for secret in SECRETS]
+    member = Member(Store(tmp_path, "committee", "regtest"), keys, TREE, SECRETS[0])
+    member.adopt(offer())
+    member.nonces(Batch(Phase.PROTECT, "slot"))
+    member.erase()
+    refuses(BridgeReason.STATE, lambda: member.nonces(Batch(Phase.PROTECT, "slot")))
+    assert SECRETS[0] not in (tmp_path / "role.db").read_bytes()
+    again = Member(Store(tmp_path, "committee", "regtest"), keys, TREE)
+    again.adopt(offer())
+    refuses(BridgeReason.STATE, lambda: again.nonces(Batch(Phase.PROTECT, "slot")))
+
+
+# 4: disprove outputs and penalties
+
+
+def test_rule_4_nobody_signs_a_disprove_output_and_each_leaf_names_the_committee() -> None:
+    made = graph()
+    for node in made.nodes:
+        if node.num_leaves:
+            output = made.coins[f"D{node.index}"].output
+            assert output is not None and output.internal_key == NUMS_KEY
+            for leaf in range(node.num_leaves):
+                assert made.disprove_leaf(node.index, leaf)[:34] == b"\x20" + COMMITTEE + b"\xad"
+
+
+def test_rule_4_broken_a_leaf_without_the_guard_is_burnt_by_the_operator() -> None:
+    spend = ToyAccuser(TREE, graph().keys).disprove(6, signatures(FALSE))
+    assert spend is not None
+    code = TREE.leaf(6, spend.leaf, graph().keys)
+    output = taproot_output(NUMS_KEY, balanced_tree([leaf_hash(code)]))
+    tx = Transaction(2, (TxIn(OutPoint(b"\4" * 32, 0), 1),), (TxOut(330, POT),))
+    burn = tx.with_witness(0, (*spend.items, code, output.control_block(0)))
+    assert valid(Spending(burn, (TxOut(400, output.script),)))
+    guarded = set_up().moves.disprove(6, spend, POT, 2)
+    alone = replace(guarded.tx, inputs=guarded.tx.inputs[1:], outputs=(TxOut(330, POT),))
+    assert not valid(Spending(alone, guarded.spent[1:]))
+
+
+def test_rule_4_only_output_0_is_the_penalty_and_the_stake_pays_500_sat_a_vbyte() -> None:
+    moves = set_up().moves
+    spend = ToyAccuser(TREE, moves.graph.keys).disprove(6, signatures(FALSE))
+    assert spend is not None
+    penalties = [
+        moves.disprove(6, spend, POT, 500),
+        moves.penalty("assert_timeout", POT, 500),
+        moves.penalty("open_timeout/6", POT, 500),
+    ]
+    for spending in penalties:
+        accept(spending)
+        first, second = spending.tx.outputs
+        assert first.script == POT and first.value == moves.graph.terms.amounts.penalty
+        assert valid(Spending(replace(spending.tx, outputs=(first,)), spending.spent))
+        assert not valid(Spending(replace(spending.tx, outputs=(second, first)), spending.spent))
+    refuses(BridgeReason.AMOUNTS, lambda: Amounts(disprove_fee_rate=499).check())
+    refuses(BridgeReason.FUNDS, lambda: moves.disprove(6, spend, POT, 5_000))
+
+
+# 5: one value a wire
+
+
+def test_rule_5_a_store_keeps_one_value_of_a_wire(tmp_path: Path) -> None:
+    store = Store(tmp_path, "operator", "regtest")
+    store.commit_wires("slot", HONEST)
+    store.commit_wires("slot", HONEST)
+    refuses(BridgeReason.EQUIVOCATION, lambda: store.commit_wires("slot", FALSE))
+    assert Store(tmp_path, "operator", "regtest").wires("slot") == HONEST
+
+
+def test_rule_5_signing_again_is_byte_identical_and_two_values_convict() -> None:
+    moves = set_up().moves
+    assert moves.commit(6, SEED, HONEST).tx.serialize() == moves.commit(6, SEED, HONEST).tx.serialize()
+    assert moves.commit(6, SEED, HONEST).tx.txid == moves.commit(6, SEED, FALSE).tx.txid
+    mixed = {**signatures(HONEST), "path 1 block": signatures(FALSE)["path 1 block"]}
+    spend = ToyAccuser(TREE, moves.graph.keys).disprove(6, mixed)
+    assert spend is not None
+    accept(moves.disprove(6, spend, POT, 2))
+
+
+def test_rule_5_a_one_time_key_used_twice_is_refused() -> None:
+    good = offer()
+    first, second = "path 0 block", "path 1 block"
+    keys = {**good.keys, second: good.keys[first]}
+    made = SlotGraph(good.terms, TREE, keys)
+    twice = Offer(good.terms, keys, graph_digest(made), open_signatures(made, OPERATOR))
+    refuses(BridgeReason.REBUILD, lambda: members()[0].adopt(twice))
+    member = members()[0]
+    member.adopt(good)
+    other = SlotGraph(terms("other"), TREE, good.keys)
+    replay = Offer(other.terms, good.keys, graph_digest(other), open_signatures(other, OPERATOR))
+    refuses(BridgeReason.REBUILD, lambda: member.adopt(replay))
+
+
+# 6: a block between parent and child, and versions
+
+
+def test_rule_6_every_input_waits_a_block_and_small_ones_are_version_3() -> None:
+    made = set_up()
+    takes = [made.moves.graph.take1(made.deposit.vault), made.moves.graph.take2(made.deposit.vault)]
+    for template in (*made.moves.graph.templates(), *takes, made.deposit.pegin()):
+        assert all(each.csv >= 1 for each in template.inputs), template.name
+        assert template.version == (LARGE if template.kind in ("assert", "reveal", "disprove") else SMALL), (
+            template.name
+        )
+        if template.version == SMALL:
+            assert template.max_vbytes <= 10_000
+
+
+def test_rule_6_the_operators_leaves_hold_the_lock_themselves() -> None:
+    moves = set_up().moves
+    close = moves.close(1, OPERATOR)
+    accept(close)
+    template = moves.graph.close(1)
+    hasty = replace(template, inputs=(replace(template.inputs[0], csv=0), template.inputs[1]))
+    raw = sign_schnorr(OPERATOR, hasty.message(0), bytes(32))
+    tx = hasty.signed([(raw, *close.tx.inputs[0].witness[1:]), close.tx.inputs[1].witness])
+    assert not KernelSpending(Spending(tx, hasty.spending.spent)).accepts(0)
+
+
+def test_rule_6_broken_a_key_path_of_the_operator_would_not_wait() -> None:
+    output = taproot_output(xonly_key(OPERATOR))
+    tx = Transaction(2, (TxIn(OutPoint(b"\4" * 32, 0), 0),), (TxOut(330, POT),))
+    spending = Spending(tx, (TxOut(400, output.script),))
+    raw = sign_schnorr(output_secret(OPERATOR), taproot_sighash(spending, 0))
+    assert valid(Spending(tx.with_witness(0, (raw,)), spending.spent))
+    assert graph().coins["C1"].output.internal_key == NUMS_KEY  # type: ignore[union-attr]
+
+
+# 7: what a leaf reads
+
+
+def readable(tree: ToyTree, node: int) -> set[str]:
+    names: set[str] = set()
+    while node >= 0:
+        names |= {wire.name for group in tree.nodes[node].wires for wire in group}
+        node = tree.nodes[node].parent
+    return names
+
+
+def test_rule_7_leaves_read_their_node_and_its_ancestors_only() -> None:
+    for node in TREE.nodes:
+        for leaf in range(node.num_leaves):
+            code = TREE.leaf(
+                node.index, leaf, {n: k for n, k in graph().keys.items() if n in readable(TREE, node.index)}
+            )
+            assert code
+    with pytest.raises(KeyError):
+        TREE.leaf(6, 0, {n: k for n, k in graph().keys.items() if n in readable(TREE, 5)})
+
+
+# 8: a graph a slot, takes a vault
+
+
+def test_rule_8_only_takes_depend_on_the_vault() -> None:
+    made = set_up()
+    other = replace(made.deposit, name="other", outpoint=OutPoint(b"\x0a" * 32, 0))
+    assert graph_digest(graph()) == graph_digest(SlotGraph(terms(), TREE, one_time_keys("slot")))
+    assert made.moves.graph.take2(other.vault).tx.txid != made.moves.graph.take2(made.deposit.vault).tx.txid
+    assert other.vault.value == made.deposit.vault.value == graph().terms.amounts.denomination
+    assert other.vault.txout == made.deposit.vault.txout
+
+
+def test_rule_8_every_member_serves_all_signatures() -> None:
+    made = set_up()
+    served = [member.store.signatures("slot") for member in made.members]
+    assert all(each == served[0] for each in served)
+    assert dict(made.moves.signatures) == served[0]
+
+
+# 9: groups below the root
+
+
+def flat(tree: ToyTree) -> list[Node]:
+    """The same tree with its queries right below the root."""
+    root, *rest = tree.nodes
+    queries = [node.index for node in rest if node.parent in root.children]
+    return [
+        replace(root, children=tuple(queries)),
+        *(replace(n, parent=0) if n.index in queries else n for n in rest),
+    ]
+
+
+def test_rule_9_closing_costs_the_groups_and_not_the_queries() -> None:
+    tree = ToyTree(8)
+    made = SlotGraph(terms("wide"), tree, one_time_keys("wide", tree))
+    closing = sum(made.close(child).max_vbytes for child in tree.nodes[0].children)
+    assert closing <= 4_000
+    assert all(not tree.nodes[child].wires for child in tree.nodes[0].children)
+    root = flat(tree)[0]
+    assert sum(made.close(child).max_vbytes for child in root.children) == 4 * closing
+
+
+# 10: one proof shape
+
+
+def test_rule_10_another_shape_is_refused() -> None:
+    tree = ToyTree(4)
+    keys = one_time_keys("slot", tree)
+    made = SlotGraph(terms(), tree, keys)
+    other = Offer(made.terms, keys, graph_digest(made), open_signatures(made, OPERATOR))
+    refuses(BridgeReason.REBUILD, partial(members()[0].adopt, other))
+    few: dict[str, Any] = dict(list(one_time_keys("slot").items())[1:])
+    refuses(BridgeReason.SHAPE, lambda: SlotGraph(terms(), TREE, few))
+
+
+def test_rule_10_digests_are_32_bytes() -> None:
+    digests = [wire for group in TREE.nodes[0].wires for wire in group if "digest" in wire.name]
+    assert digests and all(wire.digits == 64 for wire in digests)
+
+
+def test_no_template_is_signed_by_nobody() -> None:
+    for template in graph().templates():
+        assert {each.signer for each in template.inputs} <= {Signer.COMMITTEE, Signer.OPERATOR}

@@ -1,0 +1,60 @@
+"""Every scenario of the design on the embedded node, over the toy tree."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from verifier.bridge.simulate.cases import toy_case
+from verifier.bridge.simulate.engine import SCENARIOS, run
+from verifier.bridge.simulate.setup import SetUp, make_setup
+from verifier.cli.main import cli
+
+CASE = toy_case()
+SLOW = {
+    *("03-challenged-honest", "06f-latest-reveals", "09-double-claims", "10b-restarted-in-mid-reveal"),
+    *("11-malicious-challenger", "15c-cycled-close", "15d-bumped-answers"),
+}
+"""Those that mine thousands of blocks."""
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> SetUp:
+    return make_setup(tmp_path_factory.mktemp("setup"), CASE.tree)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in SCENARIOS]
+)
+def test_scenario(name: str, setup: SetUp) -> None:
+    result = run(name, setup, CASE)
+    assert result.passed, result.detail
+    assert result.outcome == SCENARIOS[name][1]
+
+
+def test_all_twenty_scenarios_of_the_design_are_there() -> None:
+    assert {int(name[:2]) for name in SCENARIOS} == set(range(1, 21))
+
+
+def test_a_scenario_that_ends_otherwise_fails(setup: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    play, _ = SCENARIOS["02-unchallenged"]
+    monkeypatch.setitem(SCENARIOS, "02-unchallenged", (play, "penalised"))
+    result = run("02-unchallenged", setup, CASE)
+    assert not result.passed
+    assert result.detail == "ended paid, not penalised"
+
+
+def test_the_command_prints_what_was_mined_and_exports_the_blocks(tmp_path: Path) -> None:
+    arguments = ["bridge", "simulate", "--scenario", "07", "--json", "--export", str(tmp_path)]
+    outcome = CliRunner().invoke(cli, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    (scenario,) = json.loads(outcome.output)["scenarios"]
+    assert scenario["passed"] and scenario["outcome"] == "penalised"
+    assert scenario["transactions"][-1]["name"] == "disprove/6"
+    assert scenario["proven_bits"] is None
+    assert list(tmp_path.glob("07-false-proof/*"))
+
+
+def test_an_unknown_scenario_is_a_usage_error() -> None:
+    assert CliRunner().invoke(cli, ["bridge", "simulate", "--scenario", "99"]).exit_code == 2

@@ -1,0 +1,245 @@
+"""A committee member at set-up, and the session that makes one signature of everybody's shares.
+
+A member trusts nobody: it rebuilds every script from the published one-time keys, makes the requests itself,
+and releases a share only in the order of `Phase`. Afterwards it erases its key, and then nobody can ever sign
+another transaction of the graph, as long as one member was honest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from verifier.bitcoin.encoding import sha256
+from verifier.bitcoin.keys import public_key, verify_schnorr
+from verifier.bitcoin.musig import Aggregate, MusigError, sort_keys
+from verifier.bitcoin.musig_session import Batch as JobBatch
+from verifier.bitcoin.musig_session import Job, combine
+from verifier.bitcoin.musig_session import Member as SessionMember
+from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.graph import SlotGraph, Terms
+from verifier.bridge.params import MARGINS, Margins
+from verifier.bridge.presign import (
+    Phase,
+    Request,
+    Slot,
+    answer_requests,
+    check_complete,
+    pay_requests,
+    pegin_requests,
+    protect_requests,
+)
+from verifier.bridge.store import Store
+from verifier.bridge.template import Signer
+from verifier.bridge.tree import OpeningTree
+from verifier.bridge.vault import Deposit
+from verifier.script.winternitz import WinternitzKey
+
+_SECRET: Final = "committee secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an operator publishes before set-up.
+
+    Attributes:
+        terms: of its slot.
+        keys: one-time public keys of all wires.
+        digest: of the graph that it built (`graph_digest`).
+        openings: its signatures of the challenge and of every opening.
+    """
+
+    terms: Terms
+    keys: Mapping[str, WinternitzKey]
+    digest: bytes
+    openings: Mapping[Slot, bytes]
+
+
+def graph_digest(graph: SlotGraph) -> bytes:
+    """One hash of every txid of a slot."""
+    return sha256(b"".join(template.tx.txid for template in graph.templates()))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is signed in one session: a phase of a slot; PAY is of one deposit."""
+
+    phase: Phase
+    slot: str
+    deposit: Deposit | None = None
+
+
+class Member:
+    """One member of the committee.
+
+    Args:
+        store: its directory; holds the secret until `erase`.
+        public_keys: of all members.
+        tree: the tree of the one proof shape that the bridge accepts.
+        secret: given once, at the first start.
+        margins: see `SlotGraph`.
+
+    Raises:
+        BridgeError: STATE where there is no secret, or it is of nobody in the committee.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        public_keys: Sequence[bytes],
+        tree: OpeningTree,
+        secret: bytes | None = None,
+        margins: Margins = MARGINS,
+    ) -> None:
+        if secret is not None and store.meta(_SECRET) is None:
+            store.put_meta(_SECRET, secret)
+        self.store, self.tree, self._margins = store, tree, margins
+        self.public_keys = sort_keys(public_keys)
+        self.committee = Aggregate(self.public_keys).key
+        self.graphs: dict[str, SlotGraph] = {}
+        self._sessions: dict[Batch, SessionMember] = {}
+
+    @cached_property
+    def name(self) -> str:
+        """How the others call it: the head of its public key."""
+        return public_key(self._secret()).hex()[:8]
+
+    def _secret(self) -> bytes:
+        secret = self.store.meta(_SECRET)
+        if secret is None:
+            raise BridgeError(BridgeReason.STATE, "the committee key is erased")
+        if public_key(secret) not in self.public_keys:
+            raise BridgeError(BridgeReason.STATE, "this key is not of the committee")
+        return secret
+
+    def adopt(self, offer: Offer) -> SlotGraph:
+        """Rebuilds an operator's graph from what it published.
+
+        Raises:
+            BridgeError: REBUILD where it comes to something else, or uses a one-time key twice; SIGNATURE where an
+                opening is not signed; and what `SlotGraph` refuses.
+        """
+        if offer.terms.committee != self.committee:
+            raise BridgeError(BridgeReason.REBUILD, "the slot names another committee")
+        self._check_links(offer)
+        graph = SlotGraph(offer.terms, self.tree, offer.keys, self._margins)
+        if graph_digest(graph) != offer.digest:
+            raise BridgeError(BridgeReason.REBUILD, f"{offer.terms.slot}: other txids")
+        check_openings(graph, offer.openings)
+        self.store.save_signatures(offer.terms.slot, offer.openings)
+        self.graphs[offer.terms.slot] = graph
+        return graph
+
+    def _check_links(self, offer: Offer) -> None:
+        """No link serves twice, in this slot or with one adopted before."""
+        others = [g.keys for name, g in self.graphs.items() if name != offer.terms.slot]
+        seen = {link for keys in others for key in keys.values() for link in key.links}
+        for name, key in offer.keys.items():
+            for link in key.links:
+                if link in seen:
+                    raise BridgeError(BridgeReason.REBUILD, f"a one-time key of {name} is used twice")
+                seen.add(link)
+
+    def requests(self, batch: Batch) -> list[Request]:
+        """What a batch signs, made from the member's own graph.
+
+        Raises:
+            BridgeError: ORDER where the slot is not adopted, or an earlier phase is not complete.
+        """
+        graph = self.graphs.get(batch.slot)
+        if graph is None:
+            raise BridgeError(BridgeReason.ORDER, f"{batch.slot} is not adopted")
+        if batch.phase is Phase.PROTECT:
+            return list(protect_requests(graph))
+        self._check_phases(graph, batch.phase)
+        if batch.phase is Phase.ANSWER:
+            return list(answer_requests(graph))
+        if batch.deposit is None:
+            raise BridgeError(BridgeReason.ORDER, "a payment is of a deposit")
+        return [*pay_requests(graph, batch.deposit.vault), *pegin_requests(batch.deposit)]
+
+    def _check_phases(self, graph: SlotGraph, phase: Phase) -> None:
+        signatures = self.store.signatures(graph.terms.slot)
+        check_complete(protect_requests(graph), signatures, self.committee, "penalties")
+        check_openings(graph, signatures)
+        if phase is Phase.PAY:
+            check_complete(answer_requests(graph), signatures, self.committee, "answers")
+
+    def nonces(self, batch: Batch) -> bytes:
+        """Round one's message; a session that was cut off begins here again."""
+        jobs = JobBatch(self.public_keys, [Job(r.message, r.tweaks) for r in self.requests(batch)])
+        self._sessions[batch] = SessionMember(jobs, self._secret())
+        return self._sessions[batch].nonces
+
+    def shares(self, batch: Batch, nonces: Sequence[bytes]) -> bytes:
+        """Round two's message; the nonces are gone afterwards.
+
+        Args:
+            batch: what is signed.
+            nonces: round one's messages of all members.
+
+        Raises:
+            BridgeError: ORDER without round one.
+        """
+        session = self._sessions.pop(batch, None)
+        if session is None:
+            raise BridgeError(BridgeReason.ORDER, "round one is missing")
+        return session.sign(nonces)
+
+    def accept(self, batch: Batch, signatures: Mapping[Slot, bytes]) -> None:
+        """Keeps the signatures of a session, each verified.
+
+        Raises:
+            BridgeError: SIGNATURE or ORDER, and nothing is kept.
+        """
+        check_complete(iter(self.requests(batch)), signatures, self.committee, f"{batch.phase.name}")
+        self.store.save_signatures(batch.slot, signatures)
+
+    def erase(self) -> None:
+        """Forgets the secret: nothing more of this committee can be signed."""
+        self.store.erase_meta(_SECRET)
+        self._sessions.clear()
+
+
+def check_openings(graph: SlotGraph, signatures: Mapping[Slot, bytes]) -> None:
+    """The operator has signed the challenge and every opening.
+
+    Raises:
+        BridgeError: SIGNATURE.
+    """
+    templates = [graph.challenge(), *(graph.open(node.index) for node in graph.nodes[1:])]
+    for template in templates:
+        raw = signatures.get(Slot(template.name, 0), b"")
+        if template.inputs[0].signer is not Signer.OPERATOR or not verify_schnorr(
+            graph.terms.operator, template.message(0), raw
+        ):
+            raise BridgeError(BridgeReason.SIGNATURE, f"the operator's of {template.name}")
+
+
+def sign_batch(members: Sequence[Member | None], batch: Batch) -> dict[Slot, bytes]:
+    """A whole session among members in one process: both rounds, and what everybody then holds.
+
+    Args:
+        members: in the order of their public keys; None for one that does not answer.
+        batch: what to sign.
+
+    Raises:
+        BridgeError: OFFLINE or SHARE with the member's position; nothing is signed then.
+    """
+    present = [member for member in members if member is not None]
+    if len(present) != len(members):
+        missing = [position for position, member in enumerate(members) if member is None]
+        raise BridgeError(BridgeReason.OFFLINE, f"members {missing}")
+    requests = present[0].requests(batch)
+    jobs = JobBatch(present[0].public_keys, [Job(r.message, r.tweaks) for r in requests])
+    try:
+        nonces = [member.nonces(batch) for member in present]
+        made = combine(jobs, nonces, [member.shares(batch, nonces) for member in present])
+    except MusigError as error:
+        raise BridgeError(BridgeReason.SHARE, str(error)) from error
+    signatures = {request.slot: raw for request, raw in zip(requests, made, strict=True)}
+    for member in present:
+        member.accept(batch, signatures)
+    return signatures

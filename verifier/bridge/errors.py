@@ -1,0 +1,36 @@
+"""Why the bridge refuses."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class BridgeReason(StrEnum):
+    """The rule that stopped it."""
+
+    WINDOWS = "a time window is too short"
+    AMOUNTS = "an amount is too small"
+    SHAPE = "the tree does not fit into transactions"
+    REBUILD = "what was published does not rebuild the graph"
+    ORDER = "a signature is asked for out of order"
+    OFFLINE = "a committee member does not answer"
+    SHARE = "a committee member sent a wrong share"
+    SIGNATURE = "a signature does not hold"
+    EQUIVOCATION = "another value of this wire is signed already"
+    STATE = "the state directory is not of this role and network"
+    FUNDS = "the purse cannot pay for it"
+    TOO_EARLY = "the chain does not allow it yet"
+    UNKNOWN = "no such transaction"
+    NO_FAULT = "nothing convicts the node"
+
+
+class BridgeError(RuntimeError):
+    """A refusal: nothing was signed, nothing is lost.
+
+    Attributes:
+        reason: the rule that stopped it.
+    """
+
+    def __init__(self, reason: BridgeReason, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason

@@ -1,0 +1,141 @@
+"""The game's parameters, and what set-up refuses (rule 2 and rule 4 of the design)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from verifier.bridge.errors import BridgeError, BridgeReason
+
+MAX_DELAY: Final = 0xFFFF
+"""The longest relative lock in blocks (BIP68)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """What every window must leave at least, in blocks.
+
+    Attributes:
+        lateness: how late an honest party may be confirmed, at each step.
+        answer: between the first moment for a cheap answer and the deadline of the dear one.
+        disprove: for the last disproof.
+    """
+
+    lateness: int = 144
+    answer: int = 432
+    disprove: int = 432
+
+
+MARGINS: Final = Margins()
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Relative locks, in blocks.
+
+    Attributes:
+        take1: T1, from the kickoff to an unchallenged take.
+        assert_timeout: T2, from the kickoff to the penalty for not asserting.
+        close: Wo, from a node's appearance to its close; who wants it opened has that long.
+        reveal_timeout: Wr, from a node's appearance to the penalty for neither closing nor revealing it.
+        take2: T3, from the assertion to the take.
+        refund: from a deposit to its refund, should the committee not take it in.
+    """
+
+    take1: int = 432
+    assert_timeout: int = 864
+    close: int = 288
+    reveal_timeout: int = 720
+    take2: int = 3_024
+    refund: int = 1_008
+
+    @classmethod
+    def for_depth(cls, depth: int, margins: Margins = MARGINS) -> Windows:
+        """The defaults with the shortest T3 that a tree of this depth allows."""
+        return cls(take2=depth * (cls().reveal_timeout + margins.lateness) + margins.disprove)
+
+    def check(self, depth: int, widest_level_vbytes: int, margins: Margins = MARGINS) -> None:
+        """Refuses windows that somebody honest could miss.
+
+        Args:
+            depth: how many Reveals follow each other at most.
+            widest_level_vbytes: what an operator must confirm at once when a whole level is opened.
+            margins: least slack; smaller only in models.
+
+        Raises:
+            BridgeError: WINDOWS, with the rule.
+        """
+        crowd = -(-10 * widest_level_vbytes // 1_000_000)
+        last = depth * (self.reveal_timeout + margins.lateness) + margins.disprove
+        rules = (
+            (self.take1 >= margins.lateness, f"T1 = {self.take1} < {margins.lateness}"),
+            (
+                self.assert_timeout - self.take1 >= margins.answer,
+                f"T2 - T1 = {self.assert_timeout - self.take1} < {margins.answer}",
+            ),
+            (self.close >= margins.lateness, f"Wo = {self.close} < {margins.lateness}"),
+            (
+                self.reveal_timeout - self.close >= margins.answer,
+                f"Wr - Wo = {self.reveal_timeout - self.close} < {margins.answer}",
+            ),
+            (self.reveal_timeout >= crowd, f"Wr = {self.reveal_timeout} < {crowd} for a level's bytes"),
+            (self.take2 >= last, f"T3 = {self.take2} < depth x (Wr + s) + Wd = {last}"),
+            (self.refund >= margins.lateness, f"refund {self.refund} < {margins.lateness}"),
+            (max(self.take2, self.refund) <= MAX_DELAY, f"a delay above {MAX_DELAY}"),
+        )
+        for holds, detail in rules:
+            if not holds:
+                raise BridgeError(BridgeReason.WINDOWS, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Satoshis.
+
+    Attributes:
+        denomination: what a vault holds.
+        penalty: output 0 of every penalty, to the watchers' pot.
+        disprove_fee_rate: sat/vB that the stake can pay for the largest disproof.
+        challenge_price: what a challenge pays to the operator.
+        open_price: what an opening pays to the operator.
+        relay_rate: sat per 1,000 vB that every transaction pays by itself.
+        connector: an output that only orders transactions.
+        anchor: a keyed anchor.
+        free_anchor: an anchor that anybody may spend (P2A).
+    """
+
+    denomination: int = 10_000_000
+    penalty: int = 5_000_000
+    disprove_fee_rate: int = 500
+    challenge_price: int = 100_000
+    open_price: int = 40_000
+    relay_rate: int = 1_000
+    connector: int = 330
+    anchor: int = 330
+    free_anchor: int = 240
+
+    def fee(self, vbytes: int) -> int:
+        """What a transaction of this size pays by itself."""
+        return -(-vbytes * self.relay_rate // 1000)
+
+    def stake(self, largest_disprove_vbytes: int) -> int:
+        """The value of S: the penalty and the dearest disproof."""
+        return self.penalty + self.disprove_fee_rate * largest_disprove_vbytes
+
+    def check(self) -> None:
+        """Refuses what nodes would not relay, or what makes a theft pay.
+
+        Raises:
+            BridgeError: AMOUNTS.
+        """
+        rules = (
+            (min(self.connector, self.anchor) >= 330, "a taproot output below 330 sat is dust"),
+            (self.free_anchor >= 240, "an anchor below 240 sat is dust"),
+            (min(self.challenge_price, self.open_price) >= 330, "a price below 330 sat is dust"),
+            (self.relay_rate >= 100, "nodes relay nothing below 100 sat per 1,000 vB"),
+            (self.disprove_fee_rate >= 500, "the stake must pay a disproof at 500 sat/vB"),
+            (self.penalty >= 330 and self.denomination >= 10_000, "penalty or denomination is dust"),
+        )
+        for holds, detail in rules:
+            if not holds:
+                raise BridgeError(BridgeReason.AMOUNTS, detail)

@@ -1,0 +1,124 @@
+"""What the committee signs at set-up, in the order that keeps every member safe (rule 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from verifier.bitcoin.encoding import tagged_hash
+from verifier.bitcoin.keys import verify_schnorr
+from verifier.bitcoin.musig import Tweak
+from verifier.bitcoin.taproot import TaprootOutput
+from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.graph import ROOT, SlotGraph
+from verifier.bridge.template import Coin, Signer, Template
+from verifier.bridge.vault import Deposit
+
+NO_LEAF: Final = -1
+
+
+class Phase(IntEnum):
+    """Each is complete at every member before a share of the next is released."""
+
+    PROTECT = 1
+    """Penalties: time-outs and disproofs."""
+    ANSWER = 2
+    """The operator's assertion, reveals and closes."""
+    PAY = 3
+    """Takes, and the peg-in of the vault that they spend."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """Where a signature belongs: an input of a template, and the leaf where several may be used."""
+
+    template: str
+    index: int
+    leaf: int = NO_LEAF
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A signature of the committee.
+
+    Attributes:
+        slot: where it belongs.
+        message: the sighash.
+        key: the output whose key path is signed; None for a leaf, which names P itself.
+    """
+
+    slot: Slot
+    message: bytes
+    key: TaprootOutput | None
+
+    @property
+    def tweaks(self) -> tuple[Tweak, ...]:
+        """What turns P into the key that signs."""
+        if self.key is None:
+            return ()
+        root = b"" if self.key.tree is None else self.key.tree.root
+        return (Tweak(tagged_hash("TapTweak", self.key.internal_key + root)),)
+
+    def holds(self, committee: bytes, signature: bytes) -> bool:
+        """Whether a signature answers it."""
+        return verify_schnorr(self.key.key if self.key else committee, self.message, signature)
+
+
+def _requests(template: Template, chosen: tuple[bytes, ...] = ()) -> Iterator[Request]:
+    """The committee's inputs of a template; `chosen`: leaf hashes where the leaf is chosen later."""
+    for index, each in enumerate(template.inputs):
+        if each.signer is not Signer.COMMITTEE:
+            continue
+        if each.leaf == NO_LEAF:
+            for number, leaf in enumerate(chosen):
+                yield Request(Slot(template.name, index, number), template.message(index, leaf), None)
+        else:
+            key = each.coin.output if each.leaf is None else None
+            yield Request(Slot(template.name, index), template.message(index), key)
+
+
+def protect_requests(graph: SlotGraph) -> Iterator[Request]:
+    """Every penalty of a slot."""
+    yield from _requests(graph.assert_timeout())
+    for node in graph.nodes:
+        if node.index != ROOT:
+            yield from _requests(graph.open_timeout(node.index))
+        if node.num_leaves:
+            yield from _requests(graph.disprove(node.index), graph.disprove_hashes[node.index])
+
+
+def answer_requests(graph: SlotGraph) -> Iterator[Request]:
+    """What the operator needs to survive."""
+    yield from _requests(graph.assertion())
+    for node in graph.nodes[1:]:
+        yield from _requests(graph.reveal(node.index))
+        yield from _requests(graph.close(node.index))
+
+
+def pay_requests(graph: SlotGraph, vault: Coin) -> Iterator[Request]:
+    """Both takes of a vault."""
+    yield from _requests(graph.take1(vault))
+    yield from _requests(graph.take2(vault))
+
+
+def pegin_requests(deposit: Deposit) -> Iterator[Request]:
+    """Moving a deposit into its vault."""
+    yield from _requests(deposit.pegin())
+
+
+def check_complete(
+    requests: Iterator[Request], signatures: Mapping[Slot, bytes], committee: bytes, what: str
+) -> None:
+    """Verifies that every request is answered.
+
+    Raises:
+        BridgeError: ORDER where one is missing, SIGNATURE where one does not hold.
+    """
+    for request in requests:
+        signature = signatures.get(request.slot)
+        if signature is None:
+            raise BridgeError(BridgeReason.ORDER, f"{what}: {request.slot} is not signed yet")
+        if not request.holds(committee, signature):
+            raise BridgeError(BridgeReason.SIGNATURE, f"{what}: {request.slot}")

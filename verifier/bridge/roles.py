@@ -1,0 +1,296 @@
+"""Operator and watcher: each step reads the chain and sends what is due; nothing else is remembered.
+
+A role that is killed and started again, or that meets a reorg, only takes its next step: what it needs to
+know is on the chain, and what it must not forget (committed wires, signatures that it saw) is in its store.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from verifier.bitcoin.sighash import Spending
+from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.graph import ROOT, commitment_coin
+from verifier.bridge.moves import Moves
+from verifier.bridge.params import MARGINS, Margins
+from verifier.bridge.store import Store
+from verifier.bridge.template import Coin
+from verifier.bridge.tree import Accuser, Digits, Execution, Spend
+from verifier.bridge.view import SlotView
+from verifier.chain.chain import Chain, Refused
+from verifier.chain.fees import spending_of
+from verifier.chain.policy import fee_of
+from verifier.chain.wallet import InsufficientFunds, Wallet
+
+MAX_VERSIONS: Final = 64
+"""Combinations of a node's wire signatures that a watcher tries; an honest operator leaves one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a step sent, and what the chain said."""
+
+    name: str
+    spending: Spending
+    refusal: str | None = None
+
+
+def _send(chain: Chain, name: str, spending: Spending) -> Sent:
+    try:
+        chain.submit(spending.tx)
+    except Refused as refusal:
+        return Sent(name, spending, str(refusal.reason))
+    return Sent(name, spending)
+
+
+def all_wires(moves: Moves, execution: Execution) -> dict[str, Digits]:
+    """Every wire of an execution by its name."""
+    return {
+        wire.name: value
+        for node in moves.graph.nodes
+        for group, values in zip(node.wires, execution.values(node.index), strict=True)
+        for wire, value in zip(group, values, strict=True)
+    }
+
+
+@dataclass
+class Operator:
+    """The operator of one slot.
+
+    Attributes:
+        store: committed wires live here before their first signature.
+        moves: graph and the committee's signatures.
+        secret: O.
+        seed: of the one-time keys.
+        vault: which it takes.
+        margins: how early it stops waiting.
+        wallet: pays for children of its transactions; knows the key of their anchors.
+        fee_rate: sat/vB; above what the transactions pay themselves, each gets a child.
+    """
+
+    store: Store
+    moves: Moves
+    secret: bytes
+    seed: bytes
+    vault: Coin
+    margins: Margins = MARGINS
+    wallet: Wallet | None = None
+    fee_rate: int = 1
+
+    @property
+    def _slot(self) -> str:
+        return self.moves.graph.terms.slot
+
+    def commit(self, execution: Execution) -> None:
+        """Makes the wires of a proof durable; from now on no other proof can be asserted.
+
+        Raises:
+            BridgeError: EQUIVOCATION.
+        """
+        self.store.commit_wires(self._slot, all_wires(self.moves, execution))
+
+    def kickoff(self, chain: Chain) -> Sent:
+        """Starts the game; the wires must be durable.
+
+        Raises:
+            BridgeError: ORDER where they are not, or a signature is missing that an answer will need.
+        """
+        wires = self.store.wires(self._slot)
+        for node in self.moves.graph.nodes:
+            if any(wire.name not in wires for group in node.wires for wire in group):
+                raise BridgeError(BridgeReason.ORDER, f"the wires of {node.name} are not durable")
+            self.moves.commit(node.index, self.seed, wires)
+            if node.index != ROOT:
+                self.moves.close(node.index, self.secret)
+        return _send(chain, "kickoff", self.moves.kickoff(self.secret))
+
+    def due(self, chain: Chain) -> list[str]:
+        """The moves that the chain asks for now, by template name; empty before the kickoff and at the end."""
+        view, windows = SlotView(chain, self.moves.graph), self.moves.graph.terms.windows
+        if view.unspent("K2") and view.unspent("K1.0"):
+            if view.spent("K0") or view.age("K1.0") > windows.assert_timeout - self.margins.lateness:
+                return ["assert"]
+            return [f"take1/{self.vault.name}"] if view.age("K0") >= windows.take1 else []
+        if not view.unspent("S"):
+            return []
+        pending = view.pending()
+        out = []
+        for node in pending:
+            age = view.age(commitment_coin(node, 0))
+            if view.spent(f"C{node}") or age > windows.reveal_timeout - self.margins.lateness:
+                out.append(f"reveal/{node}")
+            elif age >= windows.close:
+                out.append(f"close/{node}")
+        if not pending and view.age("S") >= windows.take2:
+            out.append(f"take2/{self.vault.name}")
+        return out
+
+    def step(self, chain: Chain) -> list[Sent]:
+        """Sends what is due, with a child where the fee of set-up's day is not enough today."""
+        sent = []
+        for name in self.due(chain):
+            sent.append(self.send(chain, name))
+            if sent[-1].refusal is None and self.wallet is not None and self.fee_rate > 1:
+                tx = sent[-1].spending.tx
+                child = self.wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
+                sent.append(_send(chain, f"bump {name}", spending_of(chain, child)))
+        return sent
+
+    def send(self, chain: Chain, name: str) -> Sent:
+        """Sends one move by its template's name."""
+        return _send(chain, name, self.sign(name))
+
+    def sign(self, name: str) -> Spending:
+        """A move by its template's name; the same bytes every time."""
+        kind, _, rest = name.partition("/")
+        if kind in ("take1", "take2"):
+            return self.moves.take(kind, self.vault)
+        if kind == "close":
+            return self.moves.close(int(rest), self.secret)
+        return self.moves.commit(int(rest or ROOT), self.seed, self.store.wires(self._slot))
+
+
+Guide = Callable[[SlotView, int], Sequence[int]]
+"""Which children of a revealed node to open: by bisection with the data, at random without."""
+
+
+def open_nothing(view: SlotView, node: int) -> Sequence[int]:
+    """The guide of a watcher who finds the proof true."""
+    return ()
+
+
+def open_towards(fault: int) -> Guide:
+    """Bisection: the path to the node that the data show to be wrong."""
+
+    def guide(view: SlotView, node: int) -> Sequence[int]:
+        path = view.graph.ancestry(fault)
+        return [child for child in view.graph.nodes[node].children if child in path]
+
+    return guide
+
+
+def open_at_random(rng: random.Random) -> Guide:
+    """Without data: one child of each node, the same one at every step."""
+    chosen: dict[int, Sequence[int]] = {}
+
+    def guide(view: SlotView, node: int) -> Sequence[int]:
+        children = view.graph.nodes[node].children
+        return chosen.setdefault(node, [rng.choice(children)] if children else [])
+
+    return guide
+
+
+@dataclass
+class Watcher:
+    """Anybody who watches a slot: challenges, opens, times out, disproves.
+
+    Attributes:
+        store: signatures of wires that were seen, also in blocks that are gone.
+        moves: graph and the signatures of all penalties.
+        accuser: finds the leaf that convicts.
+        wallet: pays for the challenge and openings.
+        reward: scriptPubKey for what the stake holds beyond penalty and fee.
+        challenge: whether it finds the claim false, or cannot see the proof.
+        guide: which nodes it opens.
+        fee_rate: sat/vB.
+        innocent: nodes with signatures that no leaf convicts: not looked at again.
+    """
+
+    store: Store
+    moves: Moves
+    accuser: Accuser
+    wallet: Wallet
+    reward: bytes
+    challenge: bool = False
+    guide: Guide = open_nothing
+    fee_rate: int = 2
+    innocent: set[tuple[int, tuple[tuple[bytes, ...], ...]]] = field(default_factory=set, repr=False)
+
+    def due(self, chain: Chain) -> list[str]:
+        """The moves that the chain asks for now, the surest first.
+
+        Penalties spend one stake, so a mempool takes only the first of them; the others stay due, each since its own
+        height, and an opening never waits for a penalty that the operator may still escape.
+        """
+        view, windows = SlotView(chain, self.moves.graph), self.moves.graph.terms.windows
+        if view.unspent("K2") and view.unspent("K1.0"):
+            if view.age("K1.0") >= windows.assert_timeout:
+                return ["assert_timeout"]
+            return ["challenge"] if self.challenge and view.unspent("K0") else []
+        if not view.unspent("S"):
+            return []
+        revealed, pending = view.revealed(), view.pending()
+        false = [
+            node
+            for node in revealed
+            if view.graph.nodes[node].num_leaves and view.unspent(f"D{node}") and self._accuse(view, node)
+        ]
+        if false:  # nothing that the operator can do spends its coins first
+            return [f"disprove/{node}" for node in false]
+        silent = [n for n in pending if view.age(commitment_coin(n, 0)) >= windows.reveal_timeout]
+        wanted = {child for node in revealed for child in self.guide(view, node)}
+        closed = [child for child in pending if child in wanted and view.unspent(f"C{child}")]
+        return [
+            *(f"open_timeout/{node}" for node in silent),
+            *(f"open/{node}" for node in closed),
+        ]
+
+    def step(self, chain: Chain) -> list[Sent]:
+        """Sends what is due; an empty purse stops what the purse pays, never a penalty."""
+        view, sent = SlotView(chain, self.moves.graph), []
+        for name in self.due(chain):
+            if not self._waits(view, name):
+                try:
+                    sent.append(self.send(chain, name))
+                except InsufficientFunds as error:
+                    sent.append(Sent(name, self.moves.paid(name), str(error)))
+        return sent
+
+    def send(self, chain: Chain, name: str) -> Sent:
+        """Sends one move by its template's name."""
+        return _send(chain, name, self._sign(SlotView(chain, self.moves.graph), name))
+
+    def _waits(self, view: SlotView, name: str) -> bool:
+        """Whether what a challenge or opening spends is spent in the mempool, for a fee like ours or more."""
+        kind, _, node = name.partition("/")
+        coin = {"challenge": "K0", "open": f"C{node}"}.get(kind)
+        seen = None if coin is None else view.chain.spender(view.graph.coins[coin].outpoint)
+        if seen is None:
+            return False
+        return fee_of(spending_of(view.chain, seen.tx)) >= self.fee_rate * seen.tx.vbytes
+
+    def _sign(self, view: SlotView, name: str) -> Spending:
+        kind, _, node = name.partition("/")
+        if kind in ("challenge", "open"):
+            tx = self.wallet.fund(self.moves.paid(name), 1000 * self.fee_rate)
+            return spending_of(view.chain, tx)
+        if kind != "disprove":
+            return self.moves.penalty(name, self.reward, self.fee_rate)
+        spend = self._accuse(view, int(node))
+        if spend is None:
+            raise BridgeError(BridgeReason.NO_FAULT, name)
+        return self.moves.disprove(int(node), spend, self.reward, self.fee_rate)
+
+    def _accuse(self, view: SlotView, node: int) -> Spend | None:
+        """A leaf that convicts, by any combination of the signatures ever seen.
+
+        Every signature is kept: a second version of a wire, or one that a reorg took away, still counts.
+        """
+        slot, names = self.moves.graph.terms.slot, []
+        for at in view.graph.ancestry(node):
+            self.store.see(slot, view.wire_signatures(at))
+            names += [wire.name for group in view.graph.nodes[at].wires for wire in group]
+        seen = self.store.seen(slot)
+        versions = itertools.product(*(seen.get(name, []) for name in names))
+        for combination in itertools.islice(versions, MAX_VERSIONS):
+            if (node, combination) in self.innocent:
+                continue
+            spend = self.accuser.disprove(node, dict(zip(names, combination, strict=True)))
+            if spend is not None:
+                return spend
+            self.innocent.add((node, combination))
+        return None

@@ -1,0 +1,166 @@
+"""An operator who does not answer, or answers as late as it can: scenario 6."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from verifier.bridge.graph import commitment_coin
+from verifier.bridge.params import MARGINS
+from verifier.bridge.roles import Operator, open_towards
+from verifier.bridge.simulate.setup import NETWORK, secret_of
+from verifier.bridge.simulate.stage import Stage, expect
+from verifier.bridge.store import Store
+from verifier.bridge.view import SlotView
+from verifier.chain.chain import Chain
+
+
+@dataclass
+class Sluggish(Operator):
+    """Answers nothing below some level, or only when a window is all but over.
+
+    Attributes:
+        silent_from: first level that it never reveals; -1 stands for the assertion.
+        late: how old a node must be before it is revealed.
+    """
+
+    silent_from: int = 99
+    late: int = 0
+
+    def due(self, chain: Chain) -> list[str]:
+        """What an honest operator would do, less what this one leaves."""
+        view = SlotView(chain, self.moves.graph)
+        out = []
+        for name in super().due(chain):
+            kind, _, rest = name.partition("/")
+            if kind == "assert" and (self.silent_from < 0 or view.age("K1.0") < self.late):
+                continue
+            if kind in ("reveal", "close"):
+                node = int(rest)
+                on_path = view.spent(f"C{node}") is not None
+                if on_path and self.moves.graph.level(node) >= self.silent_from:
+                    continue
+                if kind == "reveal" and view.age(commitment_coin(node, 0)) < self.late:
+                    continue
+            out.append(name)
+        return out
+
+
+def _start(stage: Stage, silent_from: int = 99, late: int = 0) -> Sluggish:
+    stage.pegin()
+    store = Store(stage.directory / "operator", "operator", NETWORK)
+    operator = Sluggish(
+        *(store, stage.moves, secret_of("operator"), stage.setup.seed, stage.vault),
+        silent_from=silent_from,
+        late=late,
+    )
+    operator.commit(stage.case.false[0])
+    stage.send("kickoff", operator.kickoff(stage.node).spending, "operator")
+    stage.mine()
+    stage.operators["operator"] = operator
+    stage.watch(challenge=True, guide=open_towards(stage.case.false[1]))
+    return operator
+
+
+def no_assertion(stage: Stage) -> str:
+    """6a: challenged, and no assertion comes."""
+    _start(stage, silent_from=-1)
+    outcome = stage.play()
+    expect(stage.names[-1] == "assert_timeout", f"the end is {stage.names[-1]}")
+    return outcome
+
+
+def no_reveal_1(stage: Stage) -> str:
+    """6b: a node of the first level is opened, and never revealed."""
+    return _no_reveal(stage, 1)
+
+
+def no_reveal_2(stage: Stage) -> str:
+    """6c: a node of the second level is opened, and never revealed."""
+    return _no_reveal(stage, 2)
+
+
+def no_reveal_3(stage: Stage) -> str:
+    """6d: a node of the third level is opened, and never revealed."""
+    return _no_reveal(stage, 3)
+
+
+def _no_reveal(stage: Stage, level: int) -> str:
+    _start(stage, silent_from=level)
+    outcome = stage.play()
+    node = stage.graph.ancestry(stage.case.false[1])[level]
+    expect(stage.names[-1] == f"open_timeout/{node}", f"the end is {stage.names[-1]}")
+    return outcome
+
+
+def never_answered(stage: Stage) -> str:
+    """6e: a kickoff that nobody challenges, and an operator who then does nothing: the time-out all the same."""
+    _start(stage, silent_from=-1)
+    stage.operators.clear()
+    stage.watchers.clear()
+    stage.watch()
+    outcome = stage.play()
+    expect("challenge" not in stage.names, "nobody challenged")
+    return outcome
+
+
+def latest_reveals(stage: Stage) -> str:
+    """6f: every time-out is confirmed 144 blocks late, every false reveal just before it; the disproof is in time.
+
+    At each level the operator's transaction comes in the last block before a watcher's would, which itself is
+    as late as the rules allow for.
+    """
+    windows, graph = stage.graph.terms.windows, stage.graph
+    wait = windows.reveal_timeout + MARGINS.lateness
+    operator = _start(stage, late=wait)
+    fault = stage.case.false[1]
+    stage.play(until=lambda: "challenge" in stage.names)
+    operator.late = windows.assert_timeout
+    stage.sleep("watcher")
+    stage.mine(windows.assert_timeout - stage.view.age("K1.0"))
+    stage.play(until=lambda: stage.view.commitment(0) is not None)
+    operator.late = wait
+    for node in graph.ancestry(fault)[1:]:
+        stage.wake("watcher")
+        stage.play(until=partial(_has, stage, f"open/{node}"))
+        stage.sleep("watcher")
+        coin = commitment_coin(node, 0)
+        stage.mine(wait - stage.view.age(coin))
+        stage.play(until=partial(_has, stage, f"reveal/{node}"))
+    left = windows.take2 - stage.view.age("S")
+    expect(left + 1 >= MARGINS.disprove, f"only {left} blocks are left to disprove")
+    stage.mine(left - 1)
+    stage.wake("watcher")
+    return stage.play()
+
+
+def _has(stage: Stage, name: str) -> bool:
+    return name in stage.names
+
+
+def last_block_race(stage: Stage) -> str:
+    """6g: reveal and time-out meet in one mempool: a miner takes one, the other is dead; both ways."""
+    operator = _start(stage, silent_from=1)
+    watcher = stage.watchers["watcher"]
+    first, second = stage.graph.ancestry(stage.case.false[1])[1:3]
+    for node, wins in ((first, "reveal"), (second, "open_timeout")):
+        stage.play(until=partial(_has, stage, f"open/{node}"))
+        stage.sleep("watcher")
+        due = stage.graph.terms.windows.reveal_timeout
+        stage.play(until=partial(_is_old, stage, commitment_coin(node, 0), due))
+        timeout = watcher.moves.penalty(f"open_timeout/{node}", watcher.reward, 20)
+        rivals = {
+            "reveal": (f"reveal/{node}", operator.sign(f"reveal/{node}"), "operator"),
+            "open_timeout": (f"open_timeout/{node}", timeout, "watcher"),
+        }
+        stage.send(*rivals["reveal"])
+        stage.send(*rivals["open_timeout"])
+        stage.mine_only(rivals.pop(wins))
+        for loser in rivals.values():
+            stage.refused(*loser)
+        stage.wake("watcher")
+    return stage.outcome
+
+
+def _is_old(stage: Stage, coin: str, age: int) -> bool:
+    return stage.view.age(coin) >= age
