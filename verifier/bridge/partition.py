@@ -116,7 +116,7 @@ class _Partitioner:
         chunks = []
         for i, part in enumerate(parts):
             if len(parts) > 1:
-                where = (*path[:-1], f"{path[-1]} {i}") if block else (*path, *_places(i, len(parts)))
+                where = (*path[:-1], f"{path[-1]} part {i}") if block else (*path, *_places(i, len(parts)))
             else:
                 where = path
             if not block:

@@ -125,14 +125,8 @@ def kind_of(node: Node) -> str:
         name for name in node.name.split("/")[1:] if not name.startswith(("queries ", "group ", "part "))
     ]
     words = ["query" if name.startswith("query ") else name for name in names]
-    kinds = [_without_part(name) for name in words[:3]]
+    kinds = [name.partition(" part ")[0] for name in words[:3]]
     return "/".join(kinds) or "root"
-
-
-def _without_part(name: str) -> str:
-    """Such as "main row 2^12" of "main row 2^12 0": a part's number follows the scope's name."""
-    head, _, last = name.rpartition(" ")
-    return head if "^" in head and last.isdigit() else name
 
 
 @cache
