@@ -15,6 +15,7 @@ from blake3 import blake3
 
 DIGEST_WORDS = 8
 ZERO_DIGEST = bytes(32)
+OOD_LEAF_COLUMNS = 4
 
 
 class Context(StrEnum):
@@ -56,15 +57,15 @@ def to_words(data: bytes) -> array[int]:
     return buffer
 
 
-def ood_root(leaves: list[bytes]) -> bytes:
-    """Root of the half-split tree over the columns' openings, padded with zero digests to a power of two.
+def ood_root(columns: list[bytes]) -> bytes:
+    """Root of the tree over the columns' openings, neighbours paired, padded with zero digests.
 
-    The leaf of a column is its two openings (12 words) hashed under OOD_LEAF.
+    A leaf is four columns (fewer at the end), each its two openings (12 words), hashed under OOD_LEAF: what a
+    constraint reads lies close together, so that a few leaves and one path open it.
     """
-    level = [digest(Context.OOD_LEAF, leaf) for leaf in leaves]
-    size = 1 << max(len(level) - 1, 0).bit_length()
-    level += [ZERO_DIGEST] * (size - len(level))
-    while size > 1:
-        size //= 2
-        level = [digest(Context.NODE, level[j] + level[j + size]) for j in range(size)]
+    groups = [columns[i : i + OOD_LEAF_COLUMNS] for i in range(0, len(columns), OOD_LEAF_COLUMNS)]
+    level = [digest(Context.OOD_LEAF, b"".join(group)) for group in groups]
+    level += [ZERO_DIGEST] * ((1 << (len(level) - 1).bit_length()) - len(level))
+    while len(level) > 1:
+        level = [digest(Context.NODE, level[j] + level[j + 1]) for j in range(0, len(level), 2)]
     return level[0]

@@ -16,7 +16,7 @@ from prover.timing import Timings
 from tests import poseidon_system, small_system
 from tests.proofs import NO_WORK, TINY, rejection, small_key, small_proof, verdicts
 
-FROZEN = "eda066a4a2d3eaadd7d2c5540dc98e66ca0eb12d13af7e0be686baa857fba456"
+FROZEN = "c9e95f3f5f3d66bf299eb26fe2c845e6ad79f18c408667518d274546b890d7ed"
 
 
 @pytest.mark.parametrize(

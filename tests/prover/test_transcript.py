@@ -65,17 +65,12 @@ def test_words_and_bytes_are_inverse():
     assert to_bytes([1]) == b"\1\0\0\0"
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
-def test_openings_tree_is_half_split_and_zero_padded(count):
-    leaves = [bytes([i]) * 48 for i in range(count)]
-
-    def node(level):
-        if len(level) == 1:
-            return level[0]
-        half = len(level) // 2
-        pairs = zip(level[:half], level[half:], strict=True)
-        return node([_h(a + b, context="pegproof 2026 node") for a, b in pairs])
-
-    size = 1 << (count - 1).bit_length()
-    level = [_h(leaf, context="pegproof 2026 ood leaf") for leaf in leaves]
-    assert ood_root(leaves) == node(level + [bytes(32)] * (size - count))
+@pytest.mark.parametrize("count", [1, 4, 5, 8, 9, 18, 32])
+def test_openings_tree_pairs_neighbours_and_is_zero_padded(count):
+    columns = [bytes([i]) * 48 for i in range(count)]
+    level = [_h(b"".join(columns[i : i + 4]), context="pegproof 2026 ood leaf") for i in range(0, count, 4)]
+    while len(level) & (len(level) - 1):
+        level.append(bytes(32))
+    while len(level) > 1:
+        level = [_h(level[i] + level[i + 1], context="pegproof 2026 node") for i in range(0, len(level), 2)]
+    assert ood_root(columns) == level[0]

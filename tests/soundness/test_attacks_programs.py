@@ -466,6 +466,38 @@ def base_fee_is_not_the_computed_one() -> Forgery:
     return attack([sign(transfer())], lies={("HGETL next_base", 0): result(1)})
 
 
+# --- results that nothing but their own rule holds
+
+
+def other_in(limb: int) -> Lie:
+    """One limb of the result is one more."""
+
+    def lie(moment: Moment) -> None:
+        moment.vc = tuple(x + (i == limb) for i, x in enumerate(moment.vc))
+
+    return lie
+
+
+@forgery(labels={"cpu.result[LI][0]"})
+def constant_is_another() -> Forgery:
+    return attack([sign(transfer())], lies={("LI gas_transfer, GAS_TRANSFER", 0): other_in(0)})
+
+
+@forgery(labels={"cpu.result[PACK][2]"})
+def packed_word_is_another() -> Forgery:
+    return attack([sign(transfer())], lies={("PACK x, slot, next_cell", 0): other_in(2)})
+
+
+@forgery(labels={"cpu.result[HI][0]"})
+def upper_half_is_another() -> Forgery:
+    return attack([sign(transfer())], lies={("HI exit_counter, system4", 0): other_in(0)})
+
+
+@forgery(labels={"cpu.result[HGETH][0]"})
+def half_of_the_hash_state_is_another() -> Forgery:
+    return attack([sign(transfer())], lies={("HGETH d_hi", 1): other_in(0)})
+
+
 # --- helpers
 
 

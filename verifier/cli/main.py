@@ -21,6 +21,7 @@ COMMANDS = {
     "security": "proven soundness, term by term",
     "cells": "trace cells of each operation",
     "bench": "speed here, beside the figures of others",
+    "bridge": "the game of challenge and disproof on Bitcoin",
     "doctor": "which kernels run here, and why",
 }
 

@@ -7,6 +7,7 @@ or a run of them. No operation branches on a value.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from prover.hashing import Context
@@ -17,6 +18,9 @@ V = TypeVar("V")
 
 class Ops(Protocol[V]):
     """Coarse primitives; each maps to one Program instruction or to none."""
+
+    def scope(self, name: str) -> AbstractContextManager[None]:
+        """Names what is done inside, for whoever opens the Program piece by piece; nests."""
 
     def constant(self, words: Sequence[int]) -> V:
         """Words known from the key."""

@@ -9,7 +9,8 @@ number.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -65,11 +66,13 @@ class Block:
 
     Attributes:
         code: eight words each.
+        scopes: of each instruction, a number in `Program.scopes`; a sub-program's count from its own top.
         reads: words of the body that it reads.
         item: address where a sub-program finds its item.
     """
 
     code: array[int] = field(default_factory=lambda: array("I"))
+    scopes: array[int] = field(default_factory=lambda: array("I"))
     reads: int = 0
     item: int = 0
 
@@ -94,6 +97,7 @@ class Program:
         public: where the public values go.
         blocks: main program first.
         labels: texts of `where`.
+        scopes: names of scopes, nested ones with slashes; the first is the top, "".
         memory_words: size of memory.
         body_words: words of the proof's body that it reads in all.
     """
@@ -102,6 +106,7 @@ class Program:
     public: Ref = field(default_factory=lambda: Ref(0, 0))
     blocks: list[Block] = field(default_factory=lambda: [Block()])
     labels: list[str] = field(default_factory=list)
+    scopes: list[str] = field(default_factory=lambda: [""])
     memory_words: int = 0
     body_words: int = 0
 
@@ -133,6 +138,7 @@ class Recorder:
         self._block = self.program.blocks[0]
         self._known: dict[tuple[int, ...], Ref] = {}
         self._labels: dict[str, int] = {}
+        self._scope = 0
         self.program.public = self._allocate(num_public_values)
 
     def _allocate(self, count: int) -> Ref:
@@ -158,8 +164,20 @@ class Recorder:
         where: int = 0,
     ) -> Ref:
         out = self._allocate(length)
+        self._block.scopes.append(self._scope)
         self._block.code.extend((code, out.address, a, b, c, count, reason, where))
         return out
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Instructions recorded inside carry the name."""
+        outer, scopes = self._scope, self.program.scopes
+        path = f"{scopes[outer]}/{name}" if outer else name
+        if path not in scopes:
+            scopes.append(path)
+        self._scope = scopes.index(path)
+        yield
+        self._scope = outer
 
     def constant(self, words: Sequence[int]) -> Ref:
         """Interned."""
@@ -297,14 +315,15 @@ class Recorder:
     def for_each(self, name: str, items: Ref, count: int, body: Callable[[Ref], None]) -> None:
         """FOR_EACH, its body a block of its own (no nesting)."""
         width = items.length // count
-        outer, number = self._block, len(self.program.blocks)
+        outer, number, scope = self._block, len(self.program.blocks), self._scope
         item = self._allocate(width)
-        self._block = Block(item=item.address)
+        self._block, self._scope = Block(item=item.address), 0
         self.program.blocks.append(self._block)
         body(item)
-        inner, self._block = self._block, outer
+        inner, self._block, self._scope = self._block, outer, scope
         offset = outer.reads
         outer.reads += count * inner.reads
+        outer.scopes.append(scope)
         # The destination word holds the body offset of the first item's part.
         outer.code.extend((Code.FOR_EACH, offset, items.address, width, number, count, 0, self._label(name)))
 

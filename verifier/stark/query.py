@@ -54,16 +54,18 @@ def verify_query(ops: Ops[V], context: QueryContext[V], index: V) -> None:
     bits = ops.bits(index, layout.log_max_points)
     shift = coset_shift(layout, layout.log_max_height)
     root = TWO_ADIC_ROOTS[layout.log_max_points]
-    points = _squares(ops, _point(ops, bits, layout.log_max_points, shift, root), layout.log_max_points)
-    inverses = _squares(
-        ops,
-        _point(ops, bits, layout.log_max_points, inverse(shift), inverse(root)),
-        layout.log_max_points,
-    )
+    with ops.scope("point"):
+        points = _squares(ops, _point(ops, bits, layout.log_max_points, shift, root), layout.log_max_points)
+        inverses = _squares(
+            ops,
+            _point(ops, bits, layout.log_max_points, inverse(shift), inverse(root)),
+            layout.log_max_points,
+        )
     rows: dict[int, V] = {}
     for tree in layout.trees:
         _open_rows(ops, context, tree, bits, rows)
-    quotients = {log: _deep_quotient(ops, context, log, rows[log], points) for log in layout.distinct}
+    with ops.scope("quotients"):
+        quotients = {log: _deep_quotient(ops, context, log, rows[log], points) for log in layout.distinct}
     _verify_fri(ops, context, bits, quotients, points, inverses)
 
 
@@ -95,10 +97,18 @@ def _open_rows(ops: Ops[V], context: QueryContext[V], tree: Tree, bits: V, rows:
     log_blowup = context.layout.params.log_blowup
     leaves: dict[int, V] = {}
     for c in tree.classes:
-        row = ops.read_elements(c.width, f"{tree.name} row 2^{c.log_height}")
-        leaves[c.log_height + log_blowup] = ops.hash(Context.LEAF, row)
-        dot = ops.dot(context.gammas[c.start], row)
-        rows[c.log_height] = ops.ext_add(rows[c.log_height], dot) if c.log_height in rows else dot
+        name = f"{tree.name} row 2^{c.log_height}"
+        with ops.scope(name):
+            row = ops.read_elements(c.width, name)
+            leaves[c.log_height + log_blowup] = ops.hash(Context.LEAF, row)
+            dot = ops.dot(context.gammas[c.start], row)
+            rows[c.log_height] = ops.ext_add(rows[c.log_height], dot) if c.log_height in rows else dot
+    with ops.scope(f"{tree.name} path"):
+        _check_path(ops, context, tree, bits, leaves)
+
+
+def _check_path(ops: Ops[V], context: QueryContext[V], tree: Tree, bits: V, leaves: dict[int, V]) -> None:
+    """Climbs from the tallest class's leaf, the shorter ones injected on the way."""
     path = ops.read_words(DIGEST_WORDS * tree.log_leaves)
     node = leaves[tree.log_leaves]
     for step, log in enumerate(range(tree.log_leaves - 1, -1, -1)):
@@ -130,27 +140,29 @@ def _verify_fri(
     layout = context.layout
     value, done = quotients[layout.log_max_height], 0
     for i, layer in enumerate(layout.fri_layers):
-        arity = layer.fold.log_arity
-        group = ops.read_elements(layer.group_words, f"FRI layer {i} group")
-        node = ops.hash(Context.LEAF, group)
-        path = ops.read_words(DIGEST_WORDS * layer.log_leaves)
-        for step, log in enumerate(range(layer.log_leaves - 1, -1, -1)):
-            sibling = ops.part(path, DIGEST_WORDS * step, DIGEST_WORDS)
-            node = _climb(ops, node, sibling, ops.part(bits, log, 1))
-        ops.assert_equal(node, context.fri_roots[i], RejectReason.FRI_PATH, f"FRI layer {i}")
-        sides = [ops.part(bits, layer.log_leaves + b, 1) for b in range(arity)]
-        reason = RejectReason.FRI_FOLD if i else RejectReason.DEEP
-        ops.assert_equal(_member(ops, group, sides), value, reason, f"FRI layer {i}")
-        value = _fold(ops, layer, group, sides, context.betas[i], inverses[done])
-        done += arity
-        log_height = layer.log_leaves - layout.params.log_blowup
-        if layer.fold.joins:
-            value = ops.ext_add(value, ops.ext_mul(context.join_betas[i], quotients[log_height]))
-    x, xs = points[done], [ops.constant([1])]
-    for _ in range(1, layout.final_degree):
-        xs.append(ops.mul(xs[-1], x))
-    final = ops.dot(context.final, ops.join(xs))
-    ops.assert_equal(value, final, RejectReason.FINAL_POLYNOMIAL, "last layer")
+        with ops.scope(f"FRI layer {i}"):
+            arity = layer.fold.log_arity
+            group = ops.read_elements(layer.group_words, f"FRI layer {i} group")
+            node = ops.hash(Context.LEAF, group)
+            path = ops.read_words(DIGEST_WORDS * layer.log_leaves)
+            for step, log in enumerate(range(layer.log_leaves - 1, -1, -1)):
+                sibling = ops.part(path, DIGEST_WORDS * step, DIGEST_WORDS)
+                node = _climb(ops, node, sibling, ops.part(bits, log, 1))
+            ops.assert_equal(node, context.fri_roots[i], RejectReason.FRI_PATH, f"FRI layer {i}")
+            sides = [ops.part(bits, layer.log_leaves + b, 1) for b in range(arity)]
+            reason = RejectReason.FRI_FOLD if i else RejectReason.DEEP
+            ops.assert_equal(_member(ops, group, sides), value, reason, f"FRI layer {i}")
+            value = _fold(ops, layer, group, sides, context.betas[i], inverses[done])
+            done += arity
+            log_height = layer.log_leaves - layout.params.log_blowup
+            if layer.fold.joins:
+                value = ops.ext_add(value, ops.ext_mul(context.join_betas[i], quotients[log_height]))
+    with ops.scope("final polynomial"):
+        x, xs = points[done], [ops.constant([1])]
+        for _ in range(1, layout.final_degree):
+            xs.append(ops.mul(xs[-1], x))
+        final = ops.dot(context.final, ops.join(xs))
+        ops.assert_equal(value, final, RejectReason.FINAL_POLYNOMIAL, "last layer")
 
 
 def _member(ops: Ops[V], group: V, sides: Sequence[V]) -> V:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from operator import mul as int_mul
 from typing import TypeAlias
 
@@ -24,6 +25,10 @@ class ReferenceOps:
 
     def _reject(self, reason: RejectReason, where: str, expected: object, got: object) -> VerificationError:
         return VerificationError(reason, self._scope + where, expected, got)
+
+    def scope(self, name: str) -> AbstractContextManager[None]:
+        """Nothing."""
+        return nullcontext()
 
     def constant(self, words: Sequence[int]) -> Words:
         """Words known from the key."""

@@ -5,6 +5,7 @@ Nothing branches on a value of the proof: the key alone fixes what runs.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from prover.air.air import Rows
@@ -13,7 +14,7 @@ from prover.air.expression import Space
 from prover.air.logup import LookupChallenges
 from prover.domains import log_ratio, periodic_coefficients, point_inverse
 from prover.field import DEGREE, TWO_ADIC_ROOTS, ZERO, P
-from prover.hashing import DIGEST_WORDS, Context, to_words
+from prover.hashing import DIGEST_WORDS, OOD_LEAF_COLUMNS, Context, to_words
 from prover.key import VerifyingKey
 from prover.layout import NONCE_WORDS, TreeName
 from verifier.stark.ops import Ops
@@ -21,6 +22,16 @@ from verifier.stark.query import QueryContext, verify_query
 from verifier.stark.reasons import RejectReason
 
 V = TypeVar("V")
+
+
+class Scope(StrEnum):
+    """Names of the main program's parts."""
+
+    TRANSCRIPT = "transcript"
+    OPENINGS = "openings"
+    CONSTRAINTS = "constraints"
+    BATCH = "batch"
+    INDICES = "indices"
 
 
 class OpsTranscript(Generic[V]):
@@ -82,14 +93,18 @@ class Verification(Generic[V]):
 
     def run(self) -> None:
         """All nine steps, in order."""
-        self.bind_statement()
-        self.read_main_commitment()
-        self.read_interaction_commitment()
-        self.read_quotient_commitment()
-        self.read_openings()
-        self.check_constraints()
+        scope = self.ops.scope
+        with scope(Scope.TRANSCRIPT):
+            self.bind_statement()
+            self.read_main_commitment()
+            self.read_interaction_commitment()
+            self.read_quotient_commitment()
+            self.read_openings()
+        with scope(Scope.CONSTRAINTS):
+            self.check_constraints()
         self.batch()
-        self.read_fri_commitments()
+        with scope(Scope.TRANSCRIPT):
+            self.read_fri_commitments()
         self.check_queries()
 
     def element(self, a: V, index: int) -> V:
@@ -165,18 +180,16 @@ class Verification(Generic[V]):
         ops.assert_not_all_zero(ops.part(self.zeta, 1, DEGREE - 1), RejectReason.ZETA, "step 5")
         self.at_zeta = ops.read_elements(DEGREE * columns, "openings at zeta")
         self.at_next = ops.read_elements(DEGREE * columns, "openings at zeta w")
-        level = [
-            ops.hash(
-                Context.OOD_LEAF,
-                ops.join([self.element(self.at_zeta, k), self.element(self.at_next, k)]),
-            )
-            for k in range(columns)
-        ]
-        size = 1 << (columns - 1).bit_length()
-        level += [ops.constant([0] * DIGEST_WORDS)] * (size - columns)
-        while size > 1:
-            size //= 2
-            level = [ops.hash(Context.NODE, ops.join([level[j], level[j + size]])) for j in range(size)]
+        with ops.scope(Scope.OPENINGS):
+            level = []
+            for start in range(0, columns, OOD_LEAF_COLUMNS):
+                group = range(start, min(start + OOD_LEAF_COLUMNS, columns))
+                pairs = [self.element(values, k) for k in group for values in (self.at_zeta, self.at_next)]
+                level.append(ops.hash(Context.OOD_LEAF, ops.join(pairs)))
+            padding = (1 << (len(level) - 1).bit_length()) - len(level)
+            level += [ops.constant([0] * DIGEST_WORDS)] * padding
+            while len(level) > 1:
+                level = [ops.hash(Context.NODE, ops.join(level[j : j + 2])) for j in range(0, len(level), 2)]
         self.transcript.absorb(level[0])
 
     def check_constraints(self) -> None:
@@ -202,9 +215,10 @@ class Verification(Generic[V]):
                     continue
                 start, end = layout.constraint_starts[i : i + 2]
                 alphas = [self.element(self.alphas, k) for k in range(start, end)]
-                for rows, value in compose(self.algebra, air, self._row(i), self.lookup, alphas).items():
-                    part = value if rows is Rows.ALL else ops.ext_mul(value, selectors[rows])
-                    total = ops.ext_add(total, part)
+                with ops.scope(air.name):
+                    for rows, value in compose(self.algebra, air, self._row(i), self.lookup, alphas).items():
+                        part = value if rows is Rows.ALL else ops.ext_mul(value, selectors[rows])
+                        total = ops.ext_add(total, part)
             quotient = self._quotient(log)
             ops.assert_equal(
                 ops.ext_mul(vanishing, quotient), total, RejectReason.CONSTRAINTS, f"height 2^{log}"
@@ -271,8 +285,15 @@ class Verification(Generic[V]):
     def batch(self) -> None:
         """Step 6: grinding, gamma, and what each height's DEEP quotient needs of it."""
         ops, layout = self.ops, self.layout
-        self._grind(layout.params.batching_grinding_bits, RejectReason.BATCHING_GRINDING, "step 6")
-        powers = ops.powers(self.transcript.challenge(), layout.num_columns + 1)
+        with ops.scope(Scope.TRANSCRIPT):
+            self._grind(layout.params.batching_grinding_bits, RejectReason.BATCHING_GRINDING, "step 6")
+            gamma = self.transcript.challenge()
+        with ops.scope(Scope.BATCH):
+            self._batch(gamma)
+
+    def _batch(self, gamma: V) -> None:
+        ops, layout = self.ops, self.layout
+        powers = ops.powers(gamma, layout.num_columns + 1)
         self.gammas = powers
         self.gamma_last = self.element(powers, layout.num_columns)
         self.batched: dict[int, tuple[V, V]] = {}
@@ -310,9 +331,11 @@ class Verification(Generic[V]):
     def check_queries(self) -> None:
         """Steps 8 and 9: grinding, query indices, and every query's openings."""
         ops, layout = self.ops, self.layout
-        self._grind(layout.params.query_grinding_bits, RejectReason.QUERY_GRINDING, "step 8")
+        with ops.scope(Scope.TRANSCRIPT):
+            self._grind(layout.params.query_grinding_bits, RejectReason.QUERY_GRINDING, "step 8")
         count = layout.params.num_queries
-        indices = ops.join([ops.part(self.transcript.squeeze(), 0, 1) for _ in range(count)])
+        with ops.scope(Scope.INDICES):
+            indices = ops.join([ops.part(self.transcript.squeeze(), 0, 1) for _ in range(count)])
         context = QueryContext(
             layout=layout,
             roots=self.roots,

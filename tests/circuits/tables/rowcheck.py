@@ -10,11 +10,17 @@ from prover.air.air import Air, Rows
 from prover.air.expression import Op, Space
 from prover.field import P
 
+SPACES = {Space.MAIN: "main", Space.PREPROCESSED: "fixed", Space.PERIODIC: "periodic"}
+
 
 def columns_of(air: Air, table: np.ndarray) -> dict:
     height = table.shape[1]
     fixed = air.fixed_columns(height.bit_length() - 1) if air.Fixed.width else []
-    return {"main": table.astype(np.int64), "fixed": np.array(fixed, dtype=np.int64).reshape(-1, height)}
+    return {
+        "main": table.astype(np.int64),
+        "fixed": np.array(fixed, dtype=np.int64).reshape(-1, height),
+        "periodic": [np.array(values, dtype=np.int64) for values in air.periodic.values()],
+    }
 
 
 def evaluate(expression, data, rows, memo):
@@ -24,7 +30,7 @@ def evaluate(expression, data, rows, memo):
         if expression.op is Op.CONST:
             value = np.full(rows.size, expression.value, dtype=np.int64)
         elif expression.op is Op.VARIABLE:
-            source = data["main" if expression.space is Space.MAIN else "fixed"][expression.index]
+            source = data[SPACES[expression.space]][expression.index]
             value = source[(rows + expression.offset) % source.size]
         else:
             left = evaluate(expression.left, data, rows, memo)

@@ -275,6 +275,19 @@ def test_kernel_cannot_fall_into_a_program():
     assert small({KERNEL_STEP: {"user": 1, "pc": 1}}) == ({"cpu.user_step", "cpu.pc_step"}, set())
 
 
+@pytest.mark.parametrize(("name", "value"), [("saved_pc", 3), ("program", 7), ("gas", 40)])
+def test_run_begins_from_nothing(name, value):
+    """Each is overwritten before it is read: nothing else notices."""
+    labels, relations = forged({"start": {name: value}})
+    assert labels == {f"cpu.first_{name}"}
+    assert relations == set()
+
+
+def test_run_begins_without_a_hash_state():
+    labels, _ = forged({"start": {"h": [0, 0, 0, 0, 0, 0, 0, 5]}})
+    assert labels == {"cpu.first_h[7]"}
+
+
 def test_run_does_not_begin_in_user_mode():
     def begin(cpu, cells, code):
         cpu.user[0] = 1

@@ -1,0 +1,102 @@
+"""From a wrong wire or a false proof to the leaf that convicts, node by node."""
+
+from array import array
+from random import Random
+
+import pytest
+
+from tests.bridge.chunks import KEYS, PARAMS, SEED, accuser, corrupted, honest, replay, spending, tree
+from tests.proofs import decoded, public_values, small_key
+from verifier.bridge.bisect import Bisection
+from verifier.bridge.execution import Replay
+from verifier.chain.kernel import kernel_accepts
+from verifier.script.winternitz import sign
+
+MAX_DEPTH = 6
+
+
+def play(execution: Replay, operator: dict) -> tuple[int, int, list[int]]:
+    """Opens what the challenger asks for; the leaf that convicts, and the nodes revealed."""
+    bisection = Bisection(tree(), execution)
+    revealed, committed = [0], {}
+    while True:
+        for wires in tree().nodes[revealed[-1]].wires:
+            committed.update({wire.name: operator[wire.name] for wire in wires})
+        place, node = bisection.next(revealed, committed)
+        if place is not None:
+            return *place, revealed
+        assert node is not None, "nothing to open"
+        assert tree().nodes[node].parent in revealed
+        revealed.append(node)
+
+
+def values_of(execution: Replay) -> dict:
+    out = {}
+    for node in tree().nodes:
+        for wires, values in zip(node.wires, execution.values(node.index), strict=True):
+            out.update({wire.name: value for wire, value in zip(wires, values, strict=True)})
+    return out
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_wrong_wire_is_found(seed):
+    """The operator reveals one wrong value; the challenger is told of the node by opening at random."""
+    rng = Random(seed)
+    name = rng.choice(sorted(honest()))
+    operator = {**honest(), name: corrupted(name, rng)}
+    bisection = Bisection(tree(), replay())
+    holder = next(n.index for n in tree().nodes if any(w.name == name for g in n.wires for w in g))
+    path = [holder]
+    while tree().nodes[path[0]].parent >= 0:
+        path.insert(0, tree().nodes[path[0]].parent)
+    revealed, opened = list(path), 0
+    while True:
+        wires = (w.name for n in revealed for g in tree().nodes[n].wires for w in g)
+        place, node = bisection.next(revealed, {w: operator[w] for w in wires})
+        if place is not None:
+            break
+        assert node is not None, name
+        revealed.append(node)
+        opened += 1
+    assert opened <= 2 * MAX_DEPTH
+    leaf = tree().leaves[place[0]][place[1]]
+    assert name in tree().wire_names(leaf)
+
+
+def test_an_honest_operator_is_left_alone():
+    assert Bisection(tree(), replay()).next([0], honest()) == (None, None)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_false_proof_is_convicted_on_the_kernel(seed):
+    """A word of the proof changed, everything recomputed from it: some check fails, its leaf spends."""
+    rng = Random(100 + seed)
+    proof = decoded(PARAMS)
+    words = array("I", proof.words)
+    place = (
+        rng.randrange(len(words))
+        if seed % 3
+        else rng.randrange(small_key(PARAMS).verifying_key.layout.head_words)
+    )
+    words[place] ^= 1 << rng.randrange(30)
+    execution = Replay(tree(), words, public_values())
+    assert execution.faults
+    operator = values_of(execution)
+    node, number, revealed = play(execution, operator)
+    assert len(revealed) <= MAX_DEPTH
+    names = tree().wire_names(tree().leaves[node][number])
+    signatures = _Signatures(operator)
+    spend = accuser().disprove(node, signatures)
+    assert spend is not None
+    assert kernel_accepts(spending(node, spend), 0)
+    assert names and KEYS
+
+
+class _Signatures(dict):
+    def __init__(self, values):
+        super().__init__()
+        self.values_of = values
+
+    def __missing__(self, name):
+        self[name] = sign(SEED, name.encode(), self.values_of[name])
+        return self[name]

@@ -1,0 +1,103 @@
+"""Which leaf to go for: the challenger's own replay against what the operator has committed so far.
+
+A committed value that differs from the replay's was made wrongly, or from a value that differs too: go for the
+leaf that makes it (for data, for one that reads it). Where nothing differs, the proof itself is false, and the
+replay has found the step. Every opening either convicts or shows a wrong value further back on a path of the
+tree, so the nodes opened are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from verifier.bridge.accuse import accuse
+from verifier.bridge.execution import Replay
+from verifier.bridge.opening import ChunkTree
+from verifier.bridge.tree import Digits
+
+Place = tuple[int, int]
+"""A leaf: node, number."""
+
+
+class Bisection:
+    """A challenger who has the proof.
+
+    Args:
+        tree: nodes and leaves.
+        replay: the challenger's run of the operator's proof.
+    """
+
+    def __init__(self, tree: ChunkTree, replay: Replay) -> None:
+        self.tree, self.replay = tree, replay
+
+    @cached_property
+    def _uses(self) -> tuple[dict[str, list[Place]], dict[str, list[Place]], dict[tuple[int, int], Place]]:
+        makers: dict[str, list[Place]] = {}
+        readers: dict[str, list[Place]] = {}
+        steps: dict[tuple[int, int], Place] = {}
+        for node, leaves in enumerate(self.tree.leaves):
+            for number, leaf in enumerate(leaves):
+                for wire in leaf.chunk.writes:
+                    makers.setdefault(self.tree.name(wire, leaf.query), []).append((node, number))
+                for wire in leaf.chunk.reads:
+                    readers.setdefault(self.tree.name(wire, leaf.query), []).append((node, number))
+                for step in leaf.chunk.steps:
+                    if not step.out:
+                        steps[leaf.query, id(step)] = node, number
+        return makers, readers, steps
+
+    def differing(self, node: int, committed: Mapping[str, Digits]) -> Iterator[str]:
+        """The node's wires that are not what the replay has."""
+        for wires, values in zip(self.tree.nodes[node].wires, self.replay.values(node), strict=True):
+            for wire, value in zip(wires, values, strict=True):
+                if committed[wire.name] != value:
+                    yield wire.name
+
+    def convicting(self, place: Place, committed: Mapping[str, Digits]) -> bool:
+        """Whether the leaf spends on what is committed."""
+        leaf = self.tree.leaves[place[0]][place[1]]
+        return (
+            accuse(self.tree, leaf, {name: committed[name] for name in self.tree.wire_names(leaf)})
+            is not None
+        )
+
+    def candidates(self, revealed: list[int], committed: Mapping[str, Digits]) -> Iterator[Place]:
+        """Leaves worth going for, the likeliest first.
+
+        Args:
+            revealed: nodes that the operator has revealed, the root first.
+            committed: their wires.
+        """
+        makers, readers, steps = self._uses
+        wrong = [name for node in reversed(revealed) for name in self.differing(node, committed)]
+        for uses in (makers, readers):
+            for name in wrong:
+                yield from uses.get(name, ())
+        for query, index in self.replay.faults:
+            step = self.replay.lowered.blocks[0 if query < 0 else 1][index]
+            if (query, id(step)) in steps:
+                yield steps[query, id(step)]
+        if self.replay.faults:  # a step made again by an opening: any node that convicts
+            for node, leaves in enumerate(self.tree.leaves):
+                for number in range(len(leaves)):
+                    yield node, number
+
+    def next(self, revealed: list[int], committed: Mapping[str, Digits]) -> tuple[Place | None, int | None]:
+        """What to do now: the leaf that convicts, else the node to open, else neither: all is right.
+
+        Args:
+            revealed: nodes that the operator has revealed, parents before children.
+            committed: their wires.
+        """
+        known = set(revealed)
+        target: int | None = None
+        for place in self.candidates(revealed, committed):
+            if place[0] in known:
+                if self.convicting(place, committed):
+                    return place, None
+            elif target is None:
+                target = place[0]
+        while target is not None and self.tree.nodes[target].parent not in known:
+            target = self.tree.nodes[target].parent
+        return None, target

@@ -1,0 +1,165 @@
+"""The opening tree of a verifying key: nodes, wires and leaves of its verifier's Program, for the game."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from prover.key import VerifyingKey
+from verifier.bridge.arithmetic import compile_chunk
+from verifier.bridge.chunk import Shape, pattern, wires
+from verifier.bridge.lower import lower
+from verifier.bridge.partition import partition
+from verifier.bridge.pieces import QUERY, Chunk, Partition, Path
+from verifier.bridge.pieces import Wire as Run
+from verifier.bridge.steps import Lowered
+from verifier.bridge.tree import Node, Wire
+from verifier.script.winternitz import WinternitzKey
+from verifier.stark.program import Program, record
+
+MAX_GROUP_LINKS = 490
+"""Links that one input of a Reveal checks: two items each, of 1,000 at start."""
+GROUP_CHILDREN = 10
+MAIN = -1
+"""In place of a query's number: the main program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A chunk of the main program or of one query."""
+
+    chunk: Chunk
+    query: int
+
+
+class ChunkTree:
+    """`OpeningTree` over a Program; shapes are compiled when first asked for.
+
+    Args:
+        program: a recorded verifier.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.lowered: Lowered = lower(program)
+        self.partition: Partition = partition(self.lowered)
+        self._shapes: dict[object, Shape] = {}
+        self._patterns: dict[int, object] = {}
+        self._index: dict[Path, int] = {}
+        self.runs: list[list[tuple[Run, int]]] = []
+        """By node: its wires as runs of words, and whose query's."""
+        self.leaves: list[list[Leaf]] = []
+        """By node."""
+        self._names: dict[tuple[int, int], str] = {}
+        self.nodes: Sequence[Node] = self._build()
+
+    @classmethod
+    def of(cls, key: VerifyingKey) -> ChunkTree:
+        """The tree of a key."""
+        return cls(record(key))
+
+    @cached_property
+    def num_queries(self) -> int:
+        """How often the query's chunks are repeated."""
+        return len(self.lowered.items)
+
+    # Structure
+
+    def _instances(self) -> Iterator[tuple[int, int]]:
+        """(block, query) of every instance."""
+        yield 0, MAIN
+        if len(self.lowered.blocks) > 1:
+            for query in range(self.num_queries):
+                yield 1, query
+
+    def _place(self, path: Path, query: int) -> Path:
+        """A path of the partition in the tree: queries numbered, the root's children in groups."""
+        if not path:
+            return ("root",)
+        if path[0] != QUERY:
+            return ("root", *path)
+        first = query // GROUP_CHILDREN * GROUP_CHILDREN
+        last = min(first + GROUP_CHILDREN, self.num_queries) - 1
+        return ("root", f"queries {first} to {last}", f"query {query}", *path[1:])
+
+    def _build(self) -> list[Node]:
+        paths: dict[Path, tuple[list[tuple[Run, int]], list[Leaf]]] = {("root",): ([], [])}
+
+        def at(path: Path) -> tuple[list[tuple[Run, int]], list[Leaf]]:
+            for size in range(1, len(path) + 1):
+                paths.setdefault(path[:size], ([], []))
+            return paths[path]
+
+        for block, query in self._instances():
+            for run in self.partition.wires[block]:
+                at(self._place(run.path, query))[0].append((run, query))
+            for chunk in self.partition.chunks[block]:
+                at(self._place(chunk.path, query))[1].append(Leaf(chunk, query))
+        order = sorted(paths, key=len)
+        self._index = {path: i for i, path in enumerate(order)}
+        children: dict[Path, list[int]] = {path: [] for path in order}
+        for path in order[1:]:
+            children[path[:-1]].append(self._index[path])
+        nodes = []
+        for i, path in enumerate(order):
+            runs, leaves = paths[path]
+            name = "/".join(path)
+            for k, (run, query) in enumerate(runs):
+                self._names[id(run), query] = f"{name}:{k}"
+            self.runs.append(runs)
+            self.leaves.append(leaves)
+            parent = self._index.get(path[:-1], -1)
+            groups = tuple(tuple(group) for group in self._groups(runs))
+            nodes.append(Node(i, name, parent, tuple(children[path]), groups, len(leaves)))
+        for word, run in self._item_runs().items():
+            self._names[word, MAIN] = self._names[id(run), MAIN]
+        return nodes
+
+    def _groups(self, runs: list[tuple[Run, int]]) -> Iterator[list[Wire]]:
+        group: list[Wire] = []
+        links = 0
+        for run, query in runs:
+            if group and links + run.links > MAX_GROUP_LINKS:
+                yield group
+                group, links = [], 0
+            group.append(Wire(self._names[id(run), query], run.digits))
+            links += run.links
+        if group:
+            yield group
+
+    def _item_runs(self) -> dict[int, Run]:
+        """Query's index word -> the main program's wire with it."""
+        items = set(self.lowered.items)
+        return {run.words[0]: run for run in self.partition.wires[0] if run.words[0] in items}
+
+    # Leaves
+
+    def wire_names(self, leaf: Leaf) -> list[str]:
+        """The wires of a leaf in the order of its checks."""
+        return [self.name(run, leaf.query) for run in wires(leaf.chunk)]
+
+    def name(self, run: Run, query: int) -> str:
+        """A wire's name, seen from a query's chunk or from the main program's."""
+        if run.words == (self.lowered.item,):
+            return self._names[self.lowered.items[query], MAIN]
+        return self._names.get((id(run), query)) or self._names[id(run), MAIN]
+
+    def shape(self, leaf: Leaf) -> Shape:
+        """The leaf's script without keys.
+
+        Raises:
+            ChunkError: it cannot be written.
+        """
+        chunk = leaf.chunk
+        if id(chunk) not in self._patterns:
+            self._patterns[id(chunk)] = pattern(chunk, self.lowered)
+        key = self._patterns[id(chunk)]
+        if key not in self._shapes:
+            self._shapes[key] = compile_chunk(chunk, self.lowered)
+        return self._shapes[key]
+
+    def leaf(self, node: int, number: int, keys: Mapping[str, WinternitzKey]) -> bytes:
+        """The tapscript of a leaf."""
+        leaf = self.leaves[node][number]
+        return self.shape(leaf).leaf(keys[name] for name in self.wire_names(leaf))

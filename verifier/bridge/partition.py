@@ -1,0 +1,399 @@
+"""From steps to chunks, nodes and wires, once for the main program and once for the query.
+
+A scope of the Program is a node; one with too many values is cut into parts. Within a part, steps gather into
+chunks as long as the limits allow. A word that leaves its chunk is committed, at the deepest node above all
+who make or read it, so that chunks read wires of their node and its ancestors only.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+
+from native.hashing import blake3_context_key
+from prover.field import DEGREE
+from prover.hashing import DIGEST_WORDS, Context
+from verifier.bridge.order import by_demand
+from verifier.bridge.pieces import CHECKS_NODE, QUERY, Chunk, Partition, Path, Wire, links_of, needed
+from verifier.bridge.relations import num_hints
+from verifier.bridge.steps import (
+    BLOCK_WORDS,
+    CHECKS,
+    DERIVE,
+    END,
+    HASHING,
+    ROOT,
+    START,
+    Kind,
+    Lowered,
+    Step,
+    Words,
+    blocks,
+    domain,
+)
+from verifier.script.koalabear import TABLE_ITEMS
+
+MAX_LINKS = 490
+"""Links (digits and checksums) that a leaf checks: two items each, at most 999 at start, hints besides."""
+MAX_COMPRESSIONS = 2
+MAX_ITEMS = 998
+CHECK_ITEMS = 11
+"""What a Winternitz check has above the signatures."""
+SPARE_ITEMS = 30
+"""What an arithmetic step has above its operands."""
+MAX_BYTES = 330_000
+PART_LINKS = 2_400
+"""Links that a part's own wires should not exceed."""
+MAX_PARTS = 24
+"""Parts that share a node for what passes between them."""
+
+BYTES = {
+    Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 3_000, Kind.MUL: 800, Kind.SUM: 2_500,
+    Kind.PRODUCT: 12_800, Kind.SCALE: 4_500, Kind.INVERSE: 12_500, Kind.HORNER: 12_900,
+    Kind.EQUAL: 500, Kind.ZERO: 500, Kind.NOT_ALL_ZERO: 200, Kind.CANONICAL: 1_200,
+}  # fmt: skip
+"""Script of a step, roughly: what gathering goes by."""
+
+
+def partition(lowered: Lowered) -> Partition:
+    """Cuts both blocks; deterministic."""
+    result = _Partitioner(lowered).run()
+    return result
+
+
+class _Partitioner:
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+        self.out = Partition(lowered)
+        self._needs: dict[int, tuple[Step, frozenset[int]]] = {}
+        self.made_again: set[int] = set()
+        self.readers: dict[int, int] = defaultdict(int)  # word -> steps that read it
+        self.unit: dict[int, Words] = {}  # word -> the run that would be committed with it
+        for block in lowered.data:
+            for words, _ in block:
+                self.unit.update(dict.fromkeys(words, words))
+        for steps in lowered.blocks:
+            for step in steps:
+                self.unit.update(dict.fromkeys(step.out, step.out))
+
+    def needs(self, step: Step) -> frozenset[int]:
+        """`needed`, remembered."""
+        known = self._needs.get(id(step))
+        if known is None or known[0] is not step:
+            known = self._needs[id(step)] = (step, frozenset(needed(step, self.lowered)))
+        return known[1]
+
+    def run(self) -> Partition:
+        self.items = set(self.lowered.items)
+        for steps in self.lowered.blocks:
+            for step in steps:
+                for word in self.needs(step):
+                    self.readers[word] += 1
+        for number, steps in enumerate(self.lowered.blocks):
+            by_scope: dict[int, list[Step]] = defaultdict(list)
+            for step in steps:
+                by_scope[step.scope].append(step)
+            chunks = []
+            for scope, group in by_scope.items():
+                group = group if number else by_demand(group)
+                chunks += self.cut_scope(number, self.scope_path(number, scope), group)
+            self.out.chunks.append(chunks)
+        self.place_wires()
+        return self.out
+
+    def scope_path(self, block: int, scope: int) -> Path:
+        name = self.lowered.program.scopes[scope]
+        path = tuple(name.split("/")) if name else ()
+        return (QUERY if block else CHECKS_NODE, *path)
+
+    # Parts
+
+    def cut_scope(self, block: int, path: Path, steps: list[Step]) -> list[Chunk]:
+        rows = [w for w, s in self.lowered.data[block] if s == steps[0].scope and len(w) == BLOCK_WORDS]
+        parts = self.parts_by_row(rows, steps) if rows and block else self.parts_in_order(steps)
+        chunks = []
+        for i, part in enumerate(parts):
+            if len(parts) > 1:
+                where = (*path[:-1], f"{path[-1]} {i}") if block else (*path, *_places(i, len(parts)))
+            else:
+                where = path
+            if not block:
+                part = self.with_openings(part)
+            chunks += [replace_path(chunk, where) for chunk in self.gather(part)]
+        return chunks
+
+    def parts_by_row(self, rows: list[Words], steps: list[Step]) -> list[list[Step]]:
+        """A part for every so many blocks of a row; a step goes with the block that it reads."""
+        each = max(PART_LINKS // (links_of(BLOCK_WORDS) + links_of(DIGEST_WORDS) // 2), 1)
+        count = -(-len(rows) // each)
+        each = -(-len(rows) // count)
+        number = {words[0]: i // each for i, words in enumerate(rows)}
+        parts: list[list[Step]] = [[] for _ in range(count)]
+        part = 0
+        for step in steps:
+            firsts = [self.unit[word][0] for word in step.reads if word in self.unit]
+            part = next((number[first] for first in firsts if first in number), part)
+            parts[part].append(step)
+        return parts
+
+    def parts_in_order(self, steps: list[Step]) -> list[list[Step]]:
+        parts: list[list[Step]] = [[]]
+        cost, seen = 0, set[object]()
+        opening = self.lowered.opening
+        per_leaf = (
+            8 * links_of(DEGREE) + (len(opening.paths[0]) * 3 // 2 + 1) * links_of(DIGEST_WORDS)
+            if opening.paths
+            else 0
+        )
+        for step in steps:
+            new: set[object] = set()
+            price = links_of(len(step.out)) // (2 if step.kind in HASHING else 4)
+            for word in self.needs(step):
+                if word in opening.leaf:
+                    key: object = ("leaf", opening.leaf[word])
+                    price += per_leaf if key not in seen | new else 0
+                elif self.unit.get(word, ()) and word not in self.produced:
+                    key = self.unit[word]
+                    price += links_of(len(self.unit[word])) if key not in seen | new else 0
+                else:
+                    continue
+                new.add(key)
+            if cost + price > PART_LINKS and parts[-1]:
+                parts.append([])
+                cost, seen = 0, set()
+            cost += price
+            seen |= new
+            parts[-1].append(step)
+        return parts
+
+    @cached_property
+    def produced(self) -> set[int]:
+        """Words that a step makes."""
+        return {word for steps in self.lowered.blocks for step in steps for word in step.out}
+
+    @cached_property
+    def interned(self) -> dict[int, int]:
+        """Value -> a constant word with it."""
+        return {value: word for word, value in self.lowered.constants.items()}
+
+    # Out-of-domain values: a node's own copies
+
+    def with_openings(self, steps: list[Step]) -> list[Step]:
+        """The steps on copies of the out-of-domain values that they read, each opened from the root."""
+        opening = self.lowered.opening
+        read = {word for step in steps for word in self.needs(step) if word in opening.leaf}
+        if not read:
+            return steps
+        names: dict[int, int] = {}
+        opened: list[Step] = []
+        for leaf in sorted({opening.leaf[word] for word in read}):
+            opened += self.open_leaf(leaf, names, steps[0].scope)
+        opened += [_renamed(step, names) for step in steps]
+        for step in opened:
+            for word in self.needs(step):
+                self.readers[word] += word in self.out.copy_of or step.kind is Kind.COMPRESS
+        return opened
+
+    def copy(self, words: Words) -> Words:
+        """New data words of a node, a unit, equal to others in an honest execution."""
+        lowered = self.lowered
+        copies = tuple(range(lowered.words, lowered.words + len(words)))
+        lowered.words += len(words)
+        self.out.copy_of.update(zip(copies, words, strict=True))
+        self.unit.update(dict.fromkeys(copies, copies))
+        return copies
+
+    def constant(self, values: Iterable[int]) -> Words:
+        out = []
+        for value in values:
+            if value not in self.interned:
+                self.interned[value] = self.lowered.words
+                self.lowered.constants[self.lowered.words] = value
+                self.lowered.words += 1
+            out.append(self.interned[value])
+        return tuple(out)
+
+    def fresh(self, like: Words) -> Words:
+        """Words of a step that makes a node of the out-of-domain tree again."""
+        out = tuple(range(self.lowered.words, self.lowered.words + DIGEST_WORDS))
+        self.lowered.words += DIGEST_WORDS
+        self.unit.update(dict.fromkeys(out, out))
+        self.out.copy_of.update(zip(out, like, strict=True))
+        self.made_again.update(out)
+        return out
+
+    def inner(self) -> Words:
+        """Words of a chaining value inside a leaf's hash, which the Program does not have."""
+        out = tuple(range(self.lowered.words, self.lowered.words + DIGEST_WORDS))
+        self.lowered.words += DIGEST_WORDS
+        self.unit.update(dict.fromkeys(out, out))
+        return out
+
+    def open_leaf(self, leaf: int, names: dict[int, int], scope: int) -> list[Step]:
+        """Copies of a leaf's values, its digest from them, the path, and the root compared."""
+        opening = self.lowered.opening
+        words = opening.leaves[leaf]
+        units = [self.copy(words[at : at + DEGREE]) for at in range(0, len(words), DEGREE)]
+        copies = tuple(word for unit in units for word in unit)
+        names.update(zip(words, copies, strict=True))
+        sources = opening.sources[leaf]
+        steps = [Step(Kind.CANONICAL, (), (unit,), 0, scope, sources[0]) for unit in units]
+        key = self.constant(blake3_context_key(Context.OOD_LEAF))
+        node_key = self.constant(blake3_context_key(Context.NODE))
+        flags = START | END | ROOT | DERIVE
+        padded = copies + self.constant([0] * (-len(copies) % BLOCK_WORDS))
+        node = self.fresh(opening.digests[leaf])
+        results = [*(self.inner() for _ in range(len(padded) // BLOCK_WORDS - 1)), node]
+        for chaining, block, number, result in blocks(key, padded, len(copies), 0, ROOT, results):
+            steps.append(Step(Kind.COMPRESS, result, (chaining, block), number, scope, sources[0]))
+        for (sibling, side, parent), source in zip(opening.paths[leaf], sources[1:], strict=True):
+            constant = all(word in self.lowered.constants for word in sibling)
+            other = sibling if constant else self.copy(sibling)
+            both = other + node if side else node + other
+            node = self.fresh(parent)
+            steps.append(Step(Kind.COMPRESS, node, (node_key, both), domain(0, 64, flags), scope, source))
+        steps.append(Step(Kind.EQUAL, (), (node, opening.root), 0, scope, sources[-1]))
+        return steps
+
+    # Chunks
+
+    def gather(self, steps: list[Step]) -> list[Chunk]:
+        """Hashing, arithmetic and plain checks apart: their tables do not share a stack."""
+        chunks: list[Chunk] = []
+        followers: dict[str, Chunk] = {}
+        hashed: set[int] = set()
+        for step in steps:
+            if step.kind in HASHING:
+                sort = "hash"
+                hashed.update(step.out)
+            elif step.kind in CHECKS:
+                sort = "hash" if hashed & self.needs(step) else "check"
+            else:
+                sort = "field"
+            open_chunk = followers.get(sort)
+            if open_chunk is None or not self.fits([*open_chunk.steps, step]):
+                open_chunk = followers[sort] = Chunk([])
+                chunks.append(open_chunk)
+            open_chunk.steps.append(step)
+        return chunks
+
+    def fits(self, steps: list[Step]) -> bool:
+        compressions = sum(step.kind in HASHING for step in steps)
+        if compressions > MAX_COMPRESSIONS:
+            return False
+        made = {word for step in steps for word in step.out}
+        inside: dict[int, int] = defaultdict(int)
+        for step in steps:
+            for word in self.needs(step):
+                inside[word] += 1
+        read = inside.keys() - made
+        units = {self.unit[word] for word in read if word in self.unit}
+        links = sum(links_of(len(unit)) for unit in units)
+        links += sum(links_of(1) for word in read if word not in self.unit)  # the query's index
+        items = self.items
+        for step in steps:
+            outside = sum(word in items or self.readers[word] > inside[word] for word in step.out)
+            links += links_of(outside) if outside else 0
+        if steps[0].kind not in HASHING | CHECKS:
+            hints = sum(num_hints(step.kind) for step in steps)
+            words = sum(
+                len(self.unit.get(word, (word,))) for word in {self.unit.get(w, (w,))[0] for w in read}
+            )
+            words += sum(len(step.out) for step in steps if self.readers[step.out[0]] > inside[step.out[0]])
+            words += len({word for step in steps for word in step.reads if word in self.lowered.light})
+            if (
+                hints + 2 * links + CHECK_ITEMS > MAX_ITEMS
+                or TABLE_ITEMS + hints + 4 * words + SPARE_ITEMS > MAX_ITEMS
+            ):
+                return False
+        size = sum(BYTES[step.kind] for step in steps) + 64 * links
+        return links <= MAX_LINKS and size <= MAX_BYTES
+
+    # Wires
+
+    def place_wires(self) -> None:
+        lowered, out = self.lowered, self.out
+        makers: dict[int, Chunk] = {}
+        readers: dict[int, list[Chunk]] = defaultdict(list)
+        for chunks in out.chunks:
+            for chunk in chunks:
+                for step in chunk.steps:
+                    makers.update(dict.fromkeys(step.out, chunk))
+        for chunks in out.chunks:
+            for chunk in chunks:
+                for word in {w for step in chunk.steps for w in self.needs(step)}:
+                    if makers.get(word) is not chunk:
+                        readers[word].append(chunk)
+        owner: dict[int, Wire] = {}
+        items = set(lowered.items)
+        for number, chunks in enumerate(out.chunks):
+            wires = []
+            runs: list[Words] = [words for words, _ in lowered.data[number]]
+            if not number:
+                copies = (word for word in out.copy_of if word not in self.made_again)
+                runs += [self.unit[word] for word in copies if self.unit[word][0] == word]
+            for chunk in chunks:
+                for step in chunk.steps:
+                    outside = [word for word in step.out if readers[word] or word in items]
+                    runs += _runs(outside)
+            for run in runs:
+                paths = [c.path for w in run for c in readers[w]]
+                paths += [makers[w].path for w in run if w in makers]
+                if number == 0 and (not paths or items & set(run)):
+                    paths.append(())
+                if not paths:
+                    continue  # read by nobody
+                wire = Wire(run, _common(paths))
+                wires.append(wire)
+                owner.update(dict.fromkeys(run, wire))
+            out.wires.append(wires)
+        if lowered.item >= 0:
+            owner[lowered.item] = Wire((lowered.item,), ())
+        for chunks in out.chunks:
+            for chunk in chunks:
+                made = {word for step in chunk.steps for word in step.out}
+                reads = {w for step in chunk.steps for w in self.needs(step)} - made
+                chunk.reads = _unique(owner[word] for word in sorted(reads))
+                chunk.writes = _unique(owner[word] for word in sorted(made) if word in owner)
+                paths = [wire.path for wire in (*chunk.reads, *chunk.writes)]
+                chunk.path = max(paths, key=len) if paths else ()
+
+
+def replace_path(chunk: Chunk, path: Path) -> Chunk:
+    """The chunk at a node."""
+    chunk.path = path
+    return chunk
+
+
+def _places(i: int, count: int) -> Path:
+    """Where part i of `count` stands: under groups where there are many."""
+    if count <= MAX_PARTS:
+        return (f"part {i}",)
+    return (f"group {i // MAX_PARTS}", f"part {i}")
+
+
+def _renamed(step: Step, names: dict[int, int]) -> Step:
+    args = tuple(tuple(names.get(word, word) for word in arg) for arg in step.args)
+    return replace(step, args=args)
+
+
+def _runs(words: list[int]) -> list[Words]:
+    runs: list[list[int]] = []
+    for word in words:
+        if runs and runs[-1][-1] + 1 == word:
+            runs[-1].append(word)
+        else:
+            runs.append([word])
+    return [tuple(run) for run in runs]
+
+
+def _common(paths: list[Path]) -> Path:
+    low, high = min(paths), max(paths)
+    size = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    return low[:size]
+
+
+def _unique(wires: Iterable[Wire]) -> list[Wire]:
+    return list(dict.fromkeys(wires))

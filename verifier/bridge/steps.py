@@ -1,0 +1,162 @@
+"""The Program in steps small enough for a tapscript: one compression, one product of KB6, one comparison.
+
+Every result of a step is a run of words (numbered like the Program's memory; words that the Program does not
+have, such as chaining values, follow behind). Copies, slices and embeddings are no steps but other names of
+the same words. Bits and selections are *light*: whoever reads one makes it again. Of the powers of a challenge
+only those that are read become steps, in the scope of their first reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from prover.hashing import Context
+from verifier.stark.program import Program
+
+BLOCK_WORDS = 16
+CHUNK_WORDS = 256
+START, END, PARENT, ROOT, DERIVE = 1, 2, 4, 8, 64
+"""BLAKE3's domain flags."""
+MAX_TERMS = 7
+"""Of a sum: so many elements and the result still fit a leaf."""
+
+Words = tuple[int, ...]
+
+
+class Kind(StrEnum):
+    """What a step does with its operands; KB6 elements are six words, digests eight."""
+
+    COMPRESS = "compress"  # chaining value, block
+    WIDE = "wide"  # the same with constant chaining value; 16 words out
+    CHALLENGE = "challenge"  # 12 words
+    MUL = "mul"
+    SUM = "sum"  # KB6 elements; number = mask of those subtracted
+    PRODUCT = "product"
+    SCALE = "scale"  # KB6, base
+    INVERSE = "inverse"
+    HORNER = "horner"  # acc, x, base or KB6 value: acc x + value
+    EQUAL = "equal"
+    ZERO = "zero"
+    NOT_ALL_ZERO = "not all zero"
+    CANONICAL = "canonical"
+    BIT = "bit"  # light; word; number = which
+    SELECT = "select"  # light; bit, zero, one
+
+
+HASHING = frozenset({Kind.COMPRESS, Kind.WIDE})
+CHECKS = frozenset({Kind.EQUAL, Kind.ZERO, Kind.NOT_ALL_ZERO, Kind.CANONICAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A piece of an instruction.
+
+    Attributes:
+        kind: what it does.
+        out: words that it writes; none for a check.
+        args: words that it reads, by operand.
+        number: of BIT; of SUM the mask; of a compression counter, block length and flags, packed by `domain`.
+        scope: number of its scope in the Program.
+        source: instruction of its block.
+        merged: instructions whose steps went into this one.
+    """
+
+    kind: Kind
+    out: Words
+    args: tuple[Words, ...]
+    number: int = 0
+    scope: int = 0
+    source: int = -1
+    merged: tuple[int, ...] = ()
+
+    @property
+    def reads(self) -> list[int]:
+        """Words of all operands."""
+        return [word for arg in self.args for word in arg]
+
+
+def domain(counter: int, length: int, flags: int) -> int:
+    """A compression's counter, block length and flags as one number."""
+    return counter << 16 | length << 8 | flags
+
+
+def undomain(number: int) -> tuple[int, int, int]:
+    """Inverse of `domain`."""
+    return number >> 16, number >> 8 & 0xFF, number & 0xFF
+
+
+@dataclass
+class Opening:
+    """The hash tree over the out-of-domain values, from which every node opens what it reads.
+
+    Attributes:
+        leaves: words of a leaf: of some columns the value at zeta and at zeta w.
+        leaf: word -> leaf.
+        digests: leaf -> its digest.
+        paths: leaf -> (sibling's words, whether the node is the right child, parent's words), leaf to root.
+        root: eight words.
+        hashes: (context, words, digest) of the whole tree, leaves first.
+        sources: instructions that make the tree.
+    """
+
+    leaves: list[Words] = field(default_factory=list)
+    leaf: dict[int, int] = field(default_factory=dict)
+    digests: list[Words] = field(default_factory=list)
+    paths: list[list[tuple[Words, int, Words]]] = field(default_factory=list)
+    root: Words = ()
+    hashes: list[tuple[Context, Words, Words]] = field(default_factory=list)
+    sources: list[list[int]] = field(default_factory=list)
+
+
+@dataclass
+class Lowered:
+    """A Program in steps.
+
+    Attributes:
+        program: whose.
+        blocks: steps of the main program, then of the query.
+        data: words that the proof or the statement brings, in units committed together, and their scope.
+        constants: word -> value.
+        light: word -> the light step that makes it.
+        opening: the out-of-domain tree.
+        items: the main program's word of every query's index; `item` is the query's own name for it.
+        words: how many numbers are taken.
+        offsets: data word -> its place in the body, in a query counted from the query's part.
+        passive: (block, instruction) that only name words anew.
+    """
+
+    program: Program
+    blocks: list[list[Step]] = field(default_factory=list)
+    data: list[list[tuple[Words, int]]] = field(default_factory=list)
+    constants: dict[int, int] = field(default_factory=dict)
+    light: dict[int, Step] = field(default_factory=dict)
+    opening: Opening = field(default_factory=Opening)
+    items: Words = ()
+    item: int = -1
+    words: int = 0
+    offsets: dict[int, int] = field(default_factory=dict)
+    passive: set[tuple[int, int]] = field(default_factory=set)
+
+
+def blocks(
+    key: Words, padded: Words, length: int, counter: int, root: int, results: Sequence[Words]
+) -> Iterator[tuple[Words, Words, int, Words]]:
+    """The compressions of a BLAKE3 chunk: chaining value, block, domain, result.
+
+    Args:
+        key: the first chaining value.
+        padded: the words, to whole blocks.
+        length: words without padding.
+        counter: the chunk's.
+        root: ROOT if the chunk is all that is hashed, else 0.
+        results: words of each block's result.
+    """
+    chaining = key
+    for i, result in enumerate(results):
+        start, last = BLOCK_WORDS * i, i == len(results) - 1
+        flags = DERIVE | (0 if i else START) | ((END | root) if last else 0)
+        number = domain(counter, 4 * min(length - start, BLOCK_WORDS), flags)
+        yield chaining, padded[start : start + BLOCK_WORDS], number, result
+        chaining = result
