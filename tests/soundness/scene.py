@@ -14,7 +14,15 @@ from circuits.rollup.ledger import Ledger, genesis_cells, leaves_of
 from circuits.rollup.signatures import claims
 from circuits.rollup.transition import build_tape
 from circuits.rollup.tree import state_tree
-from circuits.rollup.types import Deposit, SignedTransaction, Transaction, Transfer, Withdraw, withdraw_script
+from circuits.rollup.types import (
+    Deposit,
+    ForcedExit,
+    SignedTransaction,
+    Transaction,
+    Transfer,
+    Withdraw,
+    withdraw_script,
+)
 from circuits.xmss import batch as xmss_batch
 from circuits.xmss.batch import Claim, SignRequest
 from circuits.xmss.scheme import SecretKey
@@ -67,6 +75,11 @@ def transfer(amount: int = 1_000_000, **fields: int) -> Transfer:
 def withdraw(amount: int = 7_000_000, **fields: int) -> Withdraw:
     """Alice to a Bitcoin script."""
     return replace(Withdraw(ALICE, NONCE, LEAF, amount, 10 * TRANSFER_FEE, *SCRIPT), **fields)
+
+
+def forced_exit(sats: int = 77) -> ForcedExit:
+    """Of Alice's purse, by her."""
+    return ForcedExit(800_000, bytes(range(32)), 1, ALICE, sats, keys()[0].public_key.owner(), *SCRIPT)
 
 
 def deposit(sats: int = 50_000, vout: int = 0) -> Deposit:
@@ -125,3 +138,11 @@ def attack(
     submitted = batch(transactions, events, producer=producer, due=due)
     wanted = claims(CHAIN_ID, transactions) if shown is None else shown
     return forge(of, cells or cells_of(of), build_tape(submitted, failing), wanted, **more)
+
+
+def bitcoin_says(made: Forgery, truth: Forgery) -> Forgery:
+    """The verifier has the accumulator and count that Bitcoin gives for other events."""
+    for k in (6, 7, 8):
+        start = 24 + 4 * k
+        made.public_values[start : start + 4] = truth.public_values[start : start + 4]
+    return made

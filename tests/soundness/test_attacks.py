@@ -43,6 +43,7 @@ from tests.soundness.scene import (
     TRANSFER_FEE,
     attack,
     batch,
+    bitcoin_says,
     cells_of,
     deposit,
     ledger,
@@ -309,17 +310,9 @@ def chain_id_is_another_than_the_cells() -> Forgery:
 # --- inbox
 
 
-def _bitcoin_says(made: Forgery, truth: Forgery) -> Forgery:
-    """The verifier has the accumulator and count that Bitcoin gives for other events."""
-    for k in (6, 7, 8):
-        start = 24 + 4 * k
-        made.public_values[start : start + 4] = truth.public_values[start : start + 4]
-    return made
-
-
 @forgery(relations={"public"})
 def deposit_is_consumed_twice() -> Forgery:
-    return _bitcoin_says(attack([], [deposit(), deposit()]), attack([], [deposit()]))
+    return bitcoin_says(attack([], [deposit(), deposit()]), attack([], [deposit()]))
 
 
 @forgery(relations={"hash", "public"})
@@ -330,18 +323,18 @@ def deposit_is_credited_twice_and_absorbed_once() -> Forgery:
     made = attack(
         [], [deposit(), deposit()], lies={("HASH TAG_INBOX, acc_lo, acc_hi, zero", 1): hash_is(acc)}
     )
-    return _bitcoin_says(made, truth)
+    return bitcoin_says(made, truth)
 
 
 @forgery(relations={"public"})
 def deposits_are_consumed_out_of_order() -> Forgery:
     first, second = deposit(vout=0), deposit(vout=1)
-    return _bitcoin_says(attack([], [second, first]), attack([], [first, second]))
+    return bitcoin_says(attack([], [second, first]), attack([], [first, second]))
 
 
 @forgery(relations={"public"})
 def deposit_is_invented() -> Forgery:
-    return _bitcoin_says(attack([], [deposit()]), attack())
+    return bitcoin_says(attack([], [deposit()]), attack())
 
 
 @forgery(relations={"hash"})
@@ -349,7 +342,7 @@ def deposit_is_credited_with_more_than_was_absorbed() -> Forgery:
     """The event that is hashed is another: its digest is claimed for the larger one."""
     truth, small, large = attack([], [deposit(50_000)]), deposit(50_000), deposit(51_000)
     lies = {("HASH TAG_EVENT, e6, o0, o1", 0): hash_is(small.digest())}
-    return _bitcoin_says(attack([], [large], lies=lies), truth)
+    return bitcoin_says(attack([], [large], lies=lies), truth)
 
 
 @forgery(relations={"less"})

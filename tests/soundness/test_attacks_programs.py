@@ -30,9 +30,9 @@ from tests.soundness.scene import (
     BOB,
     LEAF,
     NONCE,
-    SCRIPT,
     attack,
     batch,
+    forced_exit,
     keys,
     ledger,
     sign,
@@ -335,7 +335,9 @@ def instruction_that_is_not_in_the_code() -> Forgery:
 # --- signatures
 
 
-def _cosigned(message_of: int = 7, *, shown: bool = True, source: str | None = None) -> Forgery:
+def _cosigned(
+    message_of: int = 7, *, shown: bool = True, source: str | None = None, key: int = 1, forged: bool = False
+) -> Forgery:
     source = source or f"CALL CHECKSIG, {BOB}, r2, 0, {BOBS_LEAF}\nSYS EXIT"
     of = world(source)
     tx = sign(calls(Call(PROGRAM, 0, (7, 0, 0, 0))))
@@ -347,8 +349,12 @@ def _cosigned(message_of: int = 7, *, shown: bool = True, source: str | None = N
         valid=[True],
         check_cosignature=lambda claim: True,
     ).signatures
-    (signature,) = xmss_batch.sign([SignRequest(keys()[1], BOBS_LEAF, other[0].message)])
-    claims = [replace(other[0], signature=signature, public_key=keys()[1].public_key)] if shown else []
+    (signature,) = xmss_batch.sign([SignRequest(keys()[key], BOBS_LEAF, other[0].message)])
+    if forged:
+        signature = replace(signature, values=((1,) * 8, *signature.values[1:]))
+    public_key = keys()[key].public_key
+    claim = replace(other[0], signature=signature, public_key=public_key, owner=public_key.owner())
+    claims = [claim] if shown else []
     return attack([tx], of=of, codes=[code(source)], failing=[False], shown=[*claims, wanted[-1]])
 
 
@@ -360,6 +366,17 @@ def cosignature_is_missing() -> Forgery:
 @forgery(relations={"sig"})
 def cosignature_is_of_other_arguments() -> Forgery:
     return _cosigned(8)
+
+
+@forgery(relations={"sig"})
+def cosignature_is_by_another_key() -> Forgery:
+    return _cosigned(key=0)
+
+
+@forgery(labels={f"message_owner[{i}]" for i in range(8)})
+def cosignature_is_forged() -> Forgery:
+    """One chain value is made up: all hashes above it fit, up to an owner that is not Bob."""
+    return _cosigned(forged=True)
 
 
 @forgery(relations={"less"})
@@ -420,24 +437,20 @@ def program_is_run_without_its_price() -> Forgery:
 # --- the inbox
 
 
-def _exit(sats: int = 77) -> ForcedExit:
-    return ForcedExit(800_000, bytes(range(32)), 1, ALICE, sats, keys()[0].public_key.owner(), *SCRIPT)
-
-
 @forgery(relations={"less"})
 def forced_exit_is_shown_as_a_no_op() -> Forgery:
-    return run(signed=[], events=[_exit()], lies={("JLT balance, amount, event_end", 0): other_way})
+    return run(signed=[], events=[forced_exit()], lies={("JLT balance, amount, event_end", 0): other_way})
 
 
 @forgery(labels={"cpu.jne_unequal"})
 def forced_exit_is_shown_as_anothers() -> Forgery:
-    return run(signed=[], events=[_exit()], lies={("JNE raw_lo, o0, event_end", 0): other_way})
+    return run(signed=[], events=[forced_exit()], lies={("JNE raw_lo, o0, event_end", 0): other_way})
 
 
 @forgery(relations={"add", "less"})
 def forced_exit_of_more_than_there_is() -> Forgery:
     lies = {("JLT balance, amount, event_end", 0): other_way}
-    return run(signed=[], events=[_exit(ALICE_HAS)], lies=lies)
+    return run(signed=[], events=[forced_exit(ALICE_HAS)], lies=lies)
 
 
 # --- base fee
