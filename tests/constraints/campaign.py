@@ -45,6 +45,7 @@ ATTACKS = (
     "tests/circuits/tables/test_hash_tables_attacks.py",
     "tests/soundness/test_attacks.py",
     "tests/soundness/test_attacks_programs.py",
+    "tests/soundness/test_attacks_order.py",
 )
 SHARED = {
     rule
