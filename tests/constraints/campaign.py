@@ -1,6 +1,6 @@
 """`make mutate`: constraints and interactions are taken out of their tables, and something false is accepted.
 
-What counts: a *run*, which the attack tests build, a whole statement in which exactly one rule is broken (the
+What counts: a *run*, which the attack tests build, a whole statement in which exactly one constraint is broken (the
 verdicts are read while those tests run); a *row* found by `mutation.Search`, checked by `rowcheck` with the table
 as it is (it refuses, by that constraint) and with the constraint really removed (it accepts); where no such row
 keeps its tuples, one that tells the other tables something else. An interaction that is taken out leaves the honest
@@ -13,7 +13,6 @@ What no forgery is known for must be in SURVIVORS, with its reason.
 from __future__ import annotations
 
 import random
-import re
 import sys
 from collections import Counter
 from collections.abc import Collection
@@ -33,12 +32,6 @@ from tests.constraints.test_every_column import sampled_rows
 from tests.soundness import forger
 from tests.whole import everything, fixed_columns
 
-
-def rule_of(label: str) -> str:
-    """What is stated item by item (`assert_all_eq`) is one rule."""
-    return re.sub(r"\[\d+\]$", "", label)
-
-
 ATTACKS = (
     "tests/circuits/tables/test_attacks.py",
     "tests/circuits/tables/test_user_attacks.py",
@@ -48,13 +41,11 @@ ATTACKS = (
     "tests/soundness/test_attacks_order.py",
 )
 SHARED = {
-    rule
-    for rule, tables in Counter(
-        rule for air in system().airs for rule in {rule_of(c.label) for c in air.record.constraints}
-    ).items()
+    label
+    for label, tables in Counter(c.label for air in system().airs for c in air.record.constraints).items()
     if tables > 1
 }
-"""Rules whose name several tables have: a verdict that does not name the table says nothing about them."""
+"""Labels that several tables have: a verdict that does not name the table says nothing about them."""
 
 
 class Verdicts:
@@ -69,10 +60,9 @@ class Verdicts:
         self._test = item.nodeid
 
     def note(self, labels: set[str], relations: set[str]) -> None:
-        """A verdict: remembered if one rule alone refuses."""
-        rules = {rule_of(label) for label in labels}
-        if len(rules) == 1 and not relations:
-            self.alone.setdefault(rules.pop(), self._test)
+        """A verdict: remembered if one constraint alone refuses."""
+        if len(labels) == 1 and not relations:
+            self.alone.setdefault(*labels, self._test)
 
     def watch(self) -> None:
         """Puts itself between the tests and their checkers."""
@@ -107,7 +97,7 @@ class Verdicts:
 
 @cache
 def runs() -> dict[str, str]:
-    """Rule -> the attack that it alone refuses."""
+    """Constraint -> the attack that it alone refuses."""
     verdicts = Verdicts()
     verdicts.watch()
     code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", *ATTACKS], plugins=[verdicts])
@@ -183,8 +173,7 @@ def kill(air: Air) -> Outcome:
     search = Search(air, everything().tables[air.name], fixed)
     outcome = Outcome(air.name, len(air.record.constraints) + len(air.record.interactions), Counter(), [])
     for label in (constraint.label for constraint in air.record.constraints):
-        rule = rule_of(label)
-        if ({rule} - SHARED) & runs().keys() or f"{air.name} {rule}" in runs():
+        if ({label} - SHARED) & runs().keys() or f"{air.name} {label}" in runs():
             outcome.by["run"] += 1
         elif row_is_accepted(air, label, search, pinned=True):
             outcome.by["row"] += 1

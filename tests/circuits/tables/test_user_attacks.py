@@ -283,9 +283,10 @@ def test_run_begins_from_nothing(name, value):
     assert relations == set()
 
 
-def test_run_begins_without_a_hash_state():
-    labels, _ = forged({"start": {"h": [0, 0, 0, 0, 0, 0, 0, 5]}})
-    assert labels == {"cpu.first_h[7]"}
+@pytest.mark.parametrize("i", range(8))
+def test_run_begins_without_a_hash_state(i):
+    labels, relations = forged({"start": {"h": [5 * (i == j) for j in range(8)]}})
+    assert (labels, relations) == ({f"cpu.first_h[{i}]"}, set())
 
 
 def test_run_does_not_begin_in_user_mode():
