@@ -5,6 +5,11 @@ from __future__ import annotations
 OTHERS_REFUSE = "a false value is also noticed by a relation; it is what the table's argument rests on"
 WHOLE_RUN = "a forgery has to change many rows together; the search changes one, and no attack test does it"
 
+HASHED = (
+    "what it holds equal is hashed: another value needs another permutation in the following row, and other rows "
+    "after it; the attack tests break it together with those"
+)
+
 
 def _items(rule: str, count: int, reason: str) -> dict[str, str]:
     """A rule that is stated item by item."""
@@ -32,4 +37,9 @@ SURVIVORS: dict[str, str] = {
     },
     "memory memory.real_bool": "counts the access: " + OTHERS_REFUSE,
     "memory memory.register_segment": "an access to a register has segment 0 from `cpu`: " + OTHERS_REFUSE,
+    "p16 cont_bool": "a chain's flag counts in the following row as well: " + WHOLE_RUN,
+    **_items("p16 chain_parameter", 5, HASHED),
+    "p16 chain_t0": HASHED,
+    **_items("p16 chain_value", 8, HASHED),
+    **_items("p16 left_untouched", 8, HASHED),
 }
