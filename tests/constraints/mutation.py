@@ -14,6 +14,7 @@ along a whole run (clk, frames, ..) is out of reach: for those the forgeries of 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,7 +30,7 @@ Evaluate = Callable[[Callable[[Place], int]], int]
 LIMB, BYTE = 1 << 16, 256
 FACTS = {"limbs": LIMB, "range16": LIMB, "bytes": BYTE, "pair": BYTE}
 """Relations that any values below a bound may be looked up in."""
-MAX_NODES, BRANCHES, BUDGET, MAX_WAYS = 250, 6, 900, 40
+MAX_NODES, BRANCHES, BUDGET, MAX_WAYS = 250, 6, 1200, 40
 """Cells changed in one attempt, ways tried at each, cells changed for one constraint in all, first changes tried
 besides those that break next to nothing."""
 
@@ -185,7 +186,12 @@ class Search:
                         return Forgery(label, row, found)
                 elif scene.refuses(number, {start: value}):
                     ways.append((broken, row, start, value))
-        for _, row, start, value in sorted(ways)[:MAX_WAYS]:
+        turn: Counter[int] = Counter()
+        order = []
+        for way in sorted(ways):  # each cell has its turn: what breaks least need not be what can be repaired
+            turn[way[2]] += 1
+            order.append((turn[way[2]], *way))
+        for _, _, row, start, value in sorted(order)[:MAX_WAYS]:
             scene = self._scene(row, pinned)
             found = scene.repair(number, start, value)
             spent += scene.nodes

@@ -10,6 +10,9 @@ HASHED = (
     "after it; the attack tests break it together with those"
 )
 
+KIND = "the kind of a row counts in the rows beside it and in what it sends: "
+ALONG = "what holds along the rows of a signature: "
+
 
 def _items(rule: str, count: int, reason: str) -> dict[str, str]:
     """A rule that is stated item by item."""
@@ -42,4 +45,25 @@ SURVIVORS: dict[str, str] = {
     "p16 chain_t0": HASHED,
     **_items("p16 chain_value", 8, HASHED),
     **_items("p16 left_untouched", 8, HASHED),
+    **{
+        f"p24 {name}_bool": KIND + WHOLE_RUN
+        for name in ("is_cell", "is_sponge", "is_path", "is_owner", "bit")
+    },
+    **{
+        f"p24 {name}": KIND + WHOLE_RUN
+        for name in ("after_sponge", "before_path", "before_owner", "message_has_no_kind")
+    },
+    **{
+        f"p24 {name}": ALONG + WHOLE_RUN
+        for name in ("chunk_first", "leaf_complete", "level_next", "index_next", "root_index", "path_epoch")
+    },
+    "p24 path_padding": HASHED,
+    **_items("p24 sponge_capacity", 9, HASHED),
+    **_items("p24 sponge_carry", 9, HASHED),
+    **_items("p24 child", 8, HASHED),
+    **_items("p24 path_parameter", 5, HASHED),
+    **{f"p24 owner_{name}": HASHED for name in ("tag", "key_type", "height")},
+    **_items("p24 owner_root", 8, HASHED),
+    **_items("p24 owner_parameter", 5, HASHED),
+    **_items("p24 owner_padding", 8, HASHED),
 }
