@@ -34,6 +34,7 @@ class Call(IntEnum):
     CHECKSIG = 13
     HASH = 14
     PEEK = 15
+    CREATE_KEY = 16
 
     @property
     def address(self) -> int:
@@ -50,6 +51,7 @@ class Context(IntEnum):
     PROGRAM = 3
     CHAIN = 4
     BLOCK_HEIGHT = 5
+    INDEX = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,14 @@ CALLS: Final[dict[Call, Signature]] = {
     Call.CONTEXT: Signature(150, ("which",), ("value",), "see `Context`"),
     Call.EVENT: Signature(250, ("a", "b", "c"), (), "into the batch's event commitment"),
     Call.CHECKSIG: Signature(
-        1000, ("purse", "a", "b", "leaf"), (),
-        "the owner of the BTC purse has signed (program, purse, a, b) with that leaf, which it passes",
+        1000, ("cell", "a", "b", "leaf"), (),
+        "the key of that BTC purse or key cell has signed (program, cell, a, b) with that leaf, which a purse passes",
     ),
     Call.PEEK: Signature(200, ("cell", "word"), ("value",), "word 0..3 of any data cell, or of cell 12"),
     Call.HASH: Signature(300, ("a", "b", "c"), ("low", "high"), "two words of 62 bits"),
+    Call.CREATE_KEY: Signature(
+        1500, ("purse",), ("cell",), "a key cell: the key that owns the BTC purse now, for ever"
+    ),
 }  # fmt: skip
 """All of them. Costs stay below 2^11: gas then cannot wrap round p, whatever a prover runs (test_kernel_gas)."""
 

@@ -39,6 +39,8 @@ Lists of calls:
 - A program moves from purses whose owner is its own cell, mints and burns its own asset, writes its own data cells;
   `program` is set by `next_call` from the signed words. The signer's purses move by the bank's hand alone, by
   a call that he has signed.
+- A hook is a call by signer 0 (cell 0 is no purse, so no transaction has that signer) with nothing hinted: `failing` is
+  still 0, so a hook that fails has no trace. Its code is what its cell names, which genesis alone writes.
 - Signed digests: T0..T4 hold the operation, so the ways in which the rest is absorbed cannot be confused.
 
 Order matters: a self transfer stores the debited balance before it loads the credited one; the producer and
@@ -73,6 +75,7 @@ MAX_SUPPLY: Final = MAX_SATS * MSAT_PER_SAT
 MAX_SCRIPT_BYTES: Final = 40
 FIRST_FREE_CELL: Final = 16
 BLOCK_CELL: Final = 12
+FIRST_HOOK: Final = 13
 GAS_ROTATE: Final = 800
 BYTES_ROTATE: Final = 72
 GAS_DEPLOY: Final = 4000
@@ -109,6 +112,8 @@ CONSTANTS: Final[dict[str, int]] = {
     "TAG_USER": tags.TAG_USER,
     "PRIME": P,
     "BLOCK_CELL": BLOCK_CELL,
+    "FIRST_HOOK": FIRST_HOOK,
+    "HOOKS_END": FIRST_FREE_CELL,
     "GAS_ROTATE": GAS_ROTATE,
     "BYTES_ROTATE": BYTES_ROTATE,
     "GAS_DEPLOY": GAS_DEPLOY,

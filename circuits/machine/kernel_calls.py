@@ -19,7 +19,8 @@ _REFUSALS: Final = (
 _FIRST_ARGUMENT: Final = dict.fromkeys(
     (Call.MOVE, Call.BURN), "source"
 ) | dict.fromkeys(
-    (Call.BALANCE, Call.OWNED, Call.DLOAD, Call.DSTORE, Call.MINT, Call.CHECKSIG, Call.PEEK), "target"
+    (Call.BALANCE, Call.OWNED, Call.DLOAD, Call.DSTORE, Call.MINT, Call.CHECKSIG, Call.PEEK, Call.CREATE_KEY),
+    "target",
 )  # fmt: skip
 """Kernel register that an ENTRY puts r1 in; `a1` for the others."""
 
@@ -232,6 +233,7 @@ next_call:
     LO      program, c0
     HI      a1, c0
     JEQ     program, zero, bank
+begin_call:                                     ; program, selector a1, arguments c1..c4
     JGE     program, cell_limit, call_fails
     LOAD    head, program, HEADER
     LO      x, head
@@ -284,6 +286,7 @@ call_done:
     JGE     used, cell_limit, refuse_hint
     JLT     limit, used, call_fails             ; gas never falls: one look at the end
     ASSERT  failing, zero
+    JEQ     signer, zero, next_hook             ; it was a hook's
 settle:
     SPACE   zero
     HSET    t_lo, t_hi

@@ -24,11 +24,12 @@ START: Final = (
     .reg signer leaf owner_lo owner_hi balance sequence nonce new_sequence chain_nonce tip fee to_balance sats
     .reg num_txs transfers gas bytes base_fees data_fees next_base
     .reg head x y
-    .reg two three four five six byte prime max_u64 owned_by_cell max_calls max_gas max_code
+    .reg two three four five six seven eight byte prime max_u64 owned_by_cell max_calls max_gas max_code
     .reg op_jmp op_jge op_sys first_sys last_sys
     .reg ev_lo ev_hi old_ev_lo old_ev_hi old_next_cell others other_gas other_bytes
     .reg kind tx_gas tx_bytes price limit used failing left_calls call program c0 c1 c2 c3 c4
     .reg t_lo t_hi code_lo code_hi length words w op source a1 a2 a3
+    .reg hook hooks_end
     .reg raw_lo raw_hi data                     ; owner words; a word of a data cell or of cell 12
 """
     + vectors()
@@ -55,6 +56,8 @@ start:
     LI      four, 4
     LI      five, 5
     LI      six, 6
+    LI      seven, 7
+    LI      eight, 8
     LI      byte, 256
     LI      prime, PRIME
     LI      x, MAX_U32
@@ -157,8 +160,29 @@ TRANSACTIONS: Final = (
     ADD     fixed_withdraw, fixed_withdraw, y
     HI      num_txs, h3
     MOV     left, num_txs
+; Hooks: each program that cells 13 to 15 name is called, by signer 0; where one fails there is no batch.
+    LI      hook, FIRST_HOOK
+    LI      hooks_end, HOOKS_END
+    MOV     c1, slot
+    MOV     c2, producer
+    MOV     c3, slot_before
+    MOV     c4, height
+    MOV     limit, max_gas
+next_hook:
+    JEQ     hook, hooks_end, hooks_done
+    LOAD    head, hook, HEADER
+    LO      x, head
+    JNE     x, seven, hooks_done
+    HI      program, head
+    ADD     hook, hook, one
+    MOV     a1, zero
+    MOV     call, zero
+    GASSET  zero, limit
+    JMP     begin_call
+hooks_done:
     JEQ     left, zero, finish
 transaction:
+    SUB     left, left, one
     HINT    t0                                  ; signer | leaf
     HINT    t1                                  ; program | tip
     HINT    t2                                  ; to | operation
@@ -200,7 +224,6 @@ transfer:
     ADD     to_balance, to_balance, t3
     STORE   t2, BALANCE, to_balance
 next:
-    SUB     left, left, one
     JNE     left, zero, transaction
     JMP     finish
 

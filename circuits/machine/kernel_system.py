@@ -151,11 +151,28 @@ create_cell:                                    ; header x, words 1 and 2 a1 and
     STORE   next_cell, HEADER, x
     STORE   next_cell, 1, a1
     STORE   next_cell, 2, a2
+created:
     STORE   next_cell, 3, zero
     STORE   next_cell, 4, zero
     UPUT    r1, next_cell
     ADD     next_cell, next_cell, one
     SRET
+
+sys_create_key:
+    JGE     target, cell_limit, call_fails
+    LOAD    head, target, HEADER
+    JNE     head, purse, call_fails
+    LOAD    raw_lo, target, OWNER_LO
+    LOAD    raw_hi, target, OWNER_HI
+    JEQ     raw_hi, owned_by_cell, call_fails   ; no key
+    JGE     next_cell, cell_limit, call_fails
+    LOAD    head, next_cell, HEADER
+    ASSERT  head, zero
+    PACK    x, eight, program
+    STORE   next_cell, HEADER, x
+    STORE   next_cell, OWNER_LO, raw_lo
+    STORE   next_cell, OWNER_HI, raw_hi
+    JMP     created
 
 sys_mint:
     JGE     target, cell_limit, call_fails
@@ -192,10 +209,15 @@ sys_context:
     JEQ     a1, two, context_producer
     JEQ     a1, three, context_program
     JEQ     a1, four, context_chain
+    JEQ     a1, six, context_index
     JNE     a1, five, call_fails
     LI      target, BLOCK_CELL
     LOAD    x, target, HEADER
     HI      x, x
+    UPUT    r1, x
+    SRET
+context_index:
+    SUB     x, num_txs, left                    ; 0 in a hook
     UPUT    r1, x
     SRET
 context_height:
@@ -227,11 +249,18 @@ sys_event:
     SRET
 
 sys_checksig:
+    JEQ     signer, zero, call_fails            ; a hook brings no signatures
     JGE     target, cell_limit, call_fails
     LOAD    head, target, HEADER
-    JNE     head, purse, call_fails
     UGET    a1, r4                              ; leaf
     JGE     a1, cell_limit, call_fails
+    JEQ     head, purse, checksig_purse
+    LO      x, head
+    JNE     x, eight, call_fails
+    LOAD    code_lo, target, OWNER_LO           ; a key cell: no leaf is passed
+    LOAD    code_hi, target, OWNER_HI
+    JMP     checksig
+checksig_purse:
     LOAD    x, target, SEQUENCE
     HI      y, x
     JLT     a1, y, call_fails                   ; passed
@@ -242,6 +271,7 @@ sys_checksig:
     PACK    x, x, a1
     ADD     x, x, two32                         ; the nonce stays, next leaf = leaf + 1
     STORE   target, SEQUENCE, x
+checksig:
     UGET    a2, r2
     UGET    a3, r3
     PACK    x, program, target

@@ -93,6 +93,7 @@ CONTEXTS: Final[dict[Context, str]] = {
     Context.PROGRAM: "the running program's own cell",
     Context.CHAIN: "chain id",
     Context.BLOCK_HEIGHT: "height of the block whose hash is in cell 12; 0 if there is none",
+    Context.INDEX: "number of the transaction in its batch, from 1; 0 in a hook",
 }
 
 REFUSED: Final[dict[Call, str]] = {
@@ -106,7 +107,8 @@ REFUSED: Final[dict[Call, str]] = {
     Call.MINT: "no purse of the program's asset, a balance above 2^64 - 1",
     Call.BURN: "no purse of the program with its asset, too little",
     Call.CONTEXT: "an unknown number",
-    Call.CHECKSIG: "no BTC purse, one without a key, a leaf that was passed",
+    Call.CHECKSIG: "no BTC purse with a key, a leaf that was passed; no key cell; in a hook",
+    Call.CREATE_KEY: "no BTC purse with a key, no cell is left",
     Call.PEEK: "no data cell and not cell 12, word above 3",
 }
 """When a system call makes the transaction fail, besides gas."""

@@ -46,6 +46,8 @@ class CellKind(IntEnum):
     SYSTEM = 4
     INBOX = 5
     BLOCK = 6
+    HOOK = 7
+    KEY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,14 +254,59 @@ class BlockCell:
             check_u64("block word", value)
 
 
+@dataclass(frozen=True, slots=True)
+class HookCell:
+    """Cells 13 to 15: the cell of a program that runs before the first transaction of each batch."""
+
+    kind: ClassVar[CellKind] = CellKind.HOOK
+    program: int
+
+    def words(self) -> CellWords:
+        """The cell's five words."""
+        return (pair_word(self.kind, self.program), ZERO_WORD, ZERO_WORD, ZERO_WORD, ZERO_WORD)
+
+    @classmethod
+    def from_words(cls, words: Sequence[Word], header: int) -> HookCell:
+        """Read `words()`."""
+        return cls(header)
+
+    def check(self) -> None:
+        """Ranges of all fields."""
+        check_u32("program", self.program)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCell:
+    """A key that a program keeps: owner digest (8,) of the purse that it was taken from."""
+
+    kind: ClassVar[CellKind] = CellKind.KEY
+    program: int
+    owner: Digest
+
+    def words(self) -> CellWords:
+        """The cell's five words."""
+        return (pair_word(self.kind, self.program), *raw_words(self.owner), ZERO_WORD, ZERO_WORD)
+
+    @classmethod
+    def from_words(cls, words: Sequence[Word], header: int) -> KeyCell:
+        """Read `words()`."""
+        return cls(header, (*words[1], *words[2]))
+
+    def check(self) -> None:
+        """Ranges of all fields."""
+        check_u32("program", self.program)
+        check_elements("owner", self.owner, 8)
+
+
 def owner_cell(index: int) -> Digest:
     """The owner digest of a purse that a cell owns: a program, or an account's purse."""
     return (index & 0xFFFF, index >> 16, 0, 0, *OWNED_BY_CELL)
 
 
-Cell: TypeAlias = Purse | ProgramCell | DataCell | SystemCell | InboxCell | BlockCell
+Cell: TypeAlias = Purse | ProgramCell | DataCell | SystemCell | InboxCell | BlockCell | HookCell | KeyCell
 _CLASSES: Final[dict[int, type[Cell]]] = {
-    cls.kind: cls for cls in (Purse, ProgramCell, DataCell, SystemCell, InboxCell, BlockCell)
+    cls.kind: cls
+    for cls in (Purse, ProgramCell, DataCell, SystemCell, InboxCell, BlockCell, HookCell, KeyCell)
 }
 
 
@@ -282,7 +329,7 @@ def cell_from_words(words: Sequence[Word], where: str = "cell") -> Cell | None:
     if kind == CellKind.EMPTY and tuple(words) == EMPTY_WORDS:
         return None
     if kind not in _CLASSES:
-        raise CodecError(CodecReason.KIND, where, "1..6", kind)
+        raise CodecError(CodecReason.KIND, where, "1..8", kind)
     cell = _CLASSES[kind].from_words(words, header)
     if cell.words() != tuple(words):
         raise CodecError(CodecReason.NOT_CANONICAL, where)

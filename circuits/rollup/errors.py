@@ -35,6 +35,7 @@ class BatchReason(StrEnum):
     TRANSACTION = "a transaction cannot be included"
     EXITS_FULL = "a forced exit does not fit the batch's exit tree: take fewer events"
     CODE_MISSING = "the ledger does not know a program's code"
+    HOOK = "a hook fails: no batch with this header can follow"
     TOO_LARGE = "more than 2^32 - 1 events or transactions"
 
 

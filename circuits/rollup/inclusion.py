@@ -145,9 +145,9 @@ def include(
     saved = books.snapshot() if isinstance(tx, Calls) else None
     books.charge(tx.signer, sum(fees), tx.leaf)
     if isinstance(tx, Calls):
-        kernel = Kernel(books, header, tx, proposal.number, cosigners.answer, watch)
+        kernel = Kernel(books, header, proposal.number + 1, tx.signer, cosigners.answer, watch)
         try:
-            done = kernel.run()
+            done = kernel.run(tx)
         except BaseException:
             if saved is not None:
                 books.undo(saved, forget=True)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from circuits.machine.abi import Call
 from circuits.machine.code import check_code
 from circuits.machine.errors import AssemblerError
-from circuits.rollup.cells import Cell, InboxCell, ProgramCell, Purse, SystemCell
+from circuits.rollup.cells import Cell, HookCell, InboxCell, ProgramCell, Purse, SystemCell
 from circuits.rollup.errors import CodecError, CodecReason
 from circuits.rollup.hashing import code_digest, columns_digests, leaf_digests
 from circuits.rollup.params import (
@@ -17,6 +17,7 @@ from circuits.rollup.params import (
     CELL_LIMIT,
     DATA_FEE_PURSE,
     FIRST_FREE_CELL,
+    HOOK_CELLS,
     INBOX_CELL,
     MAX_SUPPLY,
     ROTATION_NONCE_LIMIT,
@@ -67,6 +68,9 @@ class Ledger:
         for index in (BASE_FEE_PURSE, DATA_FEE_PURSE):
             if ledger.btc_purse(index) is None:
                 raise CodecError(CodecReason.KIND, f"cell {index}", "BTC purse")
+        for index, cell in cells.items():
+            if isinstance(cell, HookCell):
+                _check_hook(index, cell, cells)
         last, next_free = max(cells), ledger.system.next_free
         if (
             last >= next_free
@@ -123,6 +127,12 @@ def _check_program(index: int, cell: ProgramCell, code: Code) -> None:
         check_code(code, min(Call).address, max(Call).address)
     except AssemblerError as error:
         raise CodecError(CodecReason.NOT_CANONICAL, f"cell {index}: code", got=str(error)) from error
+
+
+def _check_hook(index: int, cell: HookCell, cells: Mapping[int, Cell]) -> None:
+    if index not in HOOK_CELLS or not isinstance(cells.get(cell.program), ProgramCell):
+        expected = f"in cells {HOOK_CELLS.start} to {HOOK_CELLS.stop - 1}, and a program's cell"
+        raise CodecError(CodecReason.KIND, f"cell {index}: hook", expected, cell.program)
 
 
 def leaves_of(cells: Mapping[int, Cell] | Mapping[int, Cell | None]) -> dict[int, Digest]:

@@ -15,6 +15,8 @@ BASE_FEE_PURSE: Final = 2
 DATA_FEE_PURSE: Final = 3
 BLOCK_CELL: Final = 12
 """Hash of the last Bitcoin block that the inbox told of."""
+HOOK_CELLS: Final = range(13, 16)
+"""Programs that run before the first transaction of each batch."""
 FIRST_FREE_CELL: Final = 16
 NO_CELL: Final = 0xFFFFFFFF
 """Cell number of a deposit that asks for a new purse (any number that names no BTC purse does)."""

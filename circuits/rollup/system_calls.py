@@ -9,11 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
-from circuits.machine.abi import GAS_LOADED_WORD, Context
+from circuits.machine.abi import GAS_LOADED_WORD, MAX_GAS, Context
 from circuits.machine.abi import Call as SystemCallNumber
 from circuits.rollup.batch import Header
 from circuits.rollup.books import Books
-from circuits.rollup.cells import OWNED_BY_CELL, BlockCell, Cell, DataCell, ProgramCell, Purse, owner_cell
+from circuits.rollup.cells import (
+    OWNED_BY_CELL,
+    BlockCell,
+    Cell,
+    DataCell,
+    KeyCell,
+    ProgramCell,
+    Purse,
+    owner_cell,
+)
 from circuits.rollup.errors import FailureReason
 from circuits.rollup.hashing import one_step
 from circuits.rollup.operations import Call, Calls
@@ -27,7 +36,7 @@ DATA_WORDS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a program said with EVENT: a transaction (its number in the batch), the program, three words."""
+    """What a program said with EVENT: its transaction (numbered from 1; 0: a hook), the program, three words."""
 
     transaction: int
     program: int
@@ -69,14 +78,14 @@ def _refuse(detail: str) -> NoReturn:
 
 
 class Kernel:
-    """System calls for one transaction; `program` and `call` say for whom.
+    """System calls for one transaction or hook; `program` says for whom.
 
     Args:
         books: The open books.
         header: Of the batch.
-        tx: The transaction.
-        number: Its number in the batch.
-        cosign: Answers CHECKSIG.
+        number: Of the transaction in the batch, from 1; 0 for hooks.
+        signer: Its signer; 0 for hooks.
+        cosign: Answers CHECKSIG; None for hooks.
         watch: Called before each step of a program.
     """
 
@@ -84,15 +93,15 @@ class Kernel:
         self,
         books: Books,
         header: Header,
-        tx: Calls,
         number: int,
-        cosign: Cosign,
+        signer: int,
+        cosign: Cosign | None,
         watch: Watch | None = None,
     ) -> None:
         self.books = books
         self.header = header
-        self.tx = tx
         self.number = number
+        self.signer = signer
         self.cosign = cosign
         self.watch = watch
         self.program = 0
@@ -113,15 +122,16 @@ class Kernel:
             call.EVENT: self._event,
             call.CHECKSIG: self._checksig,
             call.HASH: self._hash,
+            call.CREATE_KEY: self._create_key,
         }
 
-    def run(self) -> Outcome:
+    def run(self, tx: Calls) -> Outcome:
         """Run the calls in order; on failure the books are what they were (touched cells stay touched)."""
         saved = self.books.snapshot()
-        gas = Gas(self.tx.first_gas, self.tx.gas_limit)
+        gas = Gas(tx.first_gas, tx.gas_limit)
         number = 0
         try:
-            for number, call in enumerate(self.tx.calls):
+            for number, call in enumerate(tx.calls):
                 self._call(call, number, gas)
             if gas.used > gas.limit:
                 raise CallFailed(FailureReason.OUT_OF_GAS, "at the end")
@@ -130,6 +140,14 @@ class Kernel:
             detail = f"call {number}, {failed.detail}"
             return Outcome(min(gas.used, gas.limit), failed.reason, detail, ())
         return Outcome(gas.used, None, "", tuple(self.events))
+
+    def hook(self, program: int, arguments: tuple[int, int, int, int]) -> None:
+        """Run a hook.
+
+        Raises:
+            CallFailed: It fails; the batch must be dropped.
+        """
+        self._call(Call(program, 0, arguments), 0, Gas(0, MAX_GAS))
 
     def _call(self, call: Call, number: int, gas: Gas) -> None:
         if call.program == 0:
@@ -141,7 +159,7 @@ class Kernel:
         gas.used += GAS_LOADED_WORD * cell.length
         if gas.used > gas.limit:
             raise CallFailed(FailureReason.OUT_OF_GAS, f"program {call.program} is too long for it")
-        first = (call.selector, *call.arguments, self.tx.signer, number)
+        first = (call.selector, *call.arguments, self.signer, number)
         code = self.books.code(cell.code_hash)
         frame = Frame(call.program, number, code, dict(enumerate(first, start=1)))
         self.program = call.program
@@ -170,7 +188,7 @@ class Kernel:
             if max(source, target) >= CELL_LIMIT:
                 _refuse("no such cell")
             purse = self._purse(source)
-            if source != self.tx.signer and purse.owner != owner_cell(self.tx.signer):
+            if source != self.signer and purse.owner != owner_cell(self.signer):
                 _refuse(f"purse {source} is not the signer's")
             self._transfer(source, target, amount)
         except CallFailed as refused:
@@ -273,6 +291,7 @@ class Kernel:
             Context.PRODUCER: header.producer,
             Context.PROGRAM: self.program,
             Context.CHAIN: self.books.system.chain_id,
+            Context.INDEX: self.number,
         }
         if which == Context.BLOCK_HEIGHT:
             block = self._look(BLOCK_CELL)
@@ -288,27 +307,40 @@ class Kernel:
         return ()
 
     def _checksig(self, index: int, a: int, b: int, leaf: int) -> Sequence[int]:
+        if self.cosign is None:
+            _refuse("a hook brings no signatures")
+        cell = self._look(index)
+        if leaf >= LEAF_LIMIT:
+            _refuse(f"{leaf} is no leaf")
+        if not isinstance(cell, KeyCell):
+            cell = self._keyed_purse(index)
+            if leaf < cell.next_leaf:
+                _refuse(f"leaf {leaf} was passed")
+            self.books.put(index, replace(cell, next_leaf=leaf + 1))
+        message = cosign_message(self.books.system.chain_id, self.program, index, a, b)
+        self.cosign(CosignatureRequest(cell.owner, leaf, message))
+        return ()
+
+    def _keyed_purse(self, index: int) -> Purse:
         purse = self._look(index)
         if not isinstance(purse, Purse) or not purse.is_btc:
             _refuse(f"cell {index} is no BTC purse")
-        if leaf >= LEAF_LIMIT or leaf < purse.next_leaf:
-            _refuse(f"leaf {leaf} was passed, or is none")
         if purse.owner[4:] == OWNED_BY_CELL:
             _refuse(f"purse {index} has no key")
-        self.books.put(index, replace(purse, next_leaf=leaf + 1))
-        message = cosign_message(self.books.system.chain_id, self.program, index, a, b)
-        self.cosign(CosignatureRequest(purse.owner, leaf, message))
-        return ()
+        return purse
+
+    def _create_key(self, index: int) -> Sequence[int]:
+        return self._create(KeyCell(self.program, self._keyed_purse(index).owner))
 
     def _hash(self, a: int, b: int, c: int) -> Sequence[int]:
         digest = one_step(TAG_USER, ZERO_DIGEST, (u64_word(a), u64_word(b), u64_word(c)))
         return digest[0] | digest[1] << 32, digest[4] | digest[5] << 32
 
 
-def cosign_message(chain_id: int, program: int, purse: int, a: int, b: int) -> Digest:
-    """What the owner of `purse` signs so that CHECKSIG of `program` accepts a and b; shape (8,)."""
+def cosign_message(chain_id: int, program: int, cell: int, a: int, b: int) -> Digest:
+    """What the key of `cell` (a purse or key cell) signs so that CHECKSIG of `program` accepts a and b; shape (8,)."""
     start = (*pair_word(chain_id, 0), *ZERO_WORD)
-    return one_step(TAG_COSIGN, start, (pair_word(program, purse), u64_word(a), u64_word(b)))
+    return one_step(TAG_COSIGN, start, (pair_word(program, cell), u64_word(a), u64_word(b)))
 
 
 def absorb_event(commitment: Digest, event: Event) -> Digest:

@@ -17,7 +17,7 @@ import numpy as np
 
 from circuits.rollup.batch import Batch, Header
 from circuits.rollup.books import Books, next_base_fee
-from circuits.rollup.cells import Cell, CellWords
+from circuits.rollup.cells import Cell, CellWords, HookCell
 from circuits.rollup.errors import BatchReason, BatchRefused, RefusalReason, TransactionRefused
 from circuits.rollup.hashing import U32, one_step
 from circuits.rollup.inclusion import Cosigners, Proposal, Receipt, include
@@ -26,13 +26,15 @@ from circuits.rollup.params import (
     BASE_FEE_PURSE,
     DATA_FEE_PURSE,
     EVENT_DEPOSIT,
+    HOOK_CELLS,
     MAX_DEPOSIT_SATS,
     MSAT_PER_SAT,
     U32_LIMIT,
 )
-from circuits.rollup.programs import Watch
+from circuits.rollup.programs import CallFailed, Watch
 from circuits.rollup.public_values import PublicValues
 from circuits.rollup.signatures import check_claims, claims, message_digests
+from circuits.rollup.system_calls import Event, Kernel
 from circuits.rollup.tree import TreeUpdate, exit_tree
 from circuits.rollup.types import BlockHash, Calls, ForcedExit, InboxEvent
 from circuits.rollup.words import ZERO_DIGEST, ZERO_WORD, Digest, Triple, raw_words
@@ -70,6 +72,7 @@ class Transition:
         tape: Words in the kernel's order; (4, n) uint32.
         signatures: Claims of the included transactions, in the kernel's order, each of them valid: a
             transaction's co-signatures come before its own. Empty after `replay`.
+        hook_events: What hooks said, before the first transaction.
         programs: Code that the batch's calls start, each once.
         deployed: Code that the ledger did not know before.
     """
@@ -86,6 +89,7 @@ class Transition:
     exits: Mapping[int, Digest]
     tape: U32
     signatures: tuple[Claim, ...]
+    hook_events: tuple[Event, ...] = ()
     programs: tuple[Code, ...] = ()
     deployed: tuple[Code, ...] = ()
 
@@ -110,7 +114,7 @@ def apply(
 ) -> Transition:
     """Execute a batch on a ledger.
 
-    1 header; 2 events; 3 transactions; 4 fees, base fee, system cells; then tree and public values.
+    1 header; 2 events, hooks; 3 transactions; 4 fees, base fee, system cells; then tree and public values.
 
     Args:
         ledger: The ledger before.
@@ -158,6 +162,7 @@ def _execute(
     receipts: list[Receipt] = []
     left_out: list[LeftOut] = []
     signatures: list[Claim] = []
+    hook_events = run_hooks(books, batch.header, watch)
     for position, (signed, item) in enumerate(zip(batch.transactions, wanted, strict=True)):
         claim = item if isinstance(item, Claim) else None
         digest = item.message if isinstance(item, Claim) else item
@@ -176,7 +181,7 @@ def _execute(
             left_out.append(LeftOut(position, refusal.reason, refusal.expected, refusal.got))
     included = replace(batch, transactions=tuple(batch.transactions[r.position] for r in receipts))
     _settle(books, batch.header, receipts)
-    return _finish(books, included, receipts, left_out, tuple(signatures))
+    return _finish(books, included, receipts, left_out, tuple(signatures), hook_events)
 
 
 def open_books(
@@ -195,6 +200,27 @@ def open_books(
     if books.inbox.count < header.inbox_due_count:
         raise BatchRefused(BatchReason.INBOX_DUE, "inbox", header.inbox_due_count, books.inbox.count)
     return books
+
+
+def run_hooks(books: Books, header: Header, watch: Watch | None = None) -> tuple[Event, ...]:
+    """Run the programs that the hook cells name; what they said.
+
+    Raises:
+        BatchRefused: HOOK: one fails.
+    """
+    kernel = Kernel(books, header, 0, 0, None, watch)
+    arguments = header.slot, header.producer, books.system.slot, header.bitcoin_height
+    for index in HOOK_CELLS:
+        cell = books.look(index)
+        if not isinstance(cell, HookCell):
+            break
+        try:
+            kernel.hook(cell.program, arguments)
+        except CallFailed as failed:
+            raise BatchRefused(
+                BatchReason.HOOK, f"cell {index}, program {cell.program}", got=failed
+            ) from failed
+    return tuple(kernel.events)
 
 
 def _check_header(ledger: Ledger, chain_id: int, header: Header, size: int) -> None:
@@ -287,6 +313,7 @@ def _finish(
     receipts: Sequence[Receipt],
     left_out: Sequence[LeftOut],
     signatures: tuple[Claim, ...],
+    hook_events: tuple[Event, ...],
 ) -> Transition:
     before = books.ledger
     after = books.cells_after()
@@ -336,6 +363,7 @@ def _finish(
         exits=dict(books.exits),
         tape=build_tape(batch, [r.failure is not None for r in receipts]),
         signatures=signatures,
+        hook_events=hook_events,
         programs=tuple(books.started.values()),
         deployed=tuple(code for digest, code in books.codes.items() if digest not in before.codes),
     )

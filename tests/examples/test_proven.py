@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from circuits.machine.user_assembler import assemble_user
 from circuits.rollup.types import Call
 from examples.programs import escrow, token, vault
+from tests.circuits.rollup import test_hooks
 from tests.circuits.rollup.builders import ALICE, BOB, CAROL, PRODUCER
 from tests.examples import test_auction, test_escrow, test_token, test_vault
 from tests.examples.chain import Chain
@@ -68,9 +70,40 @@ def auction_story() -> Chain:
     return chain
 
 
+def hooks_story() -> Chain:
+    """Two hooks before each batch; a key is kept, and signs after its purse's leaf is passed."""
+    chain = Chain()
+    chain.ledger = test_hooks.hooked({13: test_hooks.FIRST, 14: test_hooks.FIRST}, telling=test_hooks.TELLING)
+    program = chain.deploy(ALICE, assemble_user(KEEPING))
+    chain.succeed(ALICE, Call(program, 0, (BOB, 0, 0, 0)))
+    kept = chain.data(program + 1)[0]
+    leaf = chain.purse(BOB).next_leaf + 7
+    chain.succeed(BOB, Call(program, 1, (kept, leaf, 0, 0)), cosigners=(BOB,))
+    chain.succeed(ALICE, Call(program, 1, (kept, leaf, 0, 0)), cosigners=(BOB,))
+    return chain
+
+
+KEEPING = """
+    .entries keep show
+keep:
+    CALL    CREATE_KEY, r2
+    MOV     r8, r1
+    CALL    CONTEXT, PROGRAM
+    LI      r9, 1
+    ADD     r9, r9, r1
+    CALL    DSTORE, r9, 0, r8
+    SYS     EXIT
+show:                                   ; key cell, leaf: signed (1, 2)
+    MOV     r8, r2
+    MOV     r9, r3
+    CALL    CHECKSIG, r8, 1, 2, r9
+    SYS     EXIT
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "story", [token_story, vault_story, escrow_story, escrow_refunded_story, auction_story]
+    "story", [hooks_story, token_story, vault_story, escrow_story, escrow_refunded_story, auction_story]
 )
 def test_story_is_proven(story: Callable[[], Chain]) -> None:
     chain, keys = story(), signers((PRODUCER, ALICE, BOB, CAROL))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from circuits.rollup.batch import Batch
+from circuits.rollup.cells import Cell, KeyCell
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.types import Cosignature
 from circuits.xmss.batch import SignRequest, keygen, sign
@@ -20,10 +21,16 @@ def signers(cells: Sequence[int] = SIGNERS) -> dict[int, SecretKey]:
 
 
 def with_keys(before: Ledger, keys: Mapping[int, SecretKey]) -> Ledger:
-    """The ledger whose purses have real keys."""
-    owned = {
+    """The ledger whose purses, and key cells, have real keys."""
+    owned: dict[int, Cell] = {
         cell: replace(before.cells[cell], owner=key.public_key.owner())  # type: ignore[type-var]
         for cell, key in keys.items()
+    }
+    real = {builders.key(cell).owner(): key.public_key.owner() for cell, key in keys.items()}
+    owned |= {
+        index: replace(cell, owner=real[cell.owner])
+        for index, cell in before.cells.items()
+        if isinstance(cell, KeyCell)
     }
     return Ledger.of_cells({**before.cells, **owned}, before.codes.values())
 

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from circuits.rollup.batch import Batch, Header
 from circuits.rollup.cells import (
     EMPTY_WORDS,
+    BlockCell,
     DataCell,
+    HookCell,
     InboxCell,
+    KeyCell,
     ProgramCell,
     Purse,
     SystemCell,
@@ -55,6 +58,9 @@ cells = st.one_of(
     st.builds(DataCell, u32, st.tuples(u64, u64, u64, u64)),
     st.builds(SystemCell, u32, u32, u64, u32, u32, u32, u32),
     st.builds(InboxCell, digest, u32, u32),
+    st.builds(BlockCell, u32, st.tuples(u64, u64, u64, u64)),
+    st.builds(HookCell, u32),
+    st.builds(KeyCell, u32, digest),
 )
 txids = st.binary(min_size=32, max_size=32)
 events = st.one_of(
@@ -108,7 +114,7 @@ def test_leaf_digests_equal_the_plain_ones(many):
 @pytest.mark.parametrize(
     ("place", "word", "reason"),
     [
-        (0, (7, 0, 0, 0), CodecReason.KIND),
+        (0, (9, 0, 0, 0), CodecReason.KIND),
         (0, (0, 0, 0, 0), CodecReason.KIND),
         (0, (1, 1, 0, 0), CodecReason.KIND),
         (0, (P, 0, 0, 0), CodecReason.NOT_CANONICAL),

@@ -16,11 +16,11 @@ from circuits.machine.isa import Opcode
 from circuits.machine.kernel import kernel
 from circuits.machine.program import Instruction
 from circuits.rollup.batch import Batch
-from circuits.rollup.cells import DataCell, ProgramCell, Purse, owner_cell, words_of
+from circuits.rollup.cells import DataCell, KeyCell, ProgramCell, Purse, owner_cell, words_of
 from circuits.rollup.errors import FailureReason, RefusalReason
 from circuits.rollup.hashing import code_digest
 from circuits.rollup.ledger import Ledger
-from circuits.rollup.system_calls import event_commitment
+from circuits.rollup.system_calls import cosign_message, event_commitment
 from circuits.rollup.transition import Transition, build_tape
 from circuits.rollup.types import BlockHash, Call, Calls, Cosignature, Deploy, ForcedExit, Rotate
 from tests.circuits.rollup import builders
@@ -92,7 +92,7 @@ def check(before: Ledger, batch: Batch) -> Transition:
     )  # fmt: skip
     assert wanted == list(found)
     assert done.ledger.total_btc() == done.ledger.system.supply
-    said = [event for receipt in done.receipts for event in receipt.events]
+    said = [*done.hook_events, *(event for receipt in done.receipts for event in receipt.events)]
     assert done.public_values.event_commitment == event_commitment(said)
     return done
 
@@ -146,6 +146,8 @@ SUCCEEDS = {
     (Sys.CONTEXT, 3): PROGRAM,
     (Sys.CONTEXT, 4): builders.CHAIN_ID,
     (Sys.CONTEXT, 5): 0,
+    (Sys.CONTEXT, 6): 1,
+    (Sys.CREATE_KEY, BOB): NEXT_FREE,
     (Sys.EVENT, 1, 2, 3): None,
     (Sys.HASH, 1, 2, 3): None,
 }
@@ -181,7 +183,13 @@ REFUSED = [
     (Sys.MINT, DATA, 1),
     (Sys.BURN, TOKENS, 71),
     (Sys.BURN, PURSE, 1),
-    (Sys.CONTEXT, 6),
+    (Sys.CONTEXT, 7),
+    (Sys.CREATE_KEY, PURSE),
+    (Sys.CREATE_KEY, TOKENS),
+    (Sys.CREATE_KEY, DATA),
+    (Sys.CREATE_KEY, 1 << 30),
+    (Sys.CHECKSIG, DATA, 1, 2, 10),
+    (Sys.CHECKSIG, 1 << 30, 1, 2, 10),
     (Sys.CHECKSIG, BOB, 1, 2, 9),
     (Sys.CHECKSIG, BOB, 1, 2, 1 << 30),
     (Sys.CHECKSIG, PURSE, 1, 2, 10),
@@ -307,6 +315,36 @@ def test_checksig_needs_the_cosignature() -> None:
     assert refused.left_out[0].reason is RefusalReason.COSIGNATURE
 
 
+def test_key_cell_keeps_the_key_and_passes_no_leaf() -> None:
+    """After its purse was rotated, and with a leaf below the purse's next one, however often."""
+    before = world(one_call(Sys.CHECKSIG, 65, 7, 8, 3))
+    kept = KeyCell(PROGRAM, key(BOB).owner())
+    rotated = replace(before.cells[BOB], owner=key(CAROL).owner(), next_leaf=0, nonce=0)
+    before = Ledger.of_cells({**before.cells, 65: kept, BOB: rotated}, before.codes.values())
+    batch = builders.batch(calls(HERE, HERE))
+    answers = (Cosignature(key(BOB), BLANK_SIGNATURE),) * 2
+    signed = replace(batch.transactions[0], cosignatures=answers)
+    done = check(before, replace(batch, transactions=(signed,)))
+    assert done.receipts[0].failure is None
+    message = cosign_message(builders.CHAIN_ID, PROGRAM, 65, 7, 8)
+    assert [(claim.message, claim.epoch) for claim in done.signatures[:2]] == [(message, 3)] * 2
+    assert done.ledger.cells[65] == kept and done.ledger.cells[BOB].next_leaf == 0
+    other = replace(batch.transactions[0], cosignatures=(Cosignature(key(CAROL), BLANK_SIGNATURE),) * 2)
+    refused = builders.run(before, replace(batch, transactions=(other,)))
+    assert refused.left_out[0].reason is RefusalReason.COSIGNATURE
+
+
+def test_key_cell_is_the_key_of_the_purse() -> None:
+    done = only(world(one_call(Sys.CREATE_KEY, BOB)), HERE)
+    assert done.ledger.cells[NEXT_FREE] == KeyCell(PROGRAM, key(BOB).owner())
+
+
+def test_index_is_the_number_of_the_transaction() -> None:
+    before = world(one_call(Sys.CONTEXT, 6))
+    done = check(before, builders.batch(builders.transfer(), calls(HERE, signer=BOB)))
+    assert done.ledger.cells[DATA].values[0] == 2
+
+
 def test_deployed_program_runs_in_the_same_batch() -> None:
     code = (sys(Sys.CREATE_DATA), sys(Sys.EVENT), sys(Sys.EXIT), LOOP)
     before = builders.ledger()
@@ -336,7 +374,7 @@ BAD_CODE = [
     (Instruction(Opcode.JLT, imm0=2).encode(), LOOP),
     (Instruction(Opcode.JMP, imm0=0, imm1=1).encode(),),
     (Instruction(Opcode.SYS, imm0=15).encode(), LOOP),
-    (Instruction(Opcode.SYS, imm0=32).encode(), LOOP),
+    (Instruction(Opcode.SYS, imm0=max(Sys).address + 1).encode(), LOOP),
     (Instruction(Opcode.SYS, imm0=16, imm1=1).encode(), LOOP),
     (LOOP, Instruction(Opcode.JEQ).encode()),
     (sys(Sys.EXIT),),
