@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from circuits.rollup import signing
 from circuits.rollup.batch import Batch
 from circuits.rollup.cells import Cell, KeyCell
 from circuits.rollup.ledger import Ledger
-from circuits.rollup.types import Cosignature
-from circuits.xmss.batch import SignRequest, keygen, sign
+from circuits.xmss.batch import keygen
 from circuits.xmss.scheme import SecretKey
 from tests.circuits.rollup import builders
 from tests.properties.random_programs import SIGNERS
@@ -36,28 +36,17 @@ def with_keys(before: Ledger, keys: Mapping[int, SecretKey]) -> Ledger:
 
 
 def sign_batch(before: Ledger, batch: Batch, keys: Mapping[int, SecretKey]) -> Batch:
-    """The transactions that can be included, signed; co-signatures as the run asks for them."""
-    by_owner = {key.public_key.owner(): key for key in keys.values()}
+    """The transactions that can be included, signed in place of the stand-in keys."""
     real = {builders.key(cell): key.public_key for cell, key in keys.items()}
-    blank = tuple(
+    transactions = tuple(
         replace(
             tx,
             public_key=keys[tx.transaction.signer].public_key,
             cosignatures=tuple(
-                replace(answer, public_key=real[answer.public_key]) for answer in tx.cosignatures
+                replace(given, public_key=real[given.public_key]) for given in tx.cosignatures
             ),
         )
         for tx in batch.transactions
     )
-    done = builders.run(before, replace(batch, transactions=blank))
-    made = iter(sign([SignRequest(by_owner[c.owner], c.epoch, c.message) for c in done.signatures]))
-    wanted = iter(done.signatures)
-    signed = []
-    for tx in done.batch.transactions:
-        answers = []
-        for claim, signature in zip(wanted, made, strict=False):
-            if claim.message == tx.transaction.digest(batch.chain_id):
-                break
-            answers.append(Cosignature(by_owner[claim.owner].public_key, signature))
-        signed.append(replace(tx, signature=signature, cosignatures=tuple(answers)))
-    return replace(batch, transactions=tuple(signed))
+    by_owner = {key.public_key.owner(): key for key in keys.values()}
+    return signing.sign_batch(before, replace(batch, transactions=transactions), by_owner)

@@ -5,16 +5,16 @@ from dataclasses import replace
 from circuits.rollup.batch import Batch, Header
 from circuits.rollup.cells import DataCell, Purse
 from circuits.rollup.ledger import Ledger, genesis_cells
+from circuits.rollup.published import BLANK_SIGNATURE
 from circuits.rollup.transition import apply
 from circuits.rollup.types import Deposit, SignedTransaction, Transfer, Withdraw, withdraw_script
-from circuits.xmss.scheme import PublicKey, Signature
+from circuits.xmss.scheme import PublicKey
 
 CHAIN_ID = 7
 BASE_FEE = 100
 PRODUCER, ALICE, BOB, CAROL, TOKEN, DATA = 16, 17, 1000, 4999, 40, 41
 START = 10**12
 NEXT_FREE = 5000
-BLANK_SIGNATURE = Signature((0,) * 6, ((0,) * 8,) * 64, ((0,) * 8,) * 8)
 
 
 def key(cell):
