@@ -43,7 +43,7 @@ _LOG_HEIGHTS = {
         "muldiv": 12, "word": 12, "range": 16,
     },
     "standard": {
-        "p16": 18, "p24": 16, "chain": 16, "cpu": 16, "rom": 13, "code": 13, "memory": 18, "cells": 16, "add": 16,
+        "p16": 18, "p24": 16, "chain": 16, "cpu": 16, "rom": 13, "code": 16, "memory": 18, "cells": 16, "add": 16,
         "muldiv": 13, "word": 16, "range": 16,
     },
 }  # fmt: skip

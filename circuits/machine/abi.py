@@ -106,8 +106,8 @@ GAS_CALL: Final = 500
 GAS_LOADED_WORD: Final = 10
 """Of each instruction of a program that a call starts."""
 MAX_CALLS: Final = 16
-MAX_GAS: Final = 75_000
-"""Largest gas limit of a transaction: the heaviest one that it buys (7,500 divisions) fits the largest shape alone."""
+MAX_GAS: Final = 200_000
+"""Largest gas limit of a transaction: the heaviest one that it buys fits the largest shape alone (test_heaviest)."""
 
 ENTRY_REGISTERS: Final = (
     "selector",

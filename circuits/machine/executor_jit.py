@@ -17,6 +17,7 @@ from circuits.machine.isa import (
     EXIT_DEPTH,
     FAULT_PC,
     KERNEL_ONLY,
+    MULDIV_GAS,
     READS_A,
     READS_B,
     READS_D,
@@ -96,6 +97,7 @@ _CELLS = np.uint64(1 << CELL_DEPTH)
 _EXITS = np.uint64(1 << EXIT_DEPTH)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _STEP_GAS = np.uint64(STEP_GAS)
+_MULDIV_GAS = np.uint64(MULDIV_GAS)
 _TRAP_PC, _FAULT_PC = int(TRAP_PC), int(FAULT_PC)
 
 
@@ -188,6 +190,8 @@ def execute(
         next_user, next_called, next_saved = user, 0, saved_pc
         next_program, next_uframe, next_space = program, uframe, space
         next_gas = gas + _STEP_GAS if user == 1 else gas
+        if user == 1 and op == _MULDIV:
+            next_gas += _MULDIV_GAS
         fault = 0
         status = 0
         for i in range(4):

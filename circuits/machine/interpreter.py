@@ -20,6 +20,7 @@ from circuits.machine.isa import (
     FAULT_PC,
     FAULTING,
     KERNEL_ONLY,
+    MULDIV_GAS,
     NUM_PUBLIC_WORDS,
     READS_A,
     READS_B,
@@ -279,7 +280,8 @@ def _set_mode(
     op: Opcode, imm: int, state: Execution, va: Word, vb: Word, fault: bool, hashes: Sequence[Digest]
 ) -> int | None:
     """Mode, frame, space and gas after a step; the pc where the mode decides it."""
-    state.gas += STEP_GAS if state.user else 0
+    if state.user:
+        state.gas += STEP_GAS + (MULDIV_GAS if op is Opcode.MULDIV else 0)
     state.called = op is Opcode.SYS
     if op is Opcode.SYS:
         state.user, state.saved_pc = False, state.pc + 1

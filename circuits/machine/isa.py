@@ -102,6 +102,8 @@ ENTRY_BASE: Final = 16
 STEP_GAS: Final = 10
 """gas' = gas + STEP_GAS on every user row, SYS, TRAP and faults included. (Ten: a standard batch has 2^16 steps
 and a gas target of 600,000.)"""
+MULDIV_GAS: Final = 60
+"""And this on a user's MULDIV: a standard batch has 2^13 of them, so that 70 gas each come to the target too."""
 
 MEMORY_DRAIN_TS: Final = 1 << 18
 """Timestamp of the last access of every cell word; above 4 clk + 3 of any shape (2^16 steps)."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from circuits.machine.abi import CALLS, Call, Context
-from circuits.machine.isa import FAULTING, STEP_GAS, USER_OPCODES, Opcode
+from circuits.machine.isa import FAULTING, MULDIV_GAS, STEP_GAS, USER_OPCODES, Opcode
 from circuits.machine.program import SYNTAX
 
 ADD_RANGE: Final = "all u64, by `add`"
@@ -172,7 +172,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def tables() -> dict[str, str]:
     """The tables of docs/machine.md by name."""
     return {
-        "user": f"Every step takes {STEP_GAS} gas.\n\n" + table(INSTRUCTION_HEADER, user_rows()),
+        "user": f"Every step takes {STEP_GAS} gas, MULDIV {STEP_GAS + MULDIV_GAS}.\n\n"
+        + table(INSTRUCTION_HEADER, user_rows()),
         "kernel": table(INSTRUCTION_HEADER, kernel_rows()),
         "calls": table(CALL_HEADER, sorted(call_rows(), key=lambda row: int(row[0].split()[0]))),
         "context": table(CONTEXT_HEADER, context_rows()),

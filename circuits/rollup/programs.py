@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from circuits.machine.abi import CALLS, Call
-from circuits.machine.isa import STEP_GAS, Opcode
+from circuits.machine.isa import MULDIV_GAS, STEP_GAS, Opcode
 from circuits.rollup.errors import FailureReason
 from circuits.rollup.params import U32_LIMIT, U64_LIMIT
 
@@ -100,7 +100,7 @@ def run_program(frame: Frame, gas: Gas, system_call: SystemCall, watch: Watch | 
                     frame.program, frame.call, frame.pc, word, gas.used, dict(sorted(frame.registers.items()))
                 )
             )
-        gas.used += STEP_GAS
+        gas.used += STEP_GAS + (MULDIV_GAS if word & 0xFF == Opcode.MULDIV else 0)
         if word & 0xFF != Opcode.SYS:
             _step(frame, word)
             continue

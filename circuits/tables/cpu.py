@@ -9,6 +9,7 @@ from circuits.machine.isa import (
     EXIT_LEVEL,
     FAULT_PC,
     FAULTING,
+    MULDIV_GAS,
     READS_A,
     READS_B,
     READS_D,
@@ -148,7 +149,7 @@ class CpuAir(Air):
     the user's first row after ENTER and SRET: the kernel's states are not seen.
 
     Gas is a field element. ENTRY adds at most 65,535, and SYS, ENTRY and whatever leads back to the user are three
-    rows at least: within 2^16 rows it gains at most 2^16 (65,535 + 10) / 3 + 10 * 2^16 < p - 2^29. So if GASSET sets
+    rows at least: within 2^16 rows it gains at most 2^16 (65,535 + 10) / 3 + 70 * 2^16 < p - 2^29. So if GASSET sets
     less than 2^29, gas is an integer. GAS yields four limbs that denote gas or gas + p: **the kernel compares the
     word with 2^30** before its use.
 
@@ -256,7 +257,7 @@ class CpuAir(Air):
         transition.assert_eq(nxt.space, row.space + opens * (flag * row.clk - row.space), "cpu.space_step")
 
         given = row.va[0] + 65536 * row.va[1]
-        spent = STEP_GAS * row.user + flags[Opcode.ENTRY] * row.imm0
+        spent = row.user * (STEP_GAS + MULDIV_GAS * flags[Opcode.MULDIV]) + flags[Opcode.ENTRY] * row.imm0
         first.assert_zero(row.gas, "cpu.first_gas")
         transition.assert_eq(
             nxt.gas, row.gas + spent + flags[Opcode.GASSET] * (given - row.gas), "cpu.gas_step"

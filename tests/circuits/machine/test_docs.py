@@ -16,7 +16,7 @@ from circuits.machine.abi import (
     Context,
 )
 from circuits.machine.code import MAX_CODE_LENGTH
-from circuits.machine.isa import STEP_GAS, Opcode
+from circuits.machine.isa import MULDIV_GAS, STEP_GAS, Opcode
 from circuits.machine.manual import CONTEXTS, INSTRUCTIONS, tables
 from circuits.rollup import params
 from circuits.rollup.public_values import PublicValues
@@ -47,7 +47,8 @@ def test_prices_of_transactions_are_those_of_the_rules() -> None:
         f"| 3 deploy | {params.GAS_DEPLOY:,} + {params.GAS_DEPLOY_WORD} an instruction | "
         f"{params.BYTES_DEPLOY} + 8 an instruction |",
         f"| 4 calls | {GAS_CALLS} + {GAS_CALL} a call + {GAS_LOADED_WORD} an instruction of each called program + "
-        f"{STEP_GAS} a step + the system calls' | {params.BYTES_CALL} + {params.BYTES_CALL} a call |",
+        f"{STEP_GAS} a step (MULDIV {STEP_GAS + MULDIV_GAS}) + the system calls' | "
+        f"{params.BYTES_CALL} + {params.BYTES_CALL} a call |",
     ):
         assert row in text
     assert f"1..{MAX_CODE_LENGTH}" in text and f"1..{MAX_CALLS}" in text and f"{MAX_GAS:,}" in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from circuits.machine.abi import CALLS, GAS_CALL, GAS_CALLS, GAS_LOADED_WORD, MAX_CALLS, MAX_GAS, Call
 from circuits.machine.code import MAX_CODE_LENGTH
-from circuits.machine.isa import ENTRY_BASE, FAULT_PC, JUMPS, STEP_GAS, TRAP_PC, Opcode
+from circuits.machine.isa import ENTRY_BASE, FAULT_PC, JUMPS, MULDIV_GAS, STEP_GAS, TRAP_PC, Opcode
 from circuits.machine.kernel import CONSTANTS, kernel
 from circuits.rollup import params
 from prover.poseidon2 import P
@@ -12,7 +12,9 @@ from prover.poseidon2 import P
 CELL_LIMIT = 1 << 30
 MAX_ROWS = 1 << 20
 """More than any cpu table has."""
-MOST_GAS_A_ROW = max(STEP_GAS, max((signature.gas + STEP_GAS) / 3 for signature in CALLS.values()))
+MOST_GAS_A_ROW = max(
+    STEP_GAS + MULDIV_GAS, max((signature.gas + STEP_GAS) / 3 for signature in CALLS.values())
+)
 """A system call takes three rows at least: SYS, ENTRY, and one of its routine."""
 
 

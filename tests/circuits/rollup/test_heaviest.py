@@ -7,14 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from circuits.machine.abi import MAX_GAS
+from circuits.machine.abi import GAS_LOADED_WORD, MAX_GAS
 from circuits.machine.code import MAX_CODE_LENGTH
 from circuits.machine.executor import run
+from circuits.machine.isa import MULDIV_GAS, STEP_GAS
 from circuits.machine.kernel import kernel
 from circuits.machine.user_assembler import assemble_user
 from circuits.rollup.cells import DataCell, ProgramCell, Purse, owner_cell
 from circuits.rollup.hashing import code_digest
 from circuits.rollup.ledger import Ledger
+from circuits.rollup.params import GAS_TARGET
 from circuits.rollup.types import Call
 from circuits.statement import heights
 from circuits.trace import machine, p24
@@ -79,6 +81,13 @@ def rows(body: str) -> dict[str, int]:
         "p16": 2 * touched,
         "p24": p24.rows_needed(np.zeros((21, _count_hashes(made)), np.uint32), updates, none),
     }
+
+
+def test_a_batch_that_is_full_of_divisions_or_code_has_used_the_gas_target():
+    """Else whoever fills batches lowers the base fee that he pays."""
+    room = heights("standard")
+    assert room["muldiv"] * (STEP_GAS + MULDIV_GAS) > 0.95 * GAS_TARGET
+    assert room["code"] * GAS_LOADED_WORD > GAS_TARGET
 
 
 @pytest.mark.parametrize("name", BODIES)

@@ -237,6 +237,19 @@ def test_gas_is_counted_and_the_rest_refunded() -> None:
     assert short.receipts[0].gas == receipt.gas - 1
 
 
+def test_division_costs_seventy() -> None:
+    """At every limit around it, whether it fits or faults, kernel and specification agree."""
+    for divisor in (0, 7):
+        divide = Instruction(Opcode.MULDIV, d=divisor, a=6, b=6).encode()  # r0 is 0, r7 the call's number
+        code = (li(7, 3), divide, sys(Sys.EXIT), LOOP)
+        first, spent = 700 + 500 + 10 * len(code) + 10, 70
+        for limit in range(first, first + spent + 80, 5):
+            done = only(world(code), HERE, gas_limit=limit)
+            wanted = first + spent + (50 if divisor else 0)
+            assert done.receipts[0].gas == min(limit, wanted)
+            assert (done.receipts[0].failure is None) == (divisor != 0 and limit >= wanted)
+
+
 def test_every_gas_limit_gives_one_outcome() -> None:
     """Also around each instruction's gas: kernel and specification agree on where it ends."""
     before = world(one_call(Sys.MOVE, PURSE, BOB, 1))

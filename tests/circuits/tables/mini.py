@@ -239,7 +239,7 @@ class Machine:
         s = self.s
         target = imm0 if jump else s.pc + 1
         gas_before = s.gas
-        s.gas += 10 * s.user
+        s.gas += s.user * (70 if op == O.MULDIV else 10)
         if op == O.SYS:
             s.user, s.saved_pc = 0, s.pc + 1
         elif op == O.TRAP:

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from circuits.machine.isa import MULDIV_GAS, STEP_GAS
 from circuits.machine.isa import Opcode as O
 from circuits.tables.cells import CellsColumns
 from circuits.tables.code import CodeColumns
@@ -421,6 +422,12 @@ def test_kernel_has_no_faults():
 def test_gas_is_counted(name, user):
     k = step(name, user)
     assert forged({k: {"gas": state(k)["gas"]}}) == ({"cpu.gas_step"}, set())
+
+
+def test_division_costs_more() -> None:
+    k = step(O.MULDIV, 1)
+    assert state(k + 1)["gas"] == state(k)["gas"] + STEP_GAS + MULDIV_GAS
+    assert forged({k: {"gas": state(k)["gas"] + STEP_GAS}}) == ({"cpu.gas_step"}, set())
 
 
 def test_gas_of_a_trap_and_of_a_fault_is_counted():
