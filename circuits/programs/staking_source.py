@@ -141,7 +141,7 @@ weigh_store:
     JEQ     ret, x, unstake_weighed
     JMP     closed
 
-; Rewards of the stake in `cell` up to now, or up to the sequencer's end, to its staker. Sets amount, record, since, flag.
+; Rewards of the stake in `cell` up to now, or to the sequencer's end. Sets amount, record, second, since, flag.
 settle:
     LI      x, FIRST_DYNAMIC
     JLT     cell, x, refuse
@@ -202,7 +202,7 @@ closed:
 """
 
 CALLS: Final = """
-register:                                       ; commission (1 / 10,000); a sequencer that is gone, whose leaf is free, or 0
+register:                                       ; commission (1 / 10,000); a sequencer that is gone, or 0
     LI      ret, 1
     MOV     t, r2
     MOV     record, r3
@@ -396,7 +396,7 @@ resigned:
     CALL    EVENT, RESIGNED, record, amount
     SYS     EXIT
 
-unbond:                                         ; sequencer that is closed: its bond, if it was not slashed; its leaf is free
+unbond:                                         ; a closed sequencer's bond, if not slashed; frees its leaf
     LI      ret, 8
     MOV     record, r2
     JMP     begin
@@ -421,7 +421,7 @@ unbonded:
     CALL    EVENT, UNBONDED, record, amount
     SYS     EXIT
 
-slash:                                          ; sequencer | slot, two block statements, leaf of the first | of the second
+slash:                                          ; sequencer | slot, two statements, leaf of the first | of the second
     LI      ret, 9
     LO      record, r2
     HI      slot, r2
