@@ -1,8 +1,8 @@
 """The top of a block, by sealed bids (docs/programs/top.md).
 
 In one round bidders commit, in the next they reveal, in the third the highest may be the first transaction of one
-batch, once, and pays its bid then: to the purse whose contents the staking program shares out as MEV. Who is not let in first
-pays nothing, so a producer earns the bid only by delivering.
+batch, once, and pays its bid then: to the purse whose contents the staking program shares out as MEV. Who is not let
+in first pays nothing, so a producer earns the bid only by delivering.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Chain:
     ledger: Ledger
     keys: Mapping[int, SecretKey]
     l1_rate: int
-    waiting: list[Calls] = field(default_factory=list)
+    waiting: list[Transaction] = field(default_factory=list)
 
     def balance(self, cell: int) -> int:
         """Of any purse."""
@@ -45,7 +45,7 @@ class Chain:
         return purse.balance
 
     def send(self, signer: int, *calls: Call, tip: int = 0, gas_limit: int = GAS_LIMIT) -> None:
-        """Queue a list of calls; nonce and leaf are set when the batch is made."""
+        """Queue a list of calls; nonce and leaf are set when the batch is made (as of all that waits)."""
         self.waiting.append(Calls(signer, 0, 0, calls, gas_limit, MAX_FEE, tip))
 
     def produce(self, slot: int, producer: int, height: int, events: Sequence[InboxEvent] = ()) -> Transition:
