@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint typecheck layers figures soundness fuzz random mutate kill bench docs ci clean
+.PHONY: help setup demo demo-economy test test-slow lint typecheck layers figures soundness fuzz random mutate kill bench docs ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -16,6 +16,9 @@ setup: $(READY) ## .venv with everything, C kernels built
 
 demo: setup ## signed transactions in, a 128-bit proof out, told step by step
 	@.venv/bin/python -m examples.demo
+
+demo-economy: setup ## a season of 200 blocks, every batch proven, every sat traced; ARGS=--json for figures
+	@$(PY) -m examples.economy $(ARGS)
 
 test: setup ## the test suite without the slow tests
 	@$(PYTEST) -m "not slow" -n 2

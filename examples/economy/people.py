@@ -261,7 +261,8 @@ class People:
             elif turn == round_ + 2 and amount < 0:
                 wanted.append(self.calls(who, "auction", top.use(program, cell), first=True))
                 self.bids.remove(bid)
-            elif turn > round_ + 2:
+            elif turn > round_ + 2:  # its time has passed
+                wanted.append(self.calls(who, "auction", top.refund(program, cell)))
                 self.bids.remove(bid)
         if not any(bid[4] == turn for bid in self.bids):
             wanted.append(self._bid(turn))

@@ -15,7 +15,7 @@ from circuits.programs.staking import Said
 from circuits.rollup.transition import Transition
 from circuits.rollup.types import BlockHash, Deposit, InboxEvent
 from examples.economy.people import Action, People
-from examples.economy.world import RULES, SEQUENCERS, World, build
+from examples.economy.world import FEEDS, RULES, SEQUENCERS, World, build
 
 BLOCK_SLOTS = 5
 """Slots of a Bitcoin block, about."""
@@ -23,7 +23,7 @@ FIRST_HEIGHT = 100
 ABSENT = 0.06
 """How often a leader misses its slot."""
 SOURCES = {Said.BASE_FEE: "base fees", Said.DATA_FEE: "data fees", Said.TIP: "tips", Said.MEV: "MEV"}
-MAX_ACTIONS = 2
+MAX_ACTIONS = 3
 """Of a block: what the small shape holds beside the hook."""
 
 
@@ -96,19 +96,25 @@ class Season:
                 ready = following is not None
                 actions = [following] if following else []
             if not ready:
-                waiting.extend(self._wishes(left))
+                waiting.extendleft(self._urgent(left))
+                if len(waiting) < MAX_ACTIONS:
+                    waiting.append(self._wish(left))
                 actions = self._choose(waiting)
             yield self._block(actions)
 
-    def _wishes(self, left: int) -> list[Action]:
+    def _urgent(self, left: int) -> list[Action]:
+        """What follows from what was done, and what has its time."""
         people = self.people
-        if left < len(people.stakes):  # the last blocks are for claims
-            return [people.claim(people.stakes[left])] if left else []
         followed, people.next = people.next, []
-        wanted = [*followed, *people.auction(self.slot + 1)]
-        if left % 12 == 0:
-            wanted += [people.post(feed) for feed in ("feed 1", "feed 2", "feed 3")]
-        return [*wanted, people.wish(self.slot + 1)]
+        if left < len(people.stakes):
+            return followed
+        posts = [people.post(feed) for feed in FEEDS] if left % 12 == 0 else []
+        return [*posts, *followed, *people.auction(self.slot + 1)]
+
+    def _wish(self, left: int) -> Action:
+        """What anyone wants; in the last blocks, to claim."""
+        stakes = self.people.stakes
+        return self.people.claim(stakes[left]) if left < len(stakes) else self.people.wish(self.slot + 1)
 
     @staticmethod
     def _choose(waiting: deque[Action]) -> list[Action]:

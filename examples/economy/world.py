@@ -18,8 +18,8 @@ COIN = 10**9
 """Msat: 0.01 BTC."""
 RULES = staking.Rules(
     depth=4,
-    epoch_blocks=12,
-    seed_blocks=2,
+    epoch_blocks=5,
+    seed_blocks=1,
     max_jump=4,
     max_rank=3,
     open_blocks=6,
