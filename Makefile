@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-economy test test-slow lint typecheck layers figures soundness fuzz random mutate kill bench docs ci clean
+.PHONY: help setup demo demo-economy test test-slow lint typecheck layers figures soundness fuzz random models mutate kill bench docs ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -34,6 +34,9 @@ fuzz: setup ## 100,000 byte strings through the fast verifier
 
 random: setup ## 20,000 random programs in specification and kernel, 200 of them proven
 	@PEGPROOF_PROGRAMS=20000 PEGPROOF_PROVEN=200 $(PYTEST) -m slow tests/properties tests/circuits/machine/test_user_mode.py -n 2
+
+models: setup ## 10,000 random steps of each program of the economy against its model in plain integers
+	@PEGPROOF_STEPS=10000 $(PYTEST) tests/circuits/programs -k model -n 2
 
 mutate: setup ## each constraint and interaction is taken out, and something false is accepted
 	@$(PY) -u -m tests.constraints.campaign

@@ -148,7 +148,7 @@ class AmmMachine(ProgramMachine):
 
 
 def test_amm_does_what_the_model_does() -> None:
-    run(AmmMachine)
+    run(AmmMachine, lambda machine: machine.program, amm.Said)
 
 
 def test_a_million_dust_swaps_cost_their_author() -> None:
