@@ -14,6 +14,7 @@ from prover.layout import Layout
 from prover.params import PRESETS
 from prover.predict import predict
 from prover.proof import proof_length
+from tests.figures import programs
 from tests.script.sizes import sizes
 from verifier.cost import operations
 from verifier.pipeline import opened_columns
@@ -70,6 +71,7 @@ def measure() -> dict[str, Any]:
         "tables": tables(),
         "script_bytes": sizes(),
         "cells": {o.name: o.cells for o in measured},
+        "program_cells": programs.measure(),
         "kernel_steps": {o.name: o.rows["cpu"] for o in measured if "cpu" in o.rows},
         "proof_bytes": {
             name: {preset: proof_length(layout) for preset, layout in of.items()}

@@ -28,7 +28,7 @@ def with_keys(before: Ledger, keys: Mapping[int, SecretKey]) -> Ledger:
     }
     real = {builders.key(cell).owner(): key.public_key.owner() for cell, key in keys.items()}
     owned |= {
-        index: replace(cell, owner=real[cell.owner])
+        index: replace(cell, owner=real.get(cell.owner, cell.owner))
         for index, cell in before.cells.items()
         if isinstance(cell, KeyCell)
     }
