@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -18,8 +19,10 @@ from circuits.rollup.transition import Transition
 from circuits.witness import witness
 from examples.economy.report import write
 from examples.economy.season import Season
+from examples.economy.world import RULES
 from prover.prove import prove
 from verifier.cli.output import console
+from verifier.economy import NAMES_FILE
 from verifier.fast.verify import fast_verifier
 from verifier.pipeline import proving_key
 
@@ -69,8 +72,10 @@ def main(blocks: int, seed: int, proving: bool, as_json: bool) -> None:
             held.append(block.solvency)
             failed += sum(receipt.failure is not None for receipt in block.transition.receipts)
             bar.advance(task)
-    names = {"programs": season.world.programs, "accounts": season.world.people}
-    (OUT / "names.json").write_text(json.dumps(names, indent=1))
+    names = {
+        "programs": season.world.programs, "accounts": season.world.people, "staking": asdict(RULES),
+    }  # fmt: skip
+    (OUT / NAMES_FILE).write_text(json.dumps(names, indent=1))
     png, html = write(season, held, OUT)
     account = season.account
     figures = {

@@ -15,6 +15,9 @@ COMMANDS = {
     "trace": "each step of a transaction, with registers and gas",
     "publish": "write what a ledger has published, and its inbox events",
     "rebuild": "the state from published data and inbox events",
+    "exit": "the batch of one's own forced exit, from published data alone",
+    "yield": "an account's income, every msat to its source",
+    "solvency": "the vault is what is owed, by kind, after a batch",
     "prove": "prove a batch",
     "verify": "verify a proof",
     "inspect": "what a proof contains and says",
@@ -24,6 +27,10 @@ COMMANDS = {
     "bench": "speed here, beside the figures of others",
     "doctor": "which kernels run here, and why",
 }
+
+
+MODULES = {"yield": "yield_"}
+"""Of commands whose name Python keeps for itself."""
 
 
 class LazyGroup(click.Group):
@@ -37,7 +44,7 @@ class LazyGroup(click.Group):
         """The command object of module verifier.cli.<name>."""
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"verifier.cli.{name}").command
+        command: click.Command = importlib.import_module(f"verifier.cli.{MODULES.get(name, name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
