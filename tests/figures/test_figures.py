@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from circuits.programs import amm, lending, options, oracle, staking, top
 from tests.figures.measure import BASELINE, MANY_READS, measure
 
 README = Path(__file__).parents[2] / "README.md"
@@ -72,3 +73,23 @@ def test_the_readme_has_these_figures():
         f"| {found['kernel_instructions']} instructions |",
     ):
         assert figure in text
+
+
+def test_the_page_of_the_economy_has_these_figures():
+    page = (README.parent / "docs/programs/economy.md").read_text()
+    told = now()["program_cells"]
+    for name in (
+        "block of no transactions, hook included", "amm swap", "amm add", "oracle post", "staking stake",
+        "staking register", "staking claim", "auction commit", "auction use", "lending deposit", "lending borrow",
+        "lending repay", "options write", "options buy", "options exercise",
+    ):  # fmt: skip
+        assert f"{told[name]:,}" in page, name
+
+
+def test_the_pages_of_programs_have_their_lengths():
+    pages = README.parent / "docs/programs"
+    for name, program in (
+        ("amm", amm.build()), ("lending", lending.build(1, 2)), ("options", options.build()), ("top", top.build(1)),
+        ("staking", staking.build(1)), ("oracle", oracle.build(1, [1, 2, 3], 5)),
+    ):  # fmt: skip
+        assert f"{len(program):,} instructions" in (pages / f"{name}.md").read_text(), name
