@@ -20,6 +20,7 @@ from circuits.machine.isa import (
     CELL_DEPTH,
     EXIT_LEVEL,
     FAULT_PC,
+    MULDIV_GAS,
     READS_A,
     READS_B,
     READS_D,
@@ -356,7 +357,8 @@ class _Machine:
     def _follow(self, i: Instruction, moment: Moment) -> None:
         """Mode and counters of the next step."""
         mode, op, given = self.mode, i.op, moment.va[0] + 65536 * moment.va[1]
-        clk, gas, pc = len(self.steps), mode.gas + STEP_GAS * mode.user, mode.pc + 1
+        price = STEP_GAS + (MULDIV_GAS if i.op is Opcode.MULDIV else 0)
+        clk, gas, pc = len(self.steps), mode.gas + price * mode.user, mode.pc + 1
         if op is Opcode.SYS:
             mode.user, mode.saved_pc, pc = 0, mode.pc + 1, i.imm0
         elif op is Opcode.TRAP:
