@@ -330,6 +330,13 @@ class Verification(Generic[V]):
         self.final = ops.read_elements(DEGREE * layout.final_degree, "final polynomial")
         self.transcript.absorb(ops.hash(Context.SEAL, self.final))
 
+    def _seal_batch(self) -> None:
+        """A hash that nothing here compares: by it the bridge hands to each query what the batch step has made."""
+        starts = [c.start for tree in self.layout.trees for c in tree.classes if c.start]
+        pairs = [value for pair in self.batched.values() for value in pair]
+        powers = [self.element(self.gammas, start) for start in starts]
+        self.ops.hash(Context.SEAL, self.ops.join([*self.points.values(), *pairs, self.gamma_last, *powers]))
+
     def _index(self, query: int) -> V:
         """A word of H(state || k), 16 to a k."""
         number, place = divmod(query, INDICES_PER_BLOCK)
@@ -344,6 +351,8 @@ class Verification(Generic[V]):
         with ops.scope(Scope.TRANSCRIPT):
             self._grind(layout.params.query_grinding_bits, RejectReason.QUERY_GRINDING, "step 8")
         count = layout.params.num_queries
+        with ops.scope(Scope.BATCH):
+            self._seal_batch()
         with ops.scope(Scope.INDICES):
             indices = ops.join([self._index(q) for q in range(count)])
         context = QueryContext(
