@@ -39,6 +39,8 @@ from verifier.stark.steps import Scope
 MAX_LINKS = 490
 """Links (digits and checksums) that a leaf checks: two items each, at most 999 at start, hints besides."""
 MAX_COMPRESSIONS = 2
+HASH_WORDS = 58
+"""Words, read and written, that lie as nibbles beside the tables of a compression: 8 items each."""
 MAX_ITEMS = 998
 CHECK_ITEMS = 11
 """What a Winternitz check has above the signatures."""
@@ -287,7 +289,7 @@ class _Partitioner:
     def open_seal(self, seal: int, names: dict[int, int], like: Step) -> list[Step]:
         """Copies of the words, their hash, and the hash compared."""
         words, digest = self.lowered.seals[seal]
-        units = [self.copy(words[at : at + DEGREE], 1) for at in range(0, len(words), DEGREE)]
+        units = [self.copy(words[at : at + BLOCK_WORDS], 1) for at in range(0, len(words), BLOCK_WORDS)]
         copies = tuple(word for unit in units for word in unit)
         names.update(zip(words, copies, strict=True))
         padded = copies + self.constant([0] * (-len(copies) % BLOCK_WORDS))
@@ -339,6 +341,11 @@ class _Partitioner:
         for step in steps:
             outside = sum(word in items or self.readers[word] > inside[word] for word in step.out)
             links += links_of(outside) if outside else 0
+        if (
+            compressions
+            and sum(len(unit) for unit in units) + sum(len(step.out) for step in steps) > HASH_WORDS
+        ):
+            return False
         if steps[0].kind not in HASHING | CHECKS:
             hints = sum(num_hints(step.kind) for step in steps)
             words = sum(
