@@ -25,6 +25,8 @@ SCALE: Final = 10**9
 SAFE_SHARE: Final = 10**10
 """A block's income per msat of stake that fits 64 bits when scaled; more goes to the fund."""
 MAX_ACC: Final = 1 << 63
+MAX_DRAWN: Final = 200
+"""Levels of the tree that a hook may visit, a draw counted as two, so that its worst case fits its gas."""
 GONE: Final = 0xFFFFFFFE
 """`closed` of a sequencer whose bond is gone: its leaf may be reused."""
 REPLACED: Final = 0xFFFFFFFF
@@ -174,6 +176,14 @@ def build(program: int, rules: Rules = Rules()) -> Program:
         raise ValueError("the seed's block must fall inside an epoch")
     if rules.min_stake < 1000:
         raise ValueError("min_stake must be a sat at least")
+    if rules.depth < 1 or rules.max_jump < 1:
+        raise ValueError(
+            "depth and max_jump must be 1 at least: a leaf has a parent, a block a slot of its own"
+        )
+    if (rules.max_jump + rules.max_rank + 1) * (rules.depth + 2) > MAX_DRAWN:
+        raise ValueError(
+            f"draws (max_jump + max_rank + 1) times (depth + 2) must be {MAX_DRAWN} at most: hook's gas"
+        )
     at = Layout(program, rules.depth)
     constants = {
         "PROGRAM_CELL": program, "TOTALS": at.totals, "CLOCK": at.clock, "STARTS": at.starts,
