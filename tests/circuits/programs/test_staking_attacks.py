@@ -1,4 +1,7 @@
-"""What an independent reader tried on staking: evidence shopped for, risk dodged, leaves held, the hook starved."""
+"""What an independent reader tried on staking: evidence shopped for, risk dodged, leaves held.
+
+Each block is run in specification and kernel.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ import pytest
 from circuits.programs import staking
 from circuits.programs.election import Election
 from circuits.programs.staking import Said
+from circuits.rollup.transition import apply
 from circuits.rollup.types import BlockHash, Call
 from circuits.xmss.scheme import PublicKey
 from tests.circuits.programs.test_election import RULES, chain
 from tests.circuits.programs.world import block
 from tests.circuits.rollup.builders import key
+from tests.circuits.rollup.test_hooks import refused_by_both
+from tests.properties.signing import sign_batch, signers, with_keys
+from tests.whole import prove_and_verify, whole
 
 AMOUNT = 10 * RULES.min_stake
 PENALTY = AMOUNT * RULES.slash_rate // 10_000
@@ -24,6 +31,7 @@ class Story:
 
     def __init__(self) -> None:
         self.world, self.layout, self.sequencers, self.rich = chain()
+        self.world.kernel = True
         self.program = self.layout.program
         self.slot, self.tip = 3, 13
         self.offender = self.sequencers[0]
@@ -177,3 +185,73 @@ def test_anyone_frees_the_leaf_of_a_sequencer_that_stopped(slashed: bool) -> Non
     assert said is not None
     leaf = story.world.data(said[1])[3] >> 32
     assert leaf == story.world.data(story.offender)[3] >> 32
+
+
+def test_who_has_signed_one_block_is_not_slashed() -> None:
+    """CHECKSIG never says no: a list with a co-signature that is not the sequencer's is left out, at nobody's cost."""
+    story = Story()
+    call = staking.slash(story.program, story.offender, story.slot - 1, (4, 8), (1, 2))
+    leader = Election(story.world.ledger, story.layout, RULES).leader(story.slot)
+    assert leader is not None
+    story.world.send(story.rich, call, cosigners=(key(story.owner), key(story.rich)))
+    batch = story.world.batch(story.slot, staking.producer_purse(leader), 1)
+    for given in ((True, False), (False, True), (False, False)):
+        answers = iter(given)
+        done = apply(story.world.ledger, batch, valid=[True], check_cosignature=lambda _: next(answers))  # noqa: B023
+        assert len(done.left_out) == 1
+        assert not done.receipts
+        assert done.ledger.cells[story.offender] == story.world.ledger.cells[story.offender]
+        assert done.ledger.cells[story.rich] == story.world.ledger.cells[story.rich]
+
+
+def test_one_payment_is_one_stake_or_one_bond() -> None:
+    story = Story()
+    move = Call.bank_move(story.rich, story.layout.stakes, AMOUNT)
+    stake = staking.stake(story.program, story.offender, AMOUNT)
+    assert story.one(story.rich, move, stake, stake) is None
+    bond = Call.bank_move(story.rich, story.layout.stakes, RULES.bond)
+    assert story.one(story.rich, bond, staking.register(story.program, 1), stake) is None
+    assert story.one(story.rich, move, stake, move, stake) is not None
+
+
+def test_nobody_but_who_is_elected_has_a_run() -> None:
+    """Of the kernel either: another sequencer, a stranger, a fallback a block too early, the leader a slot too far."""
+    story = Story()
+    ledger, slot = story.world.ledger, story.slot
+    election = Election(ledger, story.layout, RULES)
+    leader, far = election.leader(slot), slot + RULES.max_jump
+    late, fallback, rank = next(
+        (s, second, 1) for s in range(slot, far) if (second := election.leader(s, 1)) != election.leader(s)
+    )
+    assert fallback is not None
+    wrong = [(slot, staking.producer_purse(s)) for s in story.sequencers if s != leader]
+    wrong += [(slot, story.rich), (slot, story.layout.rewards), (late, staking.producer_purse(fallback))]
+    wrong += [(far, staking.producer_purse(s)) for s in story.sequencers]
+    for at, producer in wrong:
+        refused_by_both(ledger, story.world.batch(at, producer, rank))
+    story.world.produce(late, staking.producer_purse(fallback), 1 + rank)
+
+
+@pytest.mark.slow
+def test_evidence_against_a_culprit_that_fled_is_proven() -> None:
+    """It unstakes and shows a false one, a stranger the true one, the stake pays: each of these blocks is proven."""
+    story = Story()
+    stake = story.staked()
+    story.pass_epoch()
+    offence = story.slot - 1
+    assert story.one(story.rich, staking.unstake(story.program, stake)) is not None
+    story.pass_epoch()
+    assert story.show(story.slot - 1) is not None
+    assert story.show(offence) is not None
+    assert story.left(stake) == AMOUNT - PENALTY
+    keys = signers([story.rich, story.owner])
+    proven = [
+        block for block in story.world.batches if block[1].transactions[0:1] and block[1].header.slot > 5
+    ]
+    assert len(proven) == 4
+    for before, blank in proven:
+        real = with_keys(before, keys)
+        done = whole(real, sign_batch(real, blank, keys))
+        assert len(done.transition.receipts) == 1
+        assert done.transition.num_failed == 0
+        prove_and_verify(done)
