@@ -8,6 +8,7 @@ see docs/architecture.md. Where a function takes columns, it takes one (c, n) ar
 """
 
 from native.backend import set_threads, set_tier, threads, tier, tiers, why
+from native.chains import hash160_chains, links_words, words_links
 from native.checks import KB6, U32, P, empty
 from native.errors import KernelError
 from native.field import (
@@ -61,6 +62,7 @@ __all__ = [
     "first_non_canonical",
     "fri_fold",
     "grind",
+    "hash160_chains",
     "hash_inject",
     "hash_nodes",
     "hash_rows",
@@ -69,6 +71,7 @@ __all__ = [
     "kb6_axpy",
     "kb6_batch_inverse",
     "kb6_mul",
+    "links_words",
     "logup_accumulate",
     "mul",
     "ntt",
@@ -87,5 +90,6 @@ __all__ = [
     "trace_columns",
     "two_adic_root",
     "why",
+    "words_links",
     "xmss_chains",
 ]

@@ -15,6 +15,7 @@ from native import numba_field as nf
 from native import numba_hash as nh
 from native.checks import U32, Columns, P
 from native.machine import Op
+from native.numpy_hash160 import hash160_chains
 
 _CHUNK_START, _CHUNK_END, _PARENT, _ROOT, _MATERIAL = 1, 2, 4, 8, 64
 _MACHINE_BLOCK = 8192
@@ -398,5 +399,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
         deep_quotient,
         fri_fold,
         machine_run,
+        hash160_chains,
     )
 }

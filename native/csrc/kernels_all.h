@@ -14,6 +14,7 @@
 #include "blake3.h"
 #include "hash_stream.h"
 #include "poseidon2.h"
+#include "hash160.h"
 #include "machine.h"
 
 const struct kernels FN(kernels) = {

@@ -14,6 +14,7 @@ from verifier.script.winternitz import (
     from_nibbles,
     nibbles,
     public_key,
+    public_keys,
     read,
     sign,
 )
@@ -158,3 +159,15 @@ def test_peak_stack_is_the_signature_and_eleven_items() -> None:
     outcome = run_tapscript(public_key(SEED, b"w", 64).check(), items)
     assert outcome.verdict.accepted
     assert outcome.verdict.peak_stack <= len(items) + 11
+
+
+def test_keys_of_many_wires_are_the_ends_of_their_chains():
+    """By the kernel side by side, and one by one in plain Python."""
+    wires = [(b"a", 1), (b"b", 4), (b"a longer label", 33)]
+    keys = public_keys(SEED, wires)
+    assert keys == [public_key(SEED, label, digits) for label, digits in wires]
+    for (label, digits), key in zip(wires, keys, strict=True):
+        value = [15] * digits
+        signed = sign(SEED, label, value)
+        assert key.links[:digits] == signed[: 2 * digits : 2], "the last link is its own signature"
+        assert read(key, signed) == tuple(value)

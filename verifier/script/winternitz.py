@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from native import hash160_chains, links_words, words_links
 from verifier.bitcoin.encoding import hash160, tagged_hash
 from verifier.script.opcodes import Op
 from verifier.script.script import (
@@ -118,10 +119,29 @@ def public_key(seed: bytes, label: bytes, digits: int) -> WinternitzKey:
     Raises:
         WinternitzError: no digit, or a seed of less than 16 bytes.
     """
-    if digits < 1 or len(seed) < 16:
-        raise WinternitzError(f"{digits} digits, seed of {len(seed)} bytes")
-    count = digits + checksum_digits(digits)
-    return WinternitzKey(tuple(_advance(_chain_start(seed, label, i), LAST) for i in range(count)), digits)
+    return public_keys(seed, [(label, digits)])[0]
+
+
+def public_keys(seed: bytes, wires: Sequence[tuple[bytes, int]]) -> list[WinternitzKey]:
+    """The keys of many wires, label and number of digits of each; their chains run side by side.
+
+    Raises:
+        WinternitzError: as `public_key`.
+    """
+    for _, digits in wires:
+        if digits < 1 or len(seed) < 16:
+            raise WinternitzError(f"{digits} digits, seed of {len(seed)} bytes")
+    counts = [digits + checksum_digits(digits) for _, digits in wires]
+    starts = (
+        _chain_start(seed, label, i) for (label, _), n in zip(wires, counts, strict=True) for i in range(n)
+    )
+    ends = words_links(hash160_chains(links_words(b"".join(starts)), LAST))
+    links = [ends[at : at + LINK_BYTES] for at in range(0, len(ends), LINK_BYTES)]
+    keys, at = [], 0
+    for (_, digits), count in zip(wires, counts, strict=True):
+        keys.append(WinternitzKey(tuple(links[at : at + count]), digits))
+        at += count
+    return keys
 
 
 def sign(seed: bytes, label: bytes, value: Sequence[int]) -> tuple[bytes, ...]:
