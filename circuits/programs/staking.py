@@ -25,6 +25,8 @@ SCALE: Final = 10**9
 SAFE_SHARE: Final = 10**10
 """A block's income per msat of stake that fits 64 bits when scaled; more goes to the fund."""
 MAX_ACC: Final = 1 << 63
+MAX_DRAWN: Final = 200
+"""Levels of the tree that a hook may visit, a draw counted as two, so that its worst case fits its gas."""
 GONE: Final = 0xFFFFFFFE
 """`closed` of a sequencer whose bond is gone: its leaf may be reused."""
 REPLACED: Final = 0xFFFFFFFF
@@ -174,6 +176,14 @@ def build(program: int, rules: Rules = Rules()) -> Program:
         raise ValueError("the seed's block must fall inside an epoch")
     if rules.min_stake < 1000:
         raise ValueError("min_stake must be a sat at least")
+    if rules.depth < 1 or rules.max_jump < 1:
+        raise ValueError(
+            "depth and max_jump must be 1 at least: a leaf has a parent, a block a slot of its own"
+        )
+    if (rules.max_jump + rules.max_rank + 1) * (rules.depth + 2) > MAX_DRAWN:
+        raise ValueError(
+            f"draws (max_jump + max_rank + 1) times (depth + 2) must be {MAX_DRAWN} at most: hook's gas"
+        )
     at = Layout(program, rules.depth)
     constants = {
         "PROGRAM_CELL": program, "TOTALS": at.totals, "CLOCK": at.clock, "STARTS": at.starts,
@@ -238,18 +248,32 @@ def resign(program: int, sequencer: int) -> Call:
 
 
 def unbond(program: int, sequencer: int) -> Call:
-    """The bond of the signer, who has resigned, two epochs after that."""
+    """The bond of a sequencer that has stopped back to its owner, two epochs after that; anyone may call."""
     return Call(program, Selector.UNBOND, (sequencer, 0, 0, 0))
 
 
+def statements(commitment: Digest) -> tuple[int, int, int, int]:
+    """What a sequencer signs for its slot: all four words, or the block is not to be believed.
+
+    Word k is two elements of the batch's data commitment, 31 bits each, above k in two bits: one word of 64 bits
+    would let it look for two blocks with the same word (2^32 tries); the four hold all of the commitment.
+    """
+    first, second, third, fourth = (
+        (commitment[2 * k] | commitment[2 * k + 1] << 31) << 2 | k for k in range(4)
+    )
+    return first, second, third, fourth
+
+
 def slash(program: int, sequencer: int, slot: int, blocks: tuple[int, int], leaves: tuple[int, int]) -> Call:
-    """Two different statements for one slot, both signed by the sequencer's key: it loses its bond.
+    """Two different statements of one part for one slot, both signed by the sequencer's key: it loses its bond.
+
+    Shown again for an earlier epoch, they cost no bond but the stakes that were there then.
 
     Args:
         program: The program's cell.
         sequencer: Who signed.
         slot: For which slot.
-        blocks: What stands in the statements, u64.
+        blocks: The same one of the four `statements` of two commitments.
         leaves: With which leaves they were signed; the co-signatures go with the transaction.
     """
     packed = leaves[0] | leaves[1] << 32

@@ -10,7 +10,7 @@ DECLARATIONS: Final = """
     .reg slot producer before height prev last gone tip epoch freeze old_epoch seed
     .reg total share index node left stamp rec v0 v1 v2 age word
     .reg acc weight carry held income part fund rate due rest
-    .reg x y z t u s0 s1 rank rank_limit p p2 hash_high target until since flag leaf_a leaf_b first other
+    .reg x y z t u s0 s1 rank rank_limit p p2 hash_high target until flag leaf_a leaf_b first other
     .data held_word weight_word acc_word carry_word         ; TOTALS
     .data seed_word last_word epoch_word leaves_word        ; CLOCK
     .data stamp_word now_word next_word later_word          ; a node of the election tree
@@ -141,7 +141,7 @@ weigh_store:
     JEQ     ret, x, unstake_weighed
     JMP     closed
 
-; Rewards of the stake in `cell` up to now, or to the sequencer's end. Sets amount, record, second, since, flag.
+; Rewards of the stake in `cell` up to now, or to the sequencer's end. Sets amount, record, second, flag.
 settle:
     LI      x, FIRST_DYNAMIC
     JLT     cell, x, refuse
@@ -150,8 +150,7 @@ settle:
     JNE     x, signer, refuse
     HI      record, r1
     CALL    DLOAD, cell, #rest_word
-    LO      rest, r1
-    HI      since, r1
+    MOV     rest, r1
     JEQ     rest, full, refuse                  ; it was unstaked
     ADD     second, record, one
     CALL    DLOAD, record, #end_word            ; refused if `cell` is a sequencer's: its upper half is no cell
@@ -174,8 +173,7 @@ settle_ended:
     ADD     due, due, one
 settle_whole:
     CALL    DSTORE, cell, #mark_word, target
-    PACK    x, rest, since
-    CALL    DSTORE, cell, #rest_word, x
+    CALL    DSTORE, cell, #rest_word, rest
     JEQ     due, zero, settle_paid
     CALL    MOVE, REWARDS, signer, due
     CALL    EVENT, CLAIMED, cell, due
@@ -274,9 +272,6 @@ stake_taken:
     CALL    DSTORE, t, #staker_word, x
     CALL    DSTORE, t, #amount_word, amount
     CALL    DSTORE, t, #mark_word, acc
-    ADD     x, freeze, one
-    PACK    x, zero, x
-    CALL    DSTORE, t, #rest_word, x
     ADD     weight, weight, amount
     CALL    DSTORE, TOTALS, #weight_word, weight
     CALL    DLOAD, record, #stake_word
@@ -306,8 +301,7 @@ unstake_on:
 unstake_settled:
     ADD     until, freeze, one
     CALL    DSTORE, cell, #mark_word, until
-    PACK    x, full, since
-    CALL    DSTORE, cell, #rest_word, x
+    CALL    DSTORE, cell, #rest_word, full
     CALL    EVENT, UNSTAKED, cell, amount
     JNE     flag, zero, unstake_weighed         ; the sequencer's end has taken the weight
     SUB     weight, weight, amount
@@ -334,9 +328,7 @@ release_on:
     JNE     x, signer, refuse
     HI      record, r1
     CALL    DLOAD, cell, #rest_word
-    LO      rest, r1
-    HI      since, r1
-    JNE     rest, full, refuse                  ; still staked
+    JNE     r1, full, refuse                    ; still staked
     CALL    DLOAD, cell, #amount_word
     MOV     amount, r1
     JEQ     amount, zero, refuse                ; released before
@@ -350,9 +342,7 @@ release_on:
     CALL    DLOAD, record, #slashed_word        ; refused if `cell` is a sequencer's
     LO      x, r1
     JEQ     x, zero, release_pay
-    SUB     x, x, one                           ; the epoch of the offence
-    JLT     x, since, release_pay
-    JGE     x, until, release_pay
+    JLT     until, x, release_pay               ; it had left by the epoch of the offence, x - 1
     LI      y, SLASH_RATE
     MULDIV  amount, y, ten_thousand
     HGETL   part
@@ -396,14 +386,13 @@ resigned:
     CALL    EVENT, RESIGNED, record, amount
     SYS     EXIT
 
-unbond:                                         ; a closed sequencer's bond, if not slashed; frees its leaf
+unbond:                                         ; its bond to its owner, if not slashed, whoever calls; frees its leaf
     LI      ret, 8
     MOV     record, r2
     JMP     begin
 unbond_on:
     JMP     sequencer
 unbond_known:
-    JNE     other, signer, refuse
     CALL    DLOAD, second, #closed_word
     JEQ     r1, zero, refuse
     ADD     x, r1, two                          ; (beyond GONE it is never reached)
@@ -416,7 +405,7 @@ unbond_known:
     CONST   amount, BOND
     SUB     held, held, amount
     CALL    DSTORE, TOTALS, #held_word, held
-    CALL    MOVE, STAKES, signer, amount
+    CALL    MOVE, STAKES, other, amount
 unbonded:
     CALL    EVENT, UNBONDED, record, amount
     SYS     EXIT
@@ -432,6 +421,12 @@ slash:                                          ; sequencer | slot, two statemen
     JMP     begin
 slash_on:
     JEQ     first, t, refuse
+    LI      x, 4                                ; the same part of two commitments
+    MULDIV  first, one, x
+    HGETH   y
+    MULDIV  t, one, x
+    HGETH   x
+    JNE     x, y, refuse
     JMP     sequencer
 slash_known:
     LI      x, 3
@@ -451,12 +446,15 @@ slash_known:
     JLT     slot, r1, refuse                    ; too long ago
 slash_epoch:
     CALL    DLOAD, record, #slashed_word
-    LO      x, r1
-    JNE     x, zero, refuse                     ; once
+    LO      y, r1
     HI      leaf, r1
     ADD     x, target, one
-    PACK    x, x, leaf
-    CALL    DSTORE, record, #slashed_word, x
+    PACK    z, x, leaf
+    CALL    DSTORE, record, #slashed_word, z
+    JEQ     y, zero, slash_first
+    JLT     x, y, slash_said                    ; an earlier offence: more stakes pay, the bond is gone
+    JMP     refuse
+slash_first:
     CALL    DLOAD, second, #closed_word
     JEQ     r1, zero, close
     JGE     target, r1, refuse                  ; it had resigned by then
@@ -472,6 +470,7 @@ slash_closed:
     SUB     rest, x, part
     CALL    MOVE, STAKES, signer, part
     CALL    MOVE, STAKES, FUND, rest
+slash_said:
     CALL    EVENT, SLASHED, record, slot
     SYS     EXIT
 """

@@ -100,6 +100,7 @@ def staking_case() -> Case:
         ),
         "a sequencer without a bond": (rich, (staking.register(program, 1),)),
         "one statement is shown twice": (rich, (staking.slash(program, sara, 3, (5, 5), (40, 41)),)),
+        "parts of one commitment": (rich, (staking.slash(program, sara, 3, (4, 5), (40, 41)),)),
         "the hook is called by hand": (rich, (Call(program, 0, (slot, rich, slot - 1, 1)),)),
     }
 
@@ -333,7 +334,7 @@ def test_weight_counts_no_more_after_the_next_epoch_and_evasion_does_not_help() 
         {**world.ledger.cells, owner: rotated}, world.ledger.codes.values()
     )
     fund = world.balance(layout.fund)
-    call = staking.slash(program, sara, offence, (5, 6), (1, 2))
+    call = staking.slash(program, sara, offence, (4, 8), (1, 2))
     assert produce((rich, (call,)), cosigners=(key(owner),) * 2) == [True]
     lost = RULES.bond - RULES.bond * RULES.report_rate // 10_000
     assert world.balance(layout.fund) >= fund + lost

@@ -50,7 +50,6 @@ class Stake:
     sequencer: Sequencer
     amount: int
     mark: int
-    since: int
     rest: int = 0
     until: int = 0
     gone: bool = False
@@ -105,7 +104,7 @@ class StakingMachine(ProgramMachine):
             else:
                 self.unbond(sequencer.owner if c % 3 else who, sequencer)
         elif kind == 18:
-            self.slash(who, sequencer, max(0, self.slot - c % 12), b % 4 == 0)
+            self.slash(who, sequencer, max(0, self.slot - c % 12), b % 5)
         else:
             self.pay_income(who, b % 10**5)
 
@@ -154,7 +153,7 @@ class StakingMachine(ProgramMachine):
         self.held += amount
         sequencer.stake += amount
         self.weigh(sequencer, amount)
-        stake = Stake(self.new_cells(1), who, sequencer, amount, self.acc, self.freeze + 1)
+        stake = Stake(self.new_cells(1), who, sequencer, amount, self.acc)
         self.stakes.append(stake)
         self.send_tipped(who, (stake.cell, amount), *calls)
 
@@ -196,7 +195,7 @@ class StakingMachine(ProgramMachine):
         stake.gone = True
         self.held -= stake.amount
         back = stake.amount
-        if stake.since <= stake.sequencer.slashed < stake.until:
+        if 0 <= stake.sequencer.slashed < stake.until:
             penalty = stake.amount * RULES.slash_rate // 10_000
             self.fund += penalty
             back -= penalty
@@ -226,7 +225,7 @@ class StakingMachine(ProgramMachine):
     def unbond(self, who: int, sequencer: Sequencer) -> None:
         call = staking.unbond(self.layout.program, sequencer.cell)
         ready = sequencer.closed and sequencer.bond and self.epoch >= sequencer.closed + 2
-        if who != sequencer.owner or not ready:
+        if not ready:
             self.send_tipped(who, None, call)
             return
         sequencer.bond = False
@@ -236,16 +235,22 @@ class StakingMachine(ProgramMachine):
         else:
             self.send_tipped(who, (sequencer.cell,), call)
 
-    def slash(self, who: int, sequencer: Sequencer, slot: int, same: bool) -> None:
-        blocks = (5, 5 if same else 6)
+    def slash(self, who: int, sequencer: Sequencer, slot: int, other: int) -> None:
+        blocks = (5, 5 + other)
+        same = other < 4  # or another part
         call = staking.slash(self.layout.program, sequencer.cell, slot, blocks, (1, 2))
         signers = (key(sequencer.owner),) * 2
         epoch = next(
             (self.epoch - k for k, start in enumerate(self.starts) if slot >= start and self.epoch >= k), -1
         )
         late = sequencer.closed and (epoch >= sequencer.closed or not sequencer.bond)
-        if same or epoch < 0 or sequencer.slashed >= 0 or late:
+        known = sequencer.slashed >= 0
+        if same or epoch < 0 or (epoch >= sequencer.slashed if known else late):
             self.send_tipped(who, None, call, cosigners=() if same else signers)
+            return
+        if known:
+            sequencer.slashed = epoch
+            self.send_tipped(who, (sequencer.cell, slot), call, cosigners=signers)
             return
         sequencer.slashed = epoch
         if not sequencer.closed:
