@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import native
 from prover.domains import coset_shift
 from prover.field import Kb6, power
+from prover.hashing import Context, digest, to_bytes
 from prover.layout import Layout
 from prover.merkle import MerkleTree, leaf_digests, rows
 from prover.transcript import Transcript
@@ -69,5 +70,6 @@ def commit(layout: Layout, quotient: Callable[[int], U32], transcript: Transcrip
         (int(c[0]), int(c[1]), int(c[2]), int(c[3]), int(c[4]), int(c[5]))
         for c in coefficients[:, : layout.final_degree].T
     ]
-    transcript.absorb_words("final polynomial", [w for c in proof.final for w in c])
+    final = to_bytes(word for coefficient in proof.final for word in coefficient)
+    transcript.absorb("final polynomial", digest(Context.SEAL, final))
     return proof

@@ -28,6 +28,8 @@ class Context(StrEnum):
     GRIND = "pegproof 2026 grind"
     OOD_LEAF = "pegproof 2026 ood leaf"
     AIR = "pegproof 2026 air"
+    SEAL = "pegproof 2026 seal"
+    INDICES = "pegproof 2026 indices"
 
 
 _HASHERS = {context: blake3(b"", derive_key_context=context.value) for context in Context}

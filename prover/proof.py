@@ -18,7 +18,7 @@ from prover.layout import Layout, LeafKind, Span
 from prover.params import ProofParams
 
 MAGIC = b"PEGP"
-VERSION = 1
+VERSION = 2
 
 
 class FormatReason(StrEnum):

@@ -291,9 +291,7 @@ class _Prover:
         """Step 9: indices, rows, paths and FRI groups; gives the proof's body."""
         layout = self.layout
         count = layout.params.num_queries
-        indices = np.array(
-            [self.transcript.index(f"query {q}", layout.log_max_points) for q in range(count)], np.int64
-        )
+        indices = np.array(self.transcript.indices("queries", count, layout.log_max_points), np.int64)
         parts: list[U32] = []
         for tree in layout.trees:
             parts += self.commitments[tree.name].open(indices)

@@ -8,12 +8,17 @@ is never empty, so an absorption (more than 32 bytes) and a squeeze (exactly 32)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from prover.field import DEGREE, Kb6, P, to_kb6
-from prover.hashing import Context, digest, to_bytes
+from prover.hashing import Context, digest, to_bytes, to_words
 
 Log = Callable[[str, str, bytes], None]
 """Called with ("absorb" | "squeeze", label, data)."""
+
+
+INDICES_PER_BLOCK: Final = 16
+"""Words of 64 bytes."""
 
 
 class TranscriptError(ValueError):
@@ -60,9 +65,18 @@ class Transcript:
         block = self.squeeze(label)
         return to_kb6(int.from_bytes(block[8 * i : 8 * i + 8], "little") % P for i in range(DEGREE))
 
-    def index(self, label: str, bits: int) -> int:
-        """A uniform integer of `bits` <= 32 bits."""
-        return int.from_bytes(self.squeeze(label)[:8], "little") & ((1 << bits) - 1)
+    def indices(self, label: str, count: int, bits: int) -> list[int]:
+        """Uniform integers of `bits` <= 32 bits: words of H(state || k), 16 from each k; nothing is squeezed after.
+
+        A query can derive its own from the state alone, without those before it (verifier/bridge).
+        """
+        words: list[int] = []
+        for k in range(-(-count // INDICES_PER_BLOCK)):
+            block = digest(Context.INDICES, self.state + to_bytes([k]), 64)
+            if self._log:
+                self._log("squeeze", f"{label} {k}", block)
+            words += to_words(block)
+        return [word & ((1 << bits) - 1) for word in words[:count]]
 
 
 def grinding_digest_bits(state: bytes, nonce: int, bits: int) -> int:

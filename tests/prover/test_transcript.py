@@ -22,8 +22,10 @@ def test_states_and_challenges_follow_the_definition():
     expected = tuple(w % P for w in struct.unpack("<6Q", block[:48]))
     assert transcript.challenge("c") == expected
     assert transcript.state == _h(block[:32])
-    block = _h(transcript.state, 64)
-    assert transcript.index("q", 20) == struct.unpack("<Q", block[:8])[0] % 2**20
+    state = transcript.state
+    blocks = b"".join(_h(state + struct.pack("<I", k), 64, "pegproof 2026 indices") for k in range(2))
+    wanted = [word % 2**20 for word in struct.unpack("<32I", blocks)[:20]]
+    assert transcript.indices("q", 20, 20) == wanted and transcript.state == state
 
 
 def test_every_step_is_logged_in_order():

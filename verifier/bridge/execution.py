@@ -65,10 +65,12 @@ class Replay:
         """The nodes' own copies of the out-of-domain tree, and the chaining values inside its leaves."""
         copies = self.tree.partition.copy_of
         self.main.update({word: value(source, self.main, self.lowered) for word, source in copies.items()})
-        for chunk in self.tree.partition.chunks[0]:
-            for step in chunk.steps:
-                if step.out and step.out[0] not in self.main:
-                    self.main.update(zip(step.out, run(step, self.main, self.lowered)[0], strict=True))
+        inner = self.tree.partition.inner
+        for chunks in self.tree.partition.chunks:
+            for chunk in chunks:
+                for step in chunk.steps:
+                    if step.out and step.out[0] in inner:
+                        self.main.update(zip(step.out, run(step, self.main, self.lowered)[0], strict=True))
 
     def _run(self, block: int, memory: dict[int, int] | ChainMap[int, int], query: int) -> None:
         for index, step in enumerate(self.lowered.blocks[block]):

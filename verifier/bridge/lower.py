@@ -222,6 +222,8 @@ class _Lowering:
             self.digests[left] = (out, right, 0, self.source)
             self.digests[right] = (out, left, 1, self.source)
             return
+        if context is Context.SEAL:
+            self.out.seals.append((words, out))
         key = self.constant(blake3_context_key(context))
         self.subtree(key, words, 0, ROOT, out)
 

@@ -11,7 +11,7 @@ from verifier.bridge.arithmetic import compile_chunk
 from verifier.bridge.chunk import Shape, pattern, wires
 from verifier.bridge.lower import lower
 from verifier.bridge.partition import partition
-from verifier.bridge.pieces import QUERY, Chunk, Partition, Path
+from verifier.bridge.pieces import GROUP, GROUP_QUERIES, QUERY, Chunk, Partition, Path
 from verifier.bridge.pieces import Wire as Run
 from verifier.bridge.steps import Lowered
 from verifier.bridge.tree import Node, Wire
@@ -20,7 +20,6 @@ from verifier.stark.program import Program, record
 
 MAX_GROUP_LINKS = 490
 """Links that one input of a Reveal checks: two items each, of 1,000 at start."""
-GROUP_CHILDREN = 10
 MAIN = -1
 """In place of a query's number: the main program."""
 
@@ -77,11 +76,15 @@ class ChunkTree:
         """A path of the partition in the tree: queries numbered, the root's children in groups."""
         if not path:
             return ("root",)
+        if path[0] == GROUP:
+            return ("root", self._group(int(path[1])), *path[2:])
         if path[0] != QUERY:
             return ("root", *path)
-        first = query // GROUP_CHILDREN * GROUP_CHILDREN
-        last = min(first + GROUP_CHILDREN, self.num_queries) - 1
-        return ("root", f"queries {first} to {last}", f"query {query}", *path[1:])
+        return ("root", self._group(query // GROUP_QUERIES), f"query {query}", *path[1:])
+
+    def _group(self, number: int) -> str:
+        first = number * GROUP_QUERIES
+        return f"queries {first} to {min(first + GROUP_QUERIES, self.num_queries) - 1}"
 
     def _build(self) -> list[Node]:
         paths: dict[Path, tuple[list[tuple[Run, int]], list[Leaf]]] = {("root",): ([], [])}

@@ -16,7 +16,7 @@ from native.hashing import blake3_context_key
 from prover.field import DEGREE
 from prover.hashing import DIGEST_WORDS, Context
 from verifier.bridge.order import by_demand
-from verifier.bridge.pieces import CHECKS_NODE, QUERY, Chunk, Partition, Path, Wire, links_of, needed
+from verifier.bridge.pieces import CHECKS_NODE, GROUP, QUERY, Chunk, Partition, Path, Wire, links_of, needed
 from verifier.bridge.relations import num_hints
 from verifier.bridge.steps import (
     BLOCK_WORDS,
@@ -34,10 +34,13 @@ from verifier.bridge.steps import (
     domain,
 )
 from verifier.script.koalabear import TABLE_ITEMS
+from verifier.stark.steps import Scope
 
 MAX_LINKS = 490
 """Links (digits and checksums) that a leaf checks: two items each, at most 999 at start, hints besides."""
 MAX_COMPRESSIONS = 2
+HASH_WORDS = 58
+"""Words, read and written, that lie as nibbles beside the tables of a compression: 8 items each."""
 MAX_ITEMS = 998
 CHECK_ITEMS = 11
 """What a Winternitz check has above the signatures."""
@@ -46,6 +49,8 @@ SPARE_ITEMS = 30
 MAX_BYTES = 330_000
 PART_LINKS = 2_400
 """Links that a part's own wires should not exceed."""
+ROW_LINKS = 1_700
+"""The same of a row's part, which has all of a query above it."""
 MAX_PARTS = 24
 """Parts that share a node for what passes between them."""
 
@@ -71,6 +76,8 @@ class _Partitioner:
         self.made_again: set[int] = set()
         self.readers: dict[int, int] = defaultdict(int)  # word -> steps that read it
         self.unit: dict[int, Words] = {}  # word -> the run that would be committed with it
+        self.copies: list[list[Words]] = [[], []]  # by block
+        self.sealed = {word: i for i, (words, _) in enumerate(lowered.seals) for word in words}
         for block in lowered.data:
             for words, _ in block:
                 self.unit.update(dict.fromkeys(words, words))
@@ -97,8 +104,12 @@ class _Partitioner:
                 by_scope[step.scope].append(step)
             chunks = []
             for scope, group in by_scope.items():
-                group = group if number else by_demand(group)
-                chunks += self.cut_scope(number, self.scope_path(number, scope), group)
+                path = self.scope_path(number, scope)
+                if path == (CHECKS_NODE, Scope.INDICES):
+                    for i, step in enumerate(group):  # a hash for each group of queries
+                        chunks += [replace_path(chunk, (GROUP, str(i))) for chunk in self.gather([step])]
+                    continue
+                chunks += self.cut_scope(number, path, group if number else by_demand(group))
             self.out.chunks.append(chunks)
         self.place_wires()
         return self.out
@@ -119,14 +130,13 @@ class _Partitioner:
                 where = (*path[:-1], f"{path[-1]} part {i}") if block else (*path, *_places(i, len(parts)))
             else:
                 where = path
-            if not block:
-                part = self.with_openings(part)
+            part = self.with_seals(part) if block else self.with_openings(part)
             chunks += [replace_path(chunk, where) for chunk in self.gather(part)]
         return chunks
 
     def parts_by_row(self, rows: list[Words], steps: list[Step]) -> list[list[Step]]:
         """A part for every so many blocks of a row; a step goes with the block that it reads."""
-        each = max(PART_LINKS // (links_of(BLOCK_WORDS) + links_of(DIGEST_WORDS) // 2), 1)
+        each = max(ROW_LINKS // (links_of(BLOCK_WORDS) + links_of(DIGEST_WORDS) // 2), 1)
         count = -(-len(rows) // each)
         each = -(-len(rows) // count)
         number = {words[0]: i // each for i, words in enumerate(rows)}
@@ -196,13 +206,14 @@ class _Partitioner:
                 self.readers[word] += word in self.out.copy_of or step.kind is Kind.COMPRESS
         return opened
 
-    def copy(self, words: Words) -> Words:
+    def copy(self, words: Words, block: int) -> Words:
         """New data words of a node, a unit, equal to others in an honest execution."""
         lowered = self.lowered
         copies = tuple(range(lowered.words, lowered.words + len(words)))
         lowered.words += len(words)
         self.out.copy_of.update(zip(copies, words, strict=True))
         self.unit.update(dict.fromkeys(copies, copies))
+        self.copies[block].append(copies)
         return copies
 
     def constant(self, values: Iterable[int]) -> Words:
@@ -227,6 +238,7 @@ class _Partitioner:
     def inner(self) -> Words:
         """Words of a chaining value inside a leaf's hash, which the Program does not have."""
         out = tuple(range(self.lowered.words, self.lowered.words + DIGEST_WORDS))
+        self.out.inner.update(out)
         self.lowered.words += DIGEST_WORDS
         self.unit.update(dict.fromkeys(out, out))
         return out
@@ -235,7 +247,7 @@ class _Partitioner:
         """Copies of a leaf's values, its digest from them, the path, and the root compared."""
         opening = self.lowered.opening
         words = opening.leaves[leaf]
-        units = [self.copy(words[at : at + DEGREE]) for at in range(0, len(words), DEGREE)]
+        units = [self.copy(words[at : at + DEGREE], 0) for at in range(0, len(words), DEGREE)]
         copies = tuple(word for unit in units for word in unit)
         names.update(zip(words, copies, strict=True))
         sources = opening.sources[leaf]
@@ -250,12 +262,45 @@ class _Partitioner:
             steps.append(Step(Kind.COMPRESS, result, (chaining, block), number, scope, sources[0]))
         for (sibling, side, parent), source in zip(opening.paths[leaf], sources[1:], strict=True):
             constant = all(word in self.lowered.constants for word in sibling)
-            other = sibling if constant else self.copy(sibling)
+            other = sibling if constant else self.copy(sibling, 0)
             both = other + node if side else node + other
             node = self.fresh(parent)
             steps.append(Step(Kind.COMPRESS, node, (node_key, both), domain(0, 64, flags), scope, source))
         steps.append(Step(Kind.EQUAL, (), (node, opening.root), 0, scope, sources[-1]))
         return steps
+
+    # Sealed words: a query's own copies, where a hash is shorter than they are
+
+    def with_seals(self, steps: list[Step]) -> list[Step]:
+        """The steps of a query on copies of the sealed words that they read, each seal hashed again."""
+        read = {self.sealed[word] for step in steps for word in self.needs(step) if word in self.sealed}
+        names: dict[int, int] = {}
+        opened: list[Step] = []
+        for seal in sorted(read):
+            opened += self.open_seal(seal, names, steps[0])
+        if not opened:
+            return steps
+        opened += [_renamed(step, names) for step in steps]
+        for step in opened:
+            for word in self.needs(step):
+                self.readers[word] += word in self.out.copy_of or word in self.out.inner
+        return opened
+
+    def open_seal(self, seal: int, names: dict[int, int], like: Step) -> list[Step]:
+        """Copies of the words, their hash, and the hash compared."""
+        words, digest = self.lowered.seals[seal]
+        units = [self.copy(words[at : at + BLOCK_WORDS], 1) for at in range(0, len(words), BLOCK_WORDS)]
+        copies = tuple(word for unit in units for word in unit)
+        names.update(zip(words, copies, strict=True))
+        padded = copies + self.constant([0] * (-len(copies) % BLOCK_WORDS))
+        result = self.fresh(digest)
+        results = [*(self.inner() for _ in range(len(padded) // BLOCK_WORDS - 1)), result]
+        key = self.constant(blake3_context_key(Context.SEAL))
+        steps = [
+            Step(Kind.COMPRESS, out, (chaining, block), number, like.scope, like.source)
+            for chaining, block, number, out in blocks(key, padded, len(copies), 0, ROOT, results)
+        ]
+        return [*steps, Step(Kind.EQUAL, (), (result, digest), 0, like.scope, like.source)]
 
     # Chunks
 
@@ -296,6 +341,11 @@ class _Partitioner:
         for step in steps:
             outside = sum(word in items or self.readers[word] > inside[word] for word in step.out)
             links += links_of(outside) if outside else 0
+        if (
+            compressions
+            and sum(len(unit) for unit in units) + sum(len(step.out) for step in steps) > HASH_WORDS
+        ):
+            return False
         if steps[0].kind not in HASHING | CHECKS:
             hints = sum(num_hints(step.kind) for step in steps)
             words = sum(
@@ -331,17 +381,16 @@ class _Partitioner:
         for number, chunks in enumerate(out.chunks):
             wires = []
             runs: list[Words] = [words for words, _ in lowered.data[number]]
-            if not number:
-                copies = (word for word in out.copy_of if word not in self.made_again)
-                runs += [self.unit[word] for word in copies if self.unit[word][0] == word]
+            runs += self.copies[number]
             for chunk in chunks:
                 for step in chunk.steps:
                     outside = [word for word in step.out if readers[word] or word in items]
-                    runs += _runs(outside)
+                    runs += _runs([word for word in outside if word not in items])
+                    runs += [(word,) for word in outside if word in items]
             for run in runs:
                 paths = [c.path for w in run for c in readers[w]]
                 paths += [makers[w].path for w in run if w in makers]
-                if number == 0 and (not paths or items & set(run)):
+                if number == 0 and not paths:
                     paths.append(())
                 if not paths:
                     continue  # read by nobody

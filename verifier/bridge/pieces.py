@@ -12,8 +12,10 @@ NIBBLES = 8
 """Digits of a word."""
 Path = tuple[str, ...]
 """Names of scopes from the root down, the root left out."""
-QUERY, CHECKS_NODE = "query", "checks"
-"""The root's children: every query, and all the rest."""
+QUERY, CHECKS_NODE, GROUP = "query", "checks", "group"
+"""The root's children: every query, all the rest; and above queries, so many of them together."""
+GROUP_QUERIES = 16
+"""Of a group: their indices come from one hash (`prover.transcript`)."""
 
 
 @dataclass(eq=False)
@@ -63,13 +65,15 @@ class Partition:
         lowered: the steps.
         chunks: main program's, then the query's.
         wires: of the main program, then the query's own.
-        copy_of: word of a node's own copy of the out-of-domain tree -> the word that it copies.
+        copy_of: word of a node's own copy of the out-of-domain tree, or of sealed words -> the word that it copies.
+        inner: chaining values inside the hashes of such copies, which the Program does not have.
     """
 
     lowered: Lowered
     chunks: list[list[Chunk]] = field(default_factory=list)
     wires: list[list[Wire]] = field(default_factory=list)
     copy_of: dict[int, int] = field(default_factory=dict)
+    inner: set[int] = field(default_factory=set)
 
 
 def needed(step: Step, lowered: Lowered) -> Iterator[int]:

@@ -121,6 +121,7 @@ class Lowered:
         constants: word -> value.
         light: word -> the light step that makes it.
         opening: the out-of-domain tree.
+        seals: words that queries read by their hash, and its words.
         items: the main program's word of every query's index; `item` is the query's own name for it.
         words: how many numbers are taken.
         offsets: data word -> its place in the body, in a query counted from the query's part.
@@ -133,6 +134,7 @@ class Lowered:
     constants: dict[int, int] = field(default_factory=dict)
     light: dict[int, Step] = field(default_factory=dict)
     opening: Opening = field(default_factory=Opening)
+    seals: list[tuple[Words, Words]] = field(default_factory=list)
     items: Words = ()
     item: int = -1
     words: int = 0

@@ -29,7 +29,8 @@ class QueryContext(Generic[V]):
         zeta: the out-of-domain point.
         zeta_next: log height -> zeta * w.
         batched: log height -> R(zeta), R(zeta w).
-        gammas: first column of a class -> its powers of gamma.
+        gammas: powers of gamma from the first on.
+        starts: first column of a class -> its power of gamma.
         gamma_last: gamma^B.
         log_ratios: log height -> log2(n_max / n).
     """
@@ -43,7 +44,8 @@ class QueryContext(Generic[V]):
     zeta: V
     zeta_next: dict[int, V]
     batched: dict[int, tuple[V, V]]
-    gammas: dict[int, V]
+    gammas: V
+    starts: dict[int, V]
     gamma_last: V
     log_ratios: dict[int, int]
 
@@ -61,10 +63,11 @@ def verify_query(ops: Ops[V], context: QueryContext[V], index: V) -> None:
             _point(ops, bits, layout.log_max_points, inverse(shift), inverse(root)),
             layout.log_max_points,
         )
-    rows: dict[int, V] = {}
+    dots: dict[int, V] = {}
     for tree in layout.trees:
-        _open_rows(ops, context, tree, bits, rows)
+        _open_rows(ops, context, tree, bits, dots)
     with ops.scope("quotients"):
+        rows = _sum_rows(ops, context, dots)
         quotients = {log: _deep_quotient(ops, context, log, rows[log], points) for log in layout.distinct}
     _verify_fri(ops, context, bits, quotients, points, inverses)
 
@@ -92,8 +95,8 @@ def _climb(ops: Ops[V], node: V, sibling: V, side: V) -> V:
     return ops.hash(Context.NODE, ops.join(both))
 
 
-def _open_rows(ops: Ops[V], context: QueryContext[V], tree: Tree, bits: V, rows: dict[int, V]) -> None:
-    """Reads a tree's rows and path, checks its root, adds each row's dot with gamma to `rows`."""
+def _open_rows(ops: Ops[V], context: QueryContext[V], tree: Tree, bits: V, dots: dict[int, V]) -> None:
+    """Reads a tree's rows and path, checks its root; `dots`: each class's row times 1, gamma, gamma^2, .."""
     log_blowup = context.layout.params.log_blowup
     leaves: dict[int, V] = {}
     for c in tree.classes:
@@ -101,10 +104,19 @@ def _open_rows(ops: Ops[V], context: QueryContext[V], tree: Tree, bits: V, rows:
         with ops.scope(name):
             row = ops.read_elements(c.width, name)
             leaves[c.log_height + log_blowup] = ops.hash(Context.LEAF, row)
-            dot = ops.dot(context.gammas[c.start], row)
-            rows[c.log_height] = ops.ext_add(rows[c.log_height], dot) if c.log_height in rows else dot
+            dots[c.start] = ops.dot(ops.part(context.gammas, 0, DEGREE * c.width), row)
     with ops.scope(f"{tree.name} path"):
         _check_path(ops, context, tree, bits, leaves)
+
+
+def _sum_rows(ops: Ops[V], context: QueryContext[V], dots: dict[int, V]) -> dict[int, V]:
+    """By height: the sum of its classes' dots, each times its first power of gamma."""
+    rows: dict[int, V] = {}
+    for tree in context.layout.trees:
+        for c in tree.classes:
+            dot = ops.ext_mul(context.starts[c.start], dots[c.start]) if c.start else dots[c.start]
+            rows[c.log_height] = ops.ext_add(rows[c.log_height], dot) if c.log_height in rows else dot
+    return rows
 
 
 def _check_path(ops: Ops[V], context: QueryContext[V], tree: Tree, bits: V, leaves: dict[int, V]) -> None:

@@ -17,6 +17,7 @@ from prover.field import DEGREE, TWO_ADIC_ROOTS, ZERO, P
 from prover.hashing import DIGEST_WORDS, OOD_LEAF_COLUMNS, Context, to_words
 from prover.key import VerifyingKey
 from prover.layout import NONCE_WORDS, TreeName
+from prover.transcript import INDICES_PER_BLOCK
 from verifier.stark.ops import Ops
 from verifier.stark.query import QueryContext, verify_query
 from verifier.stark.reasons import RejectReason
@@ -90,6 +91,7 @@ class Verification(Generic[V]):
         self.transcript = OpsTranscript(ops)
         self.roots: dict[TreeName, V] = {}
         self.algebra = PointAlgebra(ops)
+        self.index_blocks: list[V] = []
 
     def run(self) -> None:
         """All nine steps, in order."""
@@ -326,7 +328,22 @@ class Verification(Generic[V]):
             arity = 1 << layer.fold.log_arity
             self.join_betas.append(self.element(ops.powers(self.fri_betas[-1], arity + 1), arity))
         self.final = ops.read_elements(DEGREE * layout.final_degree, "final polynomial")
-        self.transcript.absorb(self.final)
+        self.transcript.absorb(ops.hash(Context.SEAL, self.final))
+
+    def _seal_batch(self) -> None:
+        """A hash that nothing here compares: by it the bridge hands to each query what the batch step has made."""
+        starts = [c.start for tree in self.layout.trees for c in tree.classes if c.start > 1]  # not 1 and gamma
+        pairs = [value for pair in self.batched.values() for value in pair]
+        powers = [self.element(self.gammas, start) for start in starts]
+        self.ops.hash(Context.SEAL, self.ops.join([*self.points.values(), *pairs, self.gamma_last, *powers]))
+
+    def _index(self, query: int) -> V:
+        """A word of H(state || k), 16 to a k."""
+        number, place = divmod(query, INDICES_PER_BLOCK)
+        while len(self.index_blocks) <= number:
+            seed = self.ops.join([self.transcript.state, self.ops.constant([len(self.index_blocks)])])
+            self.index_blocks.append(self.ops.hash_wide(Context.INDICES, seed))
+        return self.ops.part(self.index_blocks[number], place, 1)
 
     def check_queries(self) -> None:
         """Steps 8 and 9: grinding, query indices, and every query's openings."""
@@ -334,8 +351,10 @@ class Verification(Generic[V]):
         with ops.scope(Scope.TRANSCRIPT):
             self._grind(layout.params.query_grinding_bits, RejectReason.QUERY_GRINDING, "step 8")
         count = layout.params.num_queries
+        with ops.scope(Scope.BATCH):
+            self._seal_batch()
         with ops.scope(Scope.INDICES):
-            indices = ops.join([ops.part(self.transcript.squeeze(), 0, 1) for _ in range(count)])
+            indices = ops.join([self._index(q) for q in range(count)])
         context = QueryContext(
             layout=layout,
             roots=self.roots,
@@ -346,10 +365,9 @@ class Verification(Generic[V]):
             zeta=self.zeta,
             zeta_next=self.points,
             batched=self.batched,
-            gammas={
-                c.start: self.elements(self.gammas, c.start, c.width)
-                for tree in layout.trees
-                for c in tree.classes
+            gammas=self.gammas,
+            starts={
+                c.start: self.element(self.gammas, c.start) for tree in layout.trees for c in tree.classes
             },
             gamma_last=self.gamma_last,
             log_ratios={log: log_ratio(layout, log) for log in layout.distinct},

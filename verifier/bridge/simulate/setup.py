@@ -27,8 +27,7 @@ from verifier.bridge.tree import OpeningTree, depth
 from verifier.bridge.vault import Deposit
 from verifier.chain.block import COINBASE_MATURITY
 from verifier.chain.node import EmbeddedNode
-from verifier.script.winternitz import WinternitzKey
-from verifier.script.winternitz import public_key as one_time_key
+from verifier.script.winternitz import WinternitzKey, public_keys
 
 NETWORK: Final = "regtest"
 SLOT: Final = "slot A"
@@ -52,7 +51,8 @@ def script_of(role: str) -> bytes:
 def one_time_keys(tree: OpeningTree, slot: str, seed: bytes) -> dict[str, WinternitzKey]:
     """The one-time public key of every wire."""
     wires = [wire for node in tree.nodes for group in node.wires for wire in group]
-    return {wire.name: one_time_key(seed, wire_label(slot, wire.name), wire.digits) for wire in wires}
+    keys = public_keys(seed, [(wire_label(slot, wire.name), wire.digits) for wire in wires])
+    return {wire.name: key for wire, key in zip(wires, keys, strict=True)}
 
 
 @dataclass(frozen=True)
