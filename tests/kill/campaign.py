@@ -128,7 +128,14 @@ class Life:
         """Tells whether the command has begun to write what it is for."""
         if command == "commit":
             log = self.batch / f"{STATE_FILE}-wal"
-            return lambda: log.exists() and log.stat().st_size > 0
+    
+        def grows() -> bool:
+            try:
+                return log.stat().st_size > 0
+            except FileNotFoundError:  # the last connection to close takes the log away
+                return False
+
+        return grows
         if command == "sign":
             return lambda: (self.wallet / "wallet.db-journal").exists()
         directory = self.root if command == "prove" else self.batch
