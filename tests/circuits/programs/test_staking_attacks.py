@@ -291,7 +291,7 @@ def test_two_stakes_are_no_sequencer() -> None:
 
 
 def test_a_node_is_no_stake() -> None:
-    """Its first word is epoch | sequencer: in the epoch whose number is the cell of the thief, that of a stake of his."""
+    """Its first word is epoch | sequencer: in the epoch numbered as the thief's cell, that of a stake of his."""
     story = Story()
     story.tip = RULES.epoch_blocks * (story.rich - 1) + RULES.seed_blocks
     story.pass_epoch()
