@@ -308,3 +308,13 @@ def test_a_node_is_no_stake() -> None:
     assert 0 < mark < story.world.data(story.layout.totals)[2]
     for call in (staking.claim, staking.unstake, staking.release):
         assert story.one(story.rich, call(story.program, node)) is None
+
+
+def test_what_is_released_is_its_stakers_alone() -> None:
+    story = Story()
+    stake = story.staked()
+    assert story.one(story.rich, staking.unstake(story.program, stake)) is not None
+    while story.epoch < story.world.data(stake)[2] + 2:
+        story.pass_epoch()
+    assert story.one(story.owner, staking.release(story.program, stake)) is None
+    assert story.left(stake) == AMOUNT
