@@ -265,3 +265,56 @@ def test_evidence_against_a_culprit_that_fled_is_proven() -> None:
         assert len(done.transition.receipts) == 1
         assert done.transition.num_failed == 0
         prove_and_verify(done)
+
+
+def test_the_hook_is_not_called_by_hand() -> None:
+    """With all that the kernel would pass for the next block, by the elected's owner."""
+    story = Story()
+    leader = Election(story.world.ledger, story.layout, RULES).leader(story.slot + 1)
+    assert leader is not None
+    owner = story.world.data(leader)[0] & 0xFFFFFFFF
+    hook = Call(story.program, 0, (story.slot + 1, staking.producer_purse(leader), story.slot, 1))
+    assert story.one(owner, hook) is None
+
+
+def test_two_stakes_are_no_sequencer() -> None:
+    """The amount of the second would be the commission of the first; the reward purse could pay it."""
+    story = Story()
+    move = Call.bank_move(story.rich, story.layout.stakes, AMOUNT)
+    stake = staking.stake(story.program, story.offender, AMOUNT)
+    said = story.one(story.rich, move, stake, move, stake)
+    assert said is not None
+    assert story.one(story.rich, Call.bank_move(story.rich, story.layout.rewards, 10**9)) is not None
+    for cell in (said[1] - 1, story.offender + 1):
+        for call in (staking.earn, staking.resign, staking.unbond):
+            assert story.one(story.rich, call(story.program, cell)) is None
+
+
+def test_a_node_is_no_stake() -> None:
+    """Its first word is epoch | sequencer: in the epoch numbered as the thief's cell, that of a stake of his."""
+    story = Story()
+    story.tip = RULES.epoch_blocks * (story.rich - 1) + RULES.seed_blocks
+    story.pass_epoch()
+    story.staked()
+    story.produce(
+        (story.rich, (Call.bank_move(story.rich, story.layout.income, 10**9),)),
+        (story.rich, (Call.bank_move(story.rich, story.layout.rewards, 10**11),)),
+    )
+    story.produce()
+    leaf = story.world.data(story.offender)[3] >> 32
+    node = story.layout.nodes + (1 << RULES.depth) + leaf
+    stamp, _, mark, _ = story.world.data(node)
+    assert stamp == story.rich | story.offender << 32
+    assert 0 < mark < story.world.data(story.layout.totals)[2]
+    for call in (staking.claim, staking.unstake, staking.release):
+        assert story.one(story.rich, call(story.program, node)) is None
+
+
+def test_what_is_released_is_its_stakers_alone() -> None:
+    story = Story()
+    stake = story.staked()
+    assert story.one(story.rich, staking.unstake(story.program, stake)) is not None
+    while story.epoch < story.world.data(stake)[2] + 2:
+        story.pass_epoch()
+    assert story.one(story.owner, staking.release(story.program, stake)) is None
+    assert story.left(stake) == AMOUNT
