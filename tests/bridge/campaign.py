@@ -12,7 +12,7 @@ import argparse
 import sys
 from array import array
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from random import Random
@@ -27,7 +27,7 @@ from tests.whole import honest as batch
 from verifier.bridge.accuse import accuse, hints_of
 from verifier.bridge.bisect import Bisection, Place
 from verifier.bridge.execution import Replay
-from verifier.bridge.opening import ChunkTree, Leaf
+from verifier.bridge.opening import MAIN, ChunkTree, Leaf
 from verifier.bridge.tree import Digits, depth
 from verifier.chain.kernel import kernel_accepts
 from verifier.pipeline import DEFAULT_PRESET, proving_key
@@ -82,6 +82,10 @@ class Case:
             n for n in self.tree.nodes if where in n.name.split("/") and (where != "root" or n.parent < 0)
         ]
         return [wire.name for node in nodes for group in node.wires for wire in group]
+
+    def run(self, words: Sequence[int]) -> Replay:
+        """The run of a proof with other words."""
+        return Replay(self.tree, words, self.proof.public_values)
 
     def signature(self, name: str, value: Digits) -> tuple[bytes, ...]:
         """The operator's signature of a value."""
@@ -218,14 +222,19 @@ def proofs(rng: Random, count: int, on_kernel: int) -> Outcome:
     """Changes a word of the proof, commits what follows from it, and looks for the leaf that convicts."""
     it = case()
     outcome = Outcome()
-    most, longest = 0, 0.0
+    bisection = Bisection(it.tree, it.replay)  # its index of readers and makers serves all
+    bisection.next([0], dict(wires_of(it.tree, it.replay, 0)))
+    head, most, longest = 0, 0, 0.0
     for number in range(count):
         words = array("I", it.proof.words)
         place = rng.randrange(len(words))
         words[place] ^= 1 << rng.randrange(31)
-        replay = Replay(it.tree, words, it.proof.public_values)
+        query = it.replay.query_of(place)
+        head += query == MAIN
+        replay = it.replay.changed(words, query) if query != MAIN else it.run(words)
         started = monotonic()
-        found, committed, revealed = bisect(it.tree, replay)
+        bisection.replay = replay
+        found, committed, revealed = bisect(bisection)
         longest, most = max(longest, monotonic() - started), max(most, len(revealed))
         outcome.tried += 1
         if found is None or len(revealed) > depth(it.tree.nodes) + 1:
@@ -236,13 +245,15 @@ def proofs(rng: Random, count: int, on_kernel: int) -> Outcome:
             outcome.on_kernel += 1
             if not kernel_accepts(tapscript_spend(it.script(leaf), it.witness(leaf, committed, hints))):
                 outcome.survivors.append(f"word {place} (kernel)")
-    outcome.figures = f"at most {most} of {len(it.tree.nodes):,} nodes opened, {longest:.1f} s to find"
+    outcome.figures = (
+        f"{head} in the head, at most {most} of {len(it.tree.nodes):,} nodes opened, {longest:.1f} s to find"
+    )
     return outcome
 
 
-def bisect(tree: ChunkTree, replay: Replay) -> tuple[Place | None, dict[str, Digits], list[int]]:
+def bisect(bisection: Bisection) -> tuple[Place | None, dict[str, Digits], list[int]]:
     """Opens what the challenger asks for: the leaf that convicts, what was committed, the nodes revealed."""
-    bisection = Bisection(tree, replay)
+    tree, replay = bisection.tree, bisection.replay
     revealed, committed = [0], dict(wires_of(tree, replay, 0))
     while True:
         place, node = bisection.next(revealed, committed)
