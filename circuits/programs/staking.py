@@ -255,7 +255,8 @@ def unbond(program: int, sequencer: int) -> Call:
 def statements(commitment: Digest) -> tuple[int, int, int, int]:
     """What a sequencer signs for its slot: all four words, or the block is not to be believed.
 
-    Word k is two elements of the batch's data commitment, 31 bits each, above k in two bits: one word of 64 bits
+    The commitment is a digest of all that fixes a block: state before, header, data commitment (which leaves out the
+    Bitcoin height). Word k is two of its elements, 31 bits each, above k in two bits: one word of 64 bits
     would let it look for two blocks with the same word (2^32 tries); the four hold all of the commitment.
     """
     first, second, third, fourth = (

@@ -457,7 +457,7 @@ slash_epoch:
 slash_first:
     CALL    DLOAD, second, #closed_word
     JEQ     r1, zero, close
-    JGE     target, r1, refuse                  ; it had resigned by then
+    JLT     r1, target, refuse                  ; it had resigned an epoch before: one may overtake a slot
     LI      x, GONE
     JGE     r1, x, refuse                       ; its bond is gone
 slash_closed:

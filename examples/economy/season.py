@@ -221,7 +221,7 @@ class Season:
         found: dict[str, tuple[int, int]] = {}
         for stake in self.people.stakes:
             _, amount, mark, rest = self.people.data(stake.cell)
-            due = (amount * (acc - mark) + (rest & 0xFFFFFFFF)) // staking.SCALE
+            due = (amount * (acc - mark) + rest) // staking.SCALE
             staked, earned = found.get(stake.who, (0, 0))
             average = amount * (now - stake.since) // now
             found[stake.who] = staked + average, earned + due + self.account.claimed[stake.cell]

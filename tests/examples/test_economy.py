@@ -6,6 +6,7 @@ from itertools import islice
 
 import pytest
 
+from circuits.programs.staking import SCALE
 from circuits.witness import witness
 from examples.economy.report import flows, write
 from examples.economy.season import Season
@@ -27,17 +28,19 @@ def test_every_msat_is_traced_and_the_supply_is_what_is_held(tmp_path) -> None:
     assert sum(receipt.failure is not None for b in blocks for receipt in b.transition.receipts) == 0
     given = season.earned()
     assert len(given) == 5
-    # what is shared out and what stakers may claim differ by what each of them has in fractions, and the carry
-    assert (
-        0
-        <= account.shared["stakers"] - sum(earned for _, earned in given.values())
-        <= len(season.people.stakes) + 1
-    )
+    _, _, acc, carry = season.people.data(season.world.staking.totals)
+    due = carry
+    for stake in season.people.stakes:
+        _, amount, mark, rest = season.people.data(stake.cell)
+        due += account.claimed[stake.cell] * SCALE + amount * (acc - mark) + rest
+    assert due == account.shared["stakers"] * SCALE, "to a billionth of a msat"
+    fractions = carry // SCALE + len(season.people.stakes) + 1
+    assert 0 <= account.shared["stakers"] - sum(earned for _, earned in given.values()) <= fractions
     found = flows(season)
     for node in ("income", "stakers"):
         into = sum(amount for (_, to), amount in found.items() if to == node)
         out = sum(amount for (source, _), amount in found.items() if source == node)
-        assert 0 <= into - out <= len(season.people.stakes) + 1
+        assert 0 <= into - out <= fractions
     for path in write(season, [block.solvency for block in blocks], tmp_path):
         assert path.stat().st_size > 10_000
 

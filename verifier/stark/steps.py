@@ -332,7 +332,9 @@ class Verification(Generic[V]):
 
     def _seal_batch(self) -> None:
         """A hash that nothing here compares: by it the bridge hands to each query what the batch step has made."""
-        starts = [c.start for tree in self.layout.trees for c in tree.classes if c.start > 1]  # not 1 and gamma
+        starts = [
+            c.start for tree in self.layout.trees for c in tree.classes if c.start > 1
+        ]  # not 1 and gamma
         pairs = [value for pair in self.batched.values() for value in pair]
         powers = [self.element(self.gammas, start) for start in starts]
         self.ops.hash(Context.SEAL, self.ops.join([*self.points.values(), *pairs, self.gamma_last, *powers]))

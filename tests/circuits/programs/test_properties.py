@@ -118,7 +118,7 @@ def test_splitting_a_stake_neither_gains_nor_loses() -> None:
     earned = []
     for cell in cells:
         _, part, mark, rest = world.data(cell)
-        earned.append(claimed[cell] * staking.SCALE + part * (acc - mark) + (rest & 0xFFFFFFFF))
+        earned.append(claimed[cell] * staking.SCALE + part * (acc - mark) + rest)
     whole, *pieces = earned
     assert whole == sum(pieces) > 0
     assert claimed

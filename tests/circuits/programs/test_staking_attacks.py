@@ -143,6 +143,16 @@ def test_who_left_before_the_offence_pays_nothing() -> None:
     assert story.left(stake) == AMOUNT
 
 
+@pytest.mark.parametrize(("epochs", "late"), [(0, False), (1, False), (2, True)])
+def test_who_resigns_answers_for_what_the_next_epoch_overtakes(epochs: int, late: bool) -> None:
+    """It signs twice for the last slot of its epoch, and a block that begins the next epoch takes that slot."""
+    story = Story()
+    assert story.one(story.owner, staking.resign(story.program, story.offender)) is not None
+    for _ in range(epochs):
+        story.pass_epoch()
+    assert (story.show(story.slot - 1) is None) == late
+
+
 @pytest.mark.parametrize("blocks", [(4, 5), (4, 6), (7, 4), (2**64 - 1, 2**64 - 2)])
 def test_different_parts_of_one_commitment_are_no_evidence(blocks: tuple[int, int]) -> None:
     """An honest sequencer signs all four parts for its slot."""

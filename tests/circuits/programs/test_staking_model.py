@@ -243,7 +243,7 @@ class StakingMachine(ProgramMachine):
         epoch = next(
             (self.epoch - k for k, start in enumerate(self.starts) if slot >= start and self.epoch >= k), -1
         )
-        late = sequencer.closed and (epoch >= sequencer.closed or not sequencer.bond)
+        late = sequencer.closed and (epoch > sequencer.closed or not sequencer.bond)
         known = sequencer.slashed >= 0
         if same or epoch < 0 or (epoch >= sequencer.slashed if known else late):
             self.send_tipped(who, None, call, cosigners=() if same else signers)
