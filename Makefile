@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-economy test test-slow lint typecheck layers figures soundness fuzz random models mutate kill bench docs ci clean
+.PHONY: help setup demo demo-economy test test-slow lint typecheck layers figures soundness fuzz random models mutate disprove kill bench docs ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -43,6 +43,9 @@ mutate: setup ## each constraint and interaction is taken out, and something fal
 
 kill: setup ## kill -9 at 200 random moments of execute, prove and commit: nothing is lost
 	@$(PY) -m tests.kill.campaign --moments 200
+
+disprove: setup ## every wire wrong alone, 10,000 malformed hint sets, 200 false proofs against the rollup's leaves; ARGS=--help
+	@$(PY) -u -m tests.bridge.campaign $(ARGS)
 
 lint: setup ## ruff
 	@$(PY) -m ruff check .

@@ -9,6 +9,7 @@ from tests.bridge.chunks import KEYS, PARAMS, SEED, accuser, corrupted, honest, 
 from tests.proofs import decoded, public_values, small_key
 from verifier.bridge.bisect import Bisection
 from verifier.bridge.execution import Replay
+from verifier.bridge.opening import MAIN
 from verifier.chain.kernel import kernel_accepts
 from verifier.script.winternitz import sign
 
@@ -90,6 +91,26 @@ def test_a_false_proof_is_convicted_on_the_kernel(seed):
     assert spend is not None
     assert kernel_accepts(spending(node, spend), 0)
     assert names and KEYS
+
+
+@pytest.mark.parametrize("query", [0, 1, -1])
+def test_a_run_made_again_for_one_query_is_the_whole_run(query):
+    query %= len(replay().queries)
+    words = array("I", decoded(PARAMS).words)
+    places = [place for place in range(len(words)) if replay().query_of(place) == query]
+    words[places[len(places) // 2]] ^= 1
+    whole, part = Replay(tree(), words, public_values()), replay().changed(words, query)
+    assert values_of(part) == values_of(whole) != honest()
+    assert part.faults == whole.faults != []
+    assert replay().faults == []
+
+
+def test_words_before_the_queries_belong_to_the_main_program():
+    proof = decoded(PARAMS)
+    head = small_key(PARAMS).verifying_key.layout.head_words
+    owners = [replay().query_of(place) for place in range(len(proof.words))]
+    assert owners[:head] == [MAIN] * head
+    assert owners[head:] == sorted(owners[head:]) and set(owners[head:]) == set(range(len(replay().queries)))
 
 
 class _Signatures(dict):

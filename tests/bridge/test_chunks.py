@@ -5,10 +5,7 @@ from random import Random
 import pytest
 
 from tests.bridge.chunks import KEYS, Signed, accuser, corrupted, honest, node_named, readers, spending, tree
-from verifier.bridge.accuse import accuse
-from verifier.bridge.evaluate import run, value
-from verifier.bridge.relations import hints
-from verifier.bridge.steps import CHECKS, HASHING
+from verifier.bridge.accuse import accuse, hints_of
 from verifier.bridge.tree import Spend
 from verifier.chain.kernel import kernel_accepts
 from verifier.script.script import encode_number
@@ -32,18 +29,8 @@ def honest_spend(node: int, number: int) -> Spend:
     """The witness of a leaf with right signatures and right hints: all but the fault."""
     leaf = tree().leaves[node][number]
     names = tree().wire_names(leaf)
-    lowered, memory, found = tree().lowered, {}, []
-    assert accuse(tree(), leaf, {name: honest()[name] for name in names}) is None
-    for wire in leaf.chunk.reads:
-        digits = honest()[tree().name(wire, leaf.query)]
-        for k, word in enumerate(wire.words):
-            row = digits[8 * k : 8 * k + 8]
-            memory[word] = sum((row[2 * i] * 16 + row[2 * i + 1]) << 8 * i for i in range(4))
-    for step in leaf.chunk.steps:
-        out, _ = run(step, memory, lowered)
-        if step.kind not in HASHING | CHECKS:
-            found += hints(step, [[value(w, memory, lowered) for w in arg] for arg in step.args], out)
-        memory.update(zip(step.out, out, strict=True))
+    found, wrong = hints_of(tree(), leaf, honest())
+    assert not wrong
     signed = Signed()
     items = [item for name in reversed(names) for item in signed[name]]
     return Spend(number, (*(encode_number(hint) for hint in reversed(found)), *items))

@@ -45,7 +45,15 @@ class ChunkAccuser:
 
 
 def accuse(tree: ChunkTree, leaf: Leaf, committed: Mapping[str, Digits | None]) -> list[int] | None:
-    """The hints with which a leaf spends, None where it does not.
+    """The hints with which a leaf spends, None where it does not."""
+    found, wrong = hints_of(tree, leaf, committed)
+    return found if wrong else None
+
+
+def hints_of(
+    tree: ChunkTree, leaf: Leaf, committed: Mapping[str, Digits | None]
+) -> tuple[list[int] | None, bool]:
+    """The hints of a leaf's steps, and whether it spends with them.
 
     Its steps are run on the committed inputs: it spends if one finds fault or an output differs. A division
     by zero has no hints: the leaf that checks the divisor convicts.
@@ -62,14 +70,14 @@ def accuse(tree: ChunkTree, leaf: Leaf, committed: Mapping[str, Digits | None]) 
         if step.kind not in HASHING | CHECKS:
             args = [[value(word, memory, lowered) for word in arg] for arg in step.args]
             if step.kind is Kind.INVERSE and not any(args[0]):
-                return None
+                return None, False
             found += hints(step, args, out)
         memory.update(zip(step.out, out, strict=True))
     wrong |= any(
         [memory[word] for word in wire.words] != list(_words(tree, leaf, wire, committed))
         for wire in leaf.chunk.writes
     )
-    return found if wrong else None
+    return found, wrong
 
 
 def _words(tree: ChunkTree, leaf: Leaf, wire: Run, committed: Mapping[str, Digits | None]) -> Sequence[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 from prover.hashing import digest, to_bytes, to_words
 from verifier.bridge.evaluate import run, value
@@ -35,11 +36,27 @@ class Replay:
         self._run(0, self.main, MAIN)
         self._open()
         self.queries: list[Mapping[int, int]] = []
-        for query, item in enumerate(self.lowered.items):
-            memory = {self.lowered.item: self.main[item]}
-            self._read(memory, 1, self._base(query), body)
-            self._run(1, ChainMap(memory, self.main), query)
-            self.queries.append(ChainMap(memory, self.main))
+        for query in range(len(self.lowered.items)):
+            self.queries.append(self._query(query, body))
+
+    def changed(self, body: Sequence[int], query: int) -> Replay:
+        """The run of a proof that differs from this one only in the words of a query."""
+        other = copy(self)
+        other.faults = [fault for fault in self.faults if fault[0] != query]
+        other.queries = list(self.queries)
+        other.queries[query] = other._query(query, body)
+        return other
+
+    def query_of(self, place: int) -> int:
+        """The query that reads a word of the body, or MAIN."""
+        start, end = self._base(0), self._base(len(self.lowered.items))
+        return (place - start) // (self._base(1) - start) if start <= place < end else MAIN
+
+    def _query(self, query: int, body: Sequence[int]) -> Mapping[int, int]:
+        memory = {self.lowered.item: self.main[self.lowered.items[query]]}
+        self._read(memory, 1, self._base(query), body)
+        self._run(1, ChainMap(memory, self.main), query)
+        return ChainMap(memory, self.main)
 
     def _base(self, query: int) -> int:
         program = self.tree.program
