@@ -128,7 +128,7 @@ class Life:
         """Tells whether the command has begun to write what it is for."""
         if command == "commit":
             log = self.batch / f"{STATE_FILE}-wal"
-    
+
         def grows() -> bool:
             try:
                 return log.stat().st_size > 0
