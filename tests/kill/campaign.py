@@ -50,6 +50,14 @@ COUNTER = """
 """
 
 
+def _holds_bytes(file: Path) -> bool:
+    """Whether there is something in it; the last connection to close takes a log away."""
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
 @dataclass(frozen=True)
 class Moment:
     """A kill and what was found.
@@ -127,15 +135,7 @@ class Life:
     def writes(self, command: str) -> Callable[[], bool]:
         """Tells whether the command has begun to write what it is for."""
         if command == "commit":
-            log = self.batch / f"{STATE_FILE}-wal"
-
-        def grows() -> bool:
-            try:
-                return log.stat().st_size > 0
-            except FileNotFoundError:  # the last connection to close takes the log away
-                return False
-
-        return grows
+            return lambda: _holds_bytes(self.batch / f"{STATE_FILE}-wal")
         if command == "sign":
             return lambda: (self.wallet / "wallet.db-journal").exists()
         directory = self.root if command == "prove" else self.batch
