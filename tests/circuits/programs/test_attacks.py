@@ -299,7 +299,7 @@ def test_refusals_are_proven(case: Callable[[], Case]) -> None:
 
 
 def test_a_forged_election_has_no_batch() -> None:
-    """Wrong producer, wrong rank, a fallback too early, a slot too far ahead: refused, and the kernel has no run."""
+    """Whoever is not the leader is refused; that the kernel has no run either is in test_staking_attacks.py."""
     world, layout, sequencers, rich = chain()
     events = [block(13)]
     leader = Election(world.ledger, layout, RULES, events).leader(3)
