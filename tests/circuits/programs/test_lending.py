@@ -104,8 +104,11 @@ def test_an_unhealthy_loan_is_liquidated_and_a_healthy_one_is_not() -> None:
     _, loan, _ = bank.done(bank.bob, *bank.put(bank.bob, 2 * 10**8))
     bank.done(bank.bob, lending.borrow(bank.program, loan, 14 * 10**7))
     repay = lending.liquidate(bank.program, loan, 10**7, bank.tokens[bank.carol])
+    assert bank.failed(bank.bob, lending.repay(bank.program, loan, 10**7)), "not paid in"
+    assert bank.failed(bank.bob, lending.repay(bank.program, loan, 10**9)), "not paid in"
     assert bank.failed(bank.carol, *bank.pay(bank.carol, repay, 10**7))
     bank.price(9 * 10**5)
+    assert bank.failed(bank.carol, repay), "not paid in"
     before = bank.world.balance(bank.tokens[bank.carol])
     bank.done(bank.carol, *bank.pay(bank.carol, repay, 10**7))
     assert bank.world.balance(bank.tokens[bank.carol]) - before == 10**7 * 10_500 // 10_000 * 10**6 // (
