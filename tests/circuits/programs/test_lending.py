@@ -183,7 +183,9 @@ def test_nothing_counts_that_was_not_paid_in_and_every_bound_is_kept() -> None:
     assert bank.failed(bank.bob, lending.put(bank.program, loan, 1)), "not paid in"
     assert bank.failed(bank.bob, lending.put(bank.program, 0, 1)), "not paid in"
     assert bank.failed(bank.bob, lending.repay(bank.program, 0, 0)), "no loan is made but by putting"
-    assert bank.failed(bank.bob, lending.borrow(bank.program, loan, RULES.min_debt - 2)), "not worth liquidating"
+    assert bank.failed(bank.bob, lending.borrow(bank.program, loan, RULES.min_debt - 2)), (
+        "not worth liquidating"
+    )
     assert bank.failed(bank.bob, *bank.pay(bank.bob, lending.deposit(bank.program, 0), 0)), "no shares"
     cells = dict(bank.world.ledger.cells)
     poor = bank.world.purse(bank.tokens[bank.bob])
