@@ -41,7 +41,7 @@ class Said(IntEnum):
 
 
 SOURCE: Final = """
-    .reg one signer pool pool_a pool_b tag ra rb shares a b amount most to to_a to_b position deadline x y z fee
+    .reg one signer pool pool_a pool_b tag ra rb shares a b amount most to to_a to_b position slack deadline x y z fee
     .data tag_word reserve_a reserve_b shares_word  ; a pool; behind it its purses, first asset and second
     .data owner_word amount_word                    ; a position: owner | pool << 32, shares
     .entries create add remove swap
@@ -87,11 +87,12 @@ loaded:
     JEQ     to, x, remove_on
     JMP     swap_on
 
-add:                                    ; pool, amount of the first, most of the second, purse for the rest of it
+add:                                    ; pool, amount of the first, most of the second, purse for the rest of it | slack
     LI      to, 1
     MOV     amount, r3
     MOV     most, r4
-    MOV     to_b, r5
+    LO      to_b, r5
+    HI      slack, r5
     JMP     load
 add_on:
     JNE     shares, z, add_more         ; (z is still 0)
@@ -111,6 +112,11 @@ add_more:
     ADD     b, b, one
 add_exact:
     JLT     most, b, refuse
+    LI      x, 10000
+    MULDIV  most, slack, x
+    HGETL   x
+    SUB     x, most, x
+    JLT     b, x, refuse                ; too little of it: someone has moved the price before
     MULDIV  amount, shares, ra          ; shares, rounded down
     HGETL   y
     JEQ     y, z, refuse
@@ -272,7 +278,7 @@ def purses(pool: int) -> tuple[int, int]:
     return pool + 1, pool + 2
 
 
-def add(program: int, pool: int, amount: int, most: int, rest: int) -> Call:
+def add(program: int, pool: int, amount: int, most: int, rest: int, slack: int) -> Call:
     """The signer adds liquidity that was paid in; a position is made, as its event tells.
 
     Args:
@@ -281,8 +287,10 @@ def add(program: int, pool: int, amount: int, most: int, rest: int) -> Call:
         amount: Of the first asset.
         most: Of the second that the signer has paid in; the first deposit takes it all.
         rest: Purse of the second asset for what is not needed.
+        slack: What the pool may take less than `most`, in 1 / 10,000 of it, or the list fails. More is a wrong price, at
+            which the signer would leave his first asset to whoever has set it; 10,000 lets any pass.
     """
-    return Call(program, Selector.ADD, (pool, amount, most, rest))
+    return Call(program, Selector.ADD, (pool, amount, most, rest | slack << 32))
 
 
 def remove(program: int, position: int, shares: int, to: tuple[int, int], least: int = 0) -> Call:
