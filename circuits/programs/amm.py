@@ -129,8 +129,7 @@ add_shares:                             ; y new shares in all, `position` of the
     CALL    BALANCE, pool_a
     JLT     r1, ra, refuse              ; not paid in
     CALL    BALANCE, pool_b
-    JLT     r1, rb, refuse
-    SUB     b, r1, rb
+    SUB     b, r1, rb                   ; if it was not paid in: a fault
     JEQ     b, z, add_store
     CALL    MOVE, pool_b, to_b, b
 add_store:

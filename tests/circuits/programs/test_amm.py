@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.machine.user_assembler import assemble_user
 from circuits.programs import amm
 from circuits.programs.genesis import Genesis
 from circuits.rollup.cells import Purse, owner_cell
@@ -10,12 +11,19 @@ from tests.circuits.programs.world import World, account
 
 TOKEN = 9
 """An asset that no program of this chain issues; genesis has given some of it away."""
+MAKER = """
+    .reg    purse
+    CALL    CREATE_PURSE, r2, r3        ; asset, owner
+    MOV     purse, r1
+    CALL    EVENT, 0, purse, 0
+    SYS     EXIT
+"""
 ANY = 10_000
 """Slack of who adds at whatever price."""
 
 
 class Market:
-    """A pool of BTC and a token, two people; `twin` is the same program once more."""
+    """A pool of BTC and a token, two people; `twin` is the same program once more, `maker` makes purses for anyone."""
 
     def __init__(self, kernel: bool = True) -> None:
         genesis = Genesis(7, 100)
@@ -25,6 +33,7 @@ class Market:
         }
         self.program = genesis.program(lambda cell: amm.build())
         self.twin = genesis.program(lambda cell: amm.build())
+        self.maker = genesis.program(lambda cell: assemble_user(MAKER))
         self.world = World(genesis, kernel=kernel)
         self.slot = 0
         self.pool = self.done(self.ann, amm.create(self.program, 0, TOKEN))[1]
