@@ -87,7 +87,7 @@ loaded:
     JEQ     to, x, remove_on
     JMP     swap_on
 
-add:                                    ; pool, amount of the first, most of the second, purse for the rest of it | slack
+add:                                    ; pool, amount of the first, most of the second, purse for its rest | slack
     LI      to, 1
     MOV     amount, r3
     MOV     most, r4
@@ -286,8 +286,8 @@ def add(program: int, pool: int, amount: int, most: int, rest: int, slack: int) 
         amount: Of the first asset.
         most: Of the second that the signer has paid in; the first deposit takes it all.
         rest: Purse of the second asset for what is not needed.
-        slack: What the pool may take less than `most`, in 1 / 10,000 of it, or the list fails. More is a wrong price, at
-            which the signer would leave his first asset to whoever has set it; 10,000 lets any pass.
+        slack: How much less than `most` may be taken, in 1 / 10,000 of it, or the list fails: still less is a wrong
+            price, at which the signer leaves his first asset to whoever has set it. 10,000 lets any pass.
     """
     return Call(program, Selector.ADD, (pool, amount, most, rest | slack << 32))
 

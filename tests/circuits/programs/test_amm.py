@@ -119,7 +119,9 @@ def test_limits_of_the_caller_hold() -> None:
     assert market.failed(market.bob, *market.buy(market.bob, 10**6, wanted, deadline=market.slot))
     market.done(market.bob, *market.buy(market.bob, 10**6, wanted, deadline=market.slot + 1))
     assert market.failed(market.bob, *market.add(market.bob, 10**6, 10**3)), "the second asset is not enough"
-    assert market.failed(market.bob, amm.add(market.program, market.pool, 10**6, 10**6, market.bob, ANY)), "unpaid"
+    assert market.failed(market.bob, amm.add(market.program, market.pool, 10**6, 10**6, market.bob, ANY)), (
+        "unpaid"
+    )
     assert market.failed(market.bob, amm.swap(market.program, market.pool, False, 0, market.bob)), (
         "nothing in"
     )

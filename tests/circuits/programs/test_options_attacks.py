@@ -71,7 +71,10 @@ def test_what_is_not_all_locked_is_not_offered_and_what_is_sold_stays_locked() -
     assert desk.failed(desk.ann, lock, back, back)
     desk.done(desk.ann, lock, offer)
     assert desk.failed(desk.ann, Call.bank_move(locked, home, 1)), "the program's"
-    buy = Call.bank_move(desk.ann, options.purses(option)[2], PREMIUM), options.buy(desk.program, option, PREMIUM)
+    buy = (
+        Call.bank_move(desk.ann, options.purses(option)[2], PREMIUM),
+        options.buy(desk.program, option, PREMIUM),
+    )
     assert desk.failed(desk.ann, *buy, back), "sold, to himself too"
     desk.done(desk.bob, *desk.buy(desk.bob, option))
     for again in (back, offer, options.offer(desk.program, option, 1)):
@@ -189,7 +192,9 @@ def test_terms_that_no_purse_can_hold_are_refused() -> None:
         ((TOKEN, 0), 0, desk.ann),
     ):
         assert desk.failed(desk.ann, options.write(desk.program, assets, AMOUNT, STRIKE, expiry, purse))
-    assert desk.failed(desk.ann, options.write(desk.program, (TOKEN, 0), AMOUNT, STRIKE, desk.slot + 1, desk.ann))
+    assert desk.failed(
+        desk.ann, options.write(desk.program, (TOKEN, 0), AMOUNT, STRIKE, desk.slot + 1, desk.ann)
+    )
     write = options.write(desk.program, (TOKEN, 0), AMOUNT, U64, 2**32 - 1, desk.ann)
     _, option, expiry = desk.done(desk.ann, write)
     assert expiry == 2**32 - 1
