@@ -63,7 +63,7 @@ create:                                 ; first asset, second asset
     CALL    EVENT, CREATED, pool, x
     SYS     EXIT
 
-; The pool that r2's lower half names: reserves, shares, purses. Goes back by the selector in `to`.
+; The pool that r2's lower half names: reserves, shares, purses. Goes back by the selector in `to`; 0 is a swap.
 load:
     LI      one, 1
     MOV     signer, r6
@@ -180,7 +180,6 @@ remove_on:
     SYS     EXIT
 
 swap:                                   ; pool | whether the second came in, least out, to which purse, last slot
-    LI      to, 3
     MOV     most, r3
     MOV     to_a, r4
     MOV     deadline, r5

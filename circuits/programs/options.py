@@ -78,10 +78,7 @@ write:                                  ; asset locked | given, amount locked, a
     CALL    EVENT, WRITTEN, option, expiry
     SYS     EXIT
 
-refuse:
-    SYS     FAIL
-
-; The option that r2 names and its terms; goes on by `one`, the selector.
+; The option that r2 names and its terms; goes on by `one`, the selector; 0 is a reclaim.
 load:
     MOV     signer, r6
     MOV     option, r2
@@ -103,8 +100,7 @@ load:
     MOV     premium, r1
     JEQ     amount, zero, refuse        ; it is over, or is the program's book: zeros, an option behind it
     CALL    CONTEXT, SLOT
-    LI      x, 1
-    JEQ     one, x, offer_on
+    JEQ     one, x, offer_on            ; (x is still 1)
     LI      x, 2
     JEQ     one, x, buy_on
     LI      x, 3
@@ -164,7 +160,6 @@ exercise_on:
 
 reclaim:                                ; option, the writer's purse for what is locked: unsold, or expired
     MOV     to, r3
-    LI      one, 4
     JMP     load
 reclaim_on:
     JNE     writer, signer, refuse
@@ -177,6 +172,9 @@ reclaimed:
     CALL    MOVE, locked, to, x
     CALL    EVENT, RECLAIMED, option, x
     SYS     EXIT
+
+refuse:
+    SYS     FAIL
 """
 
 

@@ -76,6 +76,7 @@ def out(paid: int, into: int, out_of: int) -> int:
 
 def test_life_of_a_pool() -> None:
     market = Market()
+    assert market.last.events[-1].values == (amm.Said.CREATED, market.pool, TOKEN << 32)
     _, first_position, shares = market.done(market.ann, *market.add(market.ann, 10**9, 4 * 10**9))
     assert shares == 10**9 - amm.LOCKED_SHARES
     assert market.state() == amm.Pool(market.state().tag, 10**9, 4 * 10**9, 10**9)
