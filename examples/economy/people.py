@@ -27,6 +27,8 @@ UNIT = 10**6
 """Of the token; priced by the oracle in msat."""
 FAIR_PRICE = 3_000_000
 """Msat for a unit, when the season begins."""
+POST_SLOTS = 20
+"""In which a post may be included."""
 
 
 @dataclass
@@ -186,7 +188,8 @@ class People:
     def post(self, feed: str) -> Action:
         """A feed says a price near the fair one."""
         self.price = max(FAIR_PRICE // 2, self.price + self.rng.randrange(-50_000, 50_001))
-        return self.calls(feed, "oracle", oracle.post(self.world.programs["oracle"], self.price))
+        until = self.world.chain.ledger.system.slot + POST_SLOTS
+        return self.calls(feed, "oracle", oracle.post(self.world.programs["oracle"], self.price, until))
 
     def stake(self, who: str, name: str, amount: int) -> Action:
         """More stake on a sequencer."""

@@ -26,7 +26,8 @@ RULES = staking.Rules(
     bond=COIN,
     min_stake=COIN // 100,
 )
-LENDING = lending.Rules(rate=2_000, min_debt=1_000_000, max_age=40, min_feeds=2)
+POST_AGE = 40
+LENDING = lending.Rules(rate=2_000, min_debt=1_000_000, max_age=60)
 ROUND_SLOTS = 6
 SEQUENCERS = ("sara", "sven", "suzu")
 STAKERS = ("ann", "ben", "cho", "dia", "eli")
@@ -83,7 +84,7 @@ def build(seed: int) -> World:
     holders = (*TRADERS, *OTHERS)
     tokens = {name: genesis.add(Purse(owner_cell(people[name]), 0, asset=asset)) for name in holders}
     feeds = [people[name] for name in FEEDS]
-    programs["oracle"] = genesis.program(lambda cell: oracle.build(asset, feeds, LENDING.max_age))
+    programs["oracle"] = genesis.program(lambda cell: oracle.build(asset, feeds, POST_AGE))
     programs["amm"] = genesis.program(lambda cell: amm.build())
     price = oracle.price_cell(programs["oracle"])
     programs["lending"] = genesis.program(lambda cell: lending.build(price, asset, LENDING))

@@ -164,8 +164,8 @@ def lending_case() -> Case:
         "a deposit without money": (carol, (lending.deposit(program, 10**6),)),
         "a deposit is passed as a loan": (bank.ann, (lending.borrow(program, saved, 10**4),)),
         "funds are passed as a loan": (bob, (lending.take(program, bank.cells.funds, 1, bank.tokens[bob]),)),
-        "price by a stranger": (carol, (oracle.post(bank.oracle, 10**9),)),
-        "price of nothing": (bank.feeds[0], (oracle.post(bank.oracle, 0),)),
+        "price by a stranger": (carol, (oracle.post(bank.oracle, 10**9, bank.slot + 9),)),
+        "price of nothing": (bank.feeds[0], (oracle.post(bank.oracle, 0, bank.slot + 9),)),
     }
     return Case(bank.world, attacks, bank.slot + 1, bank.producer)
 
@@ -179,7 +179,7 @@ def stale_price_case() -> Case:
         "a stale price": (bank.bob, (lending.borrow(bank.program, loan, 10**6),)),
         "a price by one feed": (bank.carol, (lending.borrow(bank.program, loan, 10**6),)),
     }
-    bank.world.send(bank.feeds[0], oracle.post(bank.oracle, 10**12))
+    bank.world.send(bank.feeds[0], oracle.post(bank.oracle, 10**12, late))
     bank.world.produce(late - 1, bank.producer, 1)
     return Case(bank.world, attacks, late, bank.producer)
 
