@@ -65,6 +65,9 @@ def test_a_feed_counts_once_however_often_it_posts() -> None:
         assert (told(world, program).live, told(world, program).price) == (1, price)
     assert tried(world, people[1], *(oracle.post(program, price, LATER) for price in (8, 9)))
     assert (told(world, program).live, told(world, program).price) == (1, 9)
+    assert tried(world, people[0], oracle.post(program, 5, LATER))
+    assert not tried(world, people[1], oracle.post(program, 0, LATER)), "nothing is taken back"
+    assert (told(world, program).live, told(world, program).price) == (2, 5)
 
 
 def test_a_post_is_dated_by_its_slot_and_no_other_post_makes_it_younger() -> None:
