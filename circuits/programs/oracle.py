@@ -101,7 +101,7 @@ loaded{i}:
     )
     half = "    SUB     x, live, one\n    LI      y, 2\n    MULDIV  x, one, y\n    HGETL   half\n"
     pick = ""
-    for i in each:
+    for i in each[:-1]:
         below = "".join(
             f"    JEQ     live{j}, y, not{i}_{j}\n"
             + (f"    JGE     p{j}, p{i}, not{i}_{j}\n" if j > i else f"    JLT     p{i}, p{j}, not{i}_{j}\n")
@@ -113,6 +113,7 @@ loaded{i}:
             f"    SUB     y, one, one\n    JEQ     live{i}, y, next{i}\n    MOV     rank, y\n{below}"
             f"    MOV     best, p{i}\n    JEQ     rank, half, median\nnext{i}:\n"
         )
+    pick += f"    MOV     best, p{feeds - 1}            ; none of the others, so the last\n"
     create = "    CALL    CREATE_DATA\n" * (feeds - 1)
     return _HEAD.replace("\n    .data", "\n" + registers + "    .data") + (
         create + _POST + who + _MEDIAN + load + half + pick + _END

@@ -5,12 +5,15 @@ Each block is run in specification and kernel.
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
 
 from circuits.programs import oracle
 from circuits.programs.genesis import Genesis
+from circuits.rollup.cells import DataCell
+from circuits.rollup.ledger import Ledger
 from circuits.rollup.types import Call
 from tests.circuits.programs.test_oracle import ASSET, LATER, MAX_AGE, chain, told
 from tests.circuits.programs.world import World, account
@@ -84,6 +87,27 @@ def test_a_post_is_dated_by_its_slot_and_no_other_post_makes_it_younger() -> Non
     assert told(world, program).oldest < first + 10, "no one else dates it"
     assert tried(world, people[2], oracle.post(program, 4, LATER))
     assert (told(world, program).live, told(world, program).price) == (1, 4)
+
+
+def test_only_live_posts_are_ranked_whatever_the_others_said() -> None:
+    """Each order of three prices, each poster, each age of the other posts, put there by hand; specification alone."""
+    world, program, people, producer = chain(3, kernel=False)
+    first, slot = told(world, program).posts, 100
+    ages = itertools.product((1, MAX_AGE, MAX_AGE + 1, None), repeat=2)
+    for poster, prices, old in itertools.product(range(3), itertools.permutations((10, 20, 30)), ages):
+        slot += 1
+        posts = {poster: (prices[poster], slot)}
+        cells = dict(world.ledger.cells)
+        for feed, age in zip((feed for feed in range(3) if feed != poster), old, strict=True):
+            posts[feed] = (0, 0) if age is None else (prices[feed], slot - age)
+            cells[first + feed] = DataCell(program, (*posts[feed], 0, 0))
+        world.ledger = Ledger.of_cells(cells, world.ledger.codes.values())
+        world.send(people[poster], oracle.post(program, prices[poster], LATER))
+        world.produce(slot, producer, 1)
+        live = [(price, at) for price, at in posts.values() if slot - at <= MAX_AGE]
+        found = told(world, program)
+        assert found.price == sorted(price for price, _ in live)[(len(live) - 1) // 2]
+        assert (found.live, found.oldest) == (len(live), min(at for _, at in live))
 
 
 def test_a_feed_of_another_oracle_is_a_stranger_and_an_unopened_one_takes_no_posts() -> None:
