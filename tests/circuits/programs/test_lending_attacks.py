@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from circuits.programs import lending, oracle
+from circuits.rollup.errors import FailureReason
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.types import Call
 from tests.circuits.programs.test_lending import RULES, TOKEN, Bank, rewritten
@@ -134,6 +135,20 @@ def test_round_trips_gain_nothing() -> None:
         assert bank.world.data(bank.cells.funds)[1] == bank.world.balance(bank.cells.cash)
 
 
+def test_shares_are_withdrawn_once_and_no_more_than_one_has() -> None:
+    bank = Lent()
+    mine = bank.deposit(bank.carol, 10**6)
+    shares, total = bank.world.data(mine)[1], bank.world.data(bank.cells.totals)[3]
+    assert bank.failed(bank.carol, lending.withdraw(bank.program, mine, shares + 1))
+    half = lending.withdraw(bank.program, mine, shares // 2)
+    assert bank.failed(bank.carol, half, half, half)
+    bank.done(bank.carol, half)
+    assert bank.world.data(mine)[1] == shares - shares // 2
+    bank.done(bank.carol, lending.withdraw(bank.program, mine, shares - shares // 2))
+    assert bank.failed(bank.carol, lending.withdraw(bank.program, mine, 1))
+    assert bank.world.data(bank.cells.totals)[3] == total - shares
+
+
 def test_the_first_depositor_cannot_make_shares_dear() -> None:
     """It deposits 1 msat and gives the pool 10^9: that is no asset of the pool, but the next caller's to use."""
     bank = Bank()
@@ -189,6 +204,9 @@ def test_an_unopened_pool_and_an_unknown_selector_do_nothing() -> None:
     pay, deposit = bank.pay(bank.ann, lending.deposit(bank.other, 10**6), 10**6)
     assert bank.failed(bank.ann, pay, deposit)
     assert bank.failed(bank.bob, lending.put(bank.other, 0, 0))
+    for call in (lending.open_pool(bank.program), lending.repay(bank.program, bank.loan, 1)):
+        assert bank.failed(bank.bob, call)
+        assert bank.last.failure is FailureReason.FAIL, "at once, not for want of gas"
     for selector in (8, 9, 2**32 - 1):
         assert bank.failed(bank.ann, Call(bank.program, selector, (1, 1, 1, 1)))
 
@@ -359,6 +377,19 @@ def test_each_call_leaves_room_for_others_in_its_list() -> None:
     bank.done(bank.carol, *bank.liquidate(bank.carol, 10**9))
     assert bank.last.events[-1].values[0] == lending.Said.WRITTEN_OFF
     assert bank.last.gas < 200_000 // 6
+
+
+def test_a_debt_that_passes_the_limit_by_a_part_of_a_msat_is_refused() -> None:
+    bank = Lent(debt=10**6)
+    rewritten(bank, bank.cells.totals, w0=1_234_567_890_123)
+    index = bank.index() - (-bank.index() * RULES.rate // lending.INDEX)
+    limit, owed = PLEDGED * RULES.collateral_factor // 10_000, bank.world.data(bank.loan)[2]
+    shares = limit * lending.INDEX // index + 1
+    assert shares * index // lending.INDEX == limit < shares * index / lending.INDEX
+    amount = (shares - owed) * index // lending.INDEX
+    assert -(-amount * lending.INDEX // index) == shares - owed
+    assert bank.failed(bank.bob, lending.borrow(bank.program, bank.loan, amount))
+    bank.done(bank.bob, lending.borrow(bank.program, bank.loan, amount - 5))
 
 
 def test_what_divides_is_not_rounded_and_the_limit_can_be_reached() -> None:
