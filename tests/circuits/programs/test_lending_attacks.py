@@ -177,6 +177,8 @@ def test_what_is_liquidated_comes_as_the_asset_alone_and_from_its_own_pool() -> 
     bank = Lent()
     assert not bank.failed(bank.carol, lending.open_pool(bank.other))
     theirs = lending.Cells(bank.world.data(lending.book(bank.other))[0])
+    assert bank.world.data(theirs.totals) == (lending.INDEX, bank.slot, 0, 0)
+    assert bank.world.data(theirs.funds) == (0xFFFFFFFF << 32, 0, 0, 0), "of a kind of its own"
     bank.price(9 * 10**5)
     for to in (bank.carol, bank.cells.cash, bank.loan, lending.book(bank.program), 2**30, 2**64 - 1):
         assert bank.failed(bank.carol, *bank.liquidate(bank.carol, 10**6, to))

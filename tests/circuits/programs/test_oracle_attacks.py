@@ -103,11 +103,12 @@ def test_only_live_posts_are_ranked_whatever_the_others_said() -> None:
             cells[first + feed] = DataCell(program, (*posts[feed], 0, 0))
         world.ledger = Ledger.of_cells(cells, world.ledger.codes.values())
         world.send(people[poster], oracle.post(program, prices[poster], LATER))
-        world.produce(slot, producer, 1)
+        (receipt,) = world.produce(slot, producer, 1).receipts
         live = [(price, at) for price, at in posts.values() if slot - at <= MAX_AGE]
         found = told(world, program)
         assert found.price == sorted(price for price, _ in live)[(len(live) - 1) // 2]
         assert (found.live, found.oldest) == (len(live), min(at for _, at in live))
+        assert receipt.events[-1].values == (oracle.POSTED, prices[poster], found.price)
 
 
 def test_a_feed_of_another_oracle_is_a_stranger_and_an_unopened_one_takes_no_posts() -> None:
