@@ -88,8 +88,7 @@ begin:
     MULDIV  slot, one, x
     HGETL   round
     JEQ     ret, one, commit_on
-    JGE     purse, bid, refuse          ; bids come behind
-    CALL    DLOAD, bid, #bidder_word
+    CALL    DLOAD, bid, #bidder_word    ; book and rounds are no bids: their state is 0
     LO      bidder, r1
     HI      from, r1
     JNE     bidder, signer, refuse
