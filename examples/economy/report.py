@@ -22,7 +22,7 @@ MSAT = 1000
 def flows(season: Season) -> dict[tuple[str, str], int]:
     """From what transactions were for, by kind of fee, to those who got it; in msat.
 
-    What the last block has charged is not shared out yet, so the season ends with a block without transactions.
+    All that was charged has been shared out: the season ends with a block without transactions.
     """
     account, found = season.account, Counter[tuple[str, str]]()
     for (kind, source), amount in account.charged.items():
