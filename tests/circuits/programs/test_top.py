@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from circuits.programs import top
 from circuits.programs.election import user_hash
 from circuits.programs.genesis import Genesis
@@ -128,19 +130,22 @@ def test_what_is_revealed_is_what_was_committed_by_the_same_bidder() -> None:
     assert house.failed(house.ann, top.reveal(house.program, mine, 500, 3)), "once"
 
 
-def test_rounds_do_not_disturb_each_other() -> None:
+@pytest.mark.parametrize("step", [100, -100], ids=["rising", "falling"])
+def test_rounds_do_not_disturb_each_other(step: int) -> None:
+    """Nine rounds in four cells: neither an old best bid nor an old use counts in a new round."""
     house = House()
-    house.round(2)
+    amounts = {number: 5_000 + step * number for number in range(2, 11)}
     bids = {}
-    for number in range(2, 9):
+    for number, amount in amounts.items():
         house.round(number)
-        bids[number] = house.bid(house.ann, 100 * number, number)
+        bids[number] = house.bid(house.ann, amount, number)
         if number > 2:
-            house.done(house.ann, top.reveal(house.program, bids[number - 1], 100 * (number - 1), number - 1))
+            shown = amounts[number - 1]
+            house.done(house.ann, top.reveal(house.program, bids[number - 1], shown, number - 1))
         if number > 3:
             house.done(house.ann, top.use(house.program, bids[number - 2]))
-            assert house.last.events[0].values[2] == 100 * (number - 2)
-    assert house.world.balance(house.income) == sum(100 * n for n in range(2, 7))
+            assert house.last.events[0].values[2] == amounts[number - 2]
+    assert house.world.balance(house.income) == sum(amounts[n] for n in range(2, 9))
 
 
 def test_the_auction_is_opened_once() -> None:
