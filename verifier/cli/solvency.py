@@ -12,7 +12,9 @@ from verifier.cli.output import btc, emit, fail, json_option, reports_errors, sh
 @click.command(short_help="the vault is what is owed, by kind, after a batch")
 @click.argument("batch", type=click.Path(path_type=Path))
 @click.option(
-    "--at", type=click.IntRange(0), help="Batch number; default: the last committed one. 0: genesis."
+    "--at",
+    type=click.IntRange(0, 2**32 - 1),
+    help="Batch number; default: the last committed one. 0: genesis.",
 )
 @json_option
 @reports_errors

@@ -174,8 +174,11 @@ def test_a_trail_is_not_read_from_bytes_that_others_have_been_proven_of(copied: 
 
 
 def test_solvency_of_no_batch_is_refused(season: tuple[Season, Path]) -> None:
-    for at in (BLOCKS + 1, 2**63 - 1):
+    for at in (BLOCKS + 1, 2**32 - 1):
         assert "no such batch" in refused("solvency", season[1], "--at", at)
+    for at in (-1, 2**64):
+        result = CliRunner().invoke(cli, ["solvency", str(season[1]), f"--at={at}"])
+        assert result.exit_code == 2 and "--at" in result.stderr
 
 
 def lose(path: Path, number: int, msat: int, *, count: bool, public: bool) -> None:
