@@ -317,7 +317,7 @@ def test_a_node_is_no_stake() -> None:
         assert story.one(story.rich, call(story.program, node)) is None
 
 
-def test_what_is_released_is_its_stakers_alone() -> None:
+def test_what_is_released_is_its_stakers_alone_and_once() -> None:
     story = Story()
     stake = story.staked()
     assert story.one(story.rich, staking.unstake(story.program, stake)) is not None
@@ -325,6 +325,9 @@ def test_what_is_released_is_its_stakers_alone() -> None:
         story.pass_epoch()
     assert story.one(story.owner, staking.release(story.program, stake)) is None
     assert story.left(stake) == AMOUNT
+    assert story.one(story.rich, staking.release(story.program, stake)) is None, (
+        "nothing is said to be released"
+    )
 
 
 def test_what_is_staked_is_not_released_even_if_it_has_earned_nothing() -> None:
