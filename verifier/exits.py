@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -12,7 +16,7 @@ from circuits.rollup.cells import OWNED_BY_CELL
 from circuits.rollup.codec import elements_bytes
 from circuits.rollup.errors import StoreError, StoreReason
 from circuits.rollup.events import ForcedExit, InboxEvent
-from circuits.rollup.files import read_file, write_atomic
+from circuits.rollup.files import read_file, sync_directory, write_atomic
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.params import MSAT_PER_SAT
 from circuits.rollup.published import DataFile, read_inbox
@@ -144,13 +148,28 @@ def forced_exit_batch(
         raise PipelineError("events of the inbox that come before it leave too little in the purse")
     left = len(wanted) - len(batch.events)
     made = ExitBatch(event, len(wanted) == len(pending), done, index, place, left)
-    out.mkdir(parents=True, exist_ok=True)
-    with Store.create(out / STATE_FILE, source.genesis, source.codes) as store:
-        for replayed in replay_all(published, events):
-            store.commit(replayed)
-    write_atomic(out / BATCH_FILE, batch.encode())
-    write_atomic(out / EXIT_FILE, json.dumps(made.figures(), indent=1).encode())
+    with _whole(out) as draft:
+        with Store.create(draft / STATE_FILE, source.genesis, source.codes) as store:
+            for replayed in replay_all(published, events):
+                store.commit(replayed)
+        write_atomic(draft / BATCH_FILE, batch.encode())
+        write_atomic(draft / EXIT_FILE, json.dumps(made.figures(), indent=1).encode())
     return made
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """A directory to fill, which takes its name when it is full; nothing is left if it is not."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = out.parent / f".{out.name}.{os.getpid()}.tmp"
+    draft.mkdir()
+    try:
+        yield draft
+        os.replace(draft, out)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync_directory(out.parent)
 
 
 def _is(event: InboxEvent, wanted: ForcedExit, txid: str | None, sats: int | None) -> bool:

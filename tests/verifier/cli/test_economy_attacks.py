@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from circuits.rollup.cells import Cell, Purse, SystemCell, words_of
 from circuits.rollup.codec import elements_bytes
+from circuits.rollup.errors import StoreError, StoreReason
 from circuits.rollup.events import Deposit, ForcedExit
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.params import EXIT_LIMIT, SYSTEM_CELL
@@ -24,6 +25,7 @@ from circuits.rollup.store import Store
 from circuits.rollup.types import withdraw_script
 from examples.economy.season import Season
 from examples.economy.world import RULES
+from verifier import exits
 from verifier.cli.main import cli
 from verifier.economy import NAMES_FILE
 
@@ -392,6 +394,22 @@ def test_files_of_the_wrong_kind_are_told(season, public, tmp_path) -> None:
     assert "exists" in refused(*home(played, data, inbox, tmp_path / "full"))
     (tmp_path / "file").write_bytes(b"")
     refused(*home(played, data, inbox, tmp_path / "file"))
+
+
+def test_a_disk_that_fills_up_leaves_no_half_of_an_exit(season, public, tmp_path, monkeypatch) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise StoreError(StoreReason.DISK_FULL, str(path))
+
+    played, _ = season
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(exits, "write_atomic", full)
+        for out in ("empty", "new"):
+            assert "disk is full" in refused(*home(played, *public, tmp_path / out))
+    assert sorted(tmp_path.iterdir()) == before and not list((tmp_path / "empty").iterdir())
+    run(*home(played, *public, tmp_path / "empty"))
+    assert (tmp_path / "empty" / BATCH_FILE).is_file()
 
 
 @pytest.mark.parametrize(
