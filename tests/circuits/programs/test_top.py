@@ -100,7 +100,9 @@ def test_a_bid_that_is_not_shown_costs_the_penalty_and_cannot_win() -> None:
     for bid in (hidden, shown):
         assert house.failed(house.carol, top.refund(house.program, bid)), "another's"
     before = house.world.balance(house.ann)
-    house.done(house.ann, top.refund(house.program, hidden))
+    said = house.done(house.ann, top.refund(house.program, hidden))
+    assert said == (top.Said.REFUNDED, hidden, DEPOSIT - PENALTY)
+    assert house.world.data(hidden)[3] == top.Said.REFUNDED
     assert house.world.balance(house.ann) == before + DEPOSIT - PENALTY - house.last.fee
     house.round(5)
     assert house.failed(house.bob, top.use(house.program, shown)), "too late"
