@@ -12,6 +12,7 @@ from circuits.rollup.types import Call, Calls, Transaction, Transfer, Withdraw, 
 from examples.economy.chain import GAS_LIMIT, MAX_FEE
 from examples.economy.world import (
     COIN,
+    DEPOSIT,
     FEEDS,
     OTHERS,
     ROUND_SLOTS,
@@ -277,7 +278,7 @@ class People:
     def _bid(self, turn: int) -> Action:
         program, who = self.world.programs["auction"], self.rng.choice(TRADERS)
         amount, salt = self.rng.randrange(10**5, 3 * 10**6), self.rng.getrandbits(63)
-        pay = Call.bank_move(self.cell(who), top.deposits(self.house), COIN)
+        pay = Call.bank_move(self.cell(who), top.deposits(self.house), DEPOSIT)
         action = self.calls(who, "auction", pay, top.commit(program, self.cell(who), amount, salt))
 
         def learn(receipt: Receipt) -> None:

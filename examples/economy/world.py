@@ -29,6 +29,8 @@ RULES = staking.Rules(
 POST_AGE = 40
 LENDING = lending.Rules(rate=2_000, min_debt=1_000_000, max_age=60)
 ROUND_SLOTS = 6
+DEPOSIT, PENALTY = COIN, COIN // 10
+"""Of a bid for the first place of a block."""
 SEQUENCERS = ("sara", "sven", "suzu")
 STAKERS = ("ann", "ben", "cho", "dia", "eli")
 TRADERS = ("tom", "uma", "vik", "wei")
@@ -90,6 +92,6 @@ def build(seed: int) -> World:
     programs["lending"] = genesis.program(lambda cell: lending.build(price, asset, LENDING))
     programs["options"] = genesis.program(lambda cell: options.build())
     programs["auction"] = genesis.program(
-        lambda cell: top.build(layout.income, ROUND_SLOTS, COIN, COIN // 10)
+        lambda cell: top.build(layout.income, ROUND_SLOTS, DEPOSIT, PENALTY)
     )
     return World(Chain(genesis.ledger(), secret, L1_RATE), people, tokens, layout, programs)
