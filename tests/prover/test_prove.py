@@ -16,7 +16,7 @@ from prover.timing import Timings
 from tests import poseidon_system, small_system
 from tests.proofs import NO_WORK, TINY, rejection, small_key, small_proof, verdicts
 
-FROZEN = "9d908d08ac86bbec7329157ac460edefb5d1aeffe6e5e06549598551a51e05ed"
+FROZEN = "f5d0feae2083fb5481374df8c8e25a6f5e11111a8605db075ffb216e62ba4800"
 
 
 @pytest.mark.parametrize(
