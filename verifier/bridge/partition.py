@@ -153,34 +153,37 @@ class _Partitioner:
         return parts
 
     def parts_in_order(self, steps: list[Step]) -> list[list[Step]]:
+        """Parts whose own wires come to about `PART_LINKS`."""
         parts: list[list[Step]] = [[]]
-        cost, seen = 0, set[object]()
-        opening = self.lowered.opening
+        cost, seen = 0, set[Words]()
         for step in steps:
-            new: set[object] = set()
-            price = links_of(len(step.out)) // (2 if step.kind in HASHING else 6)
-            for word in self.needs(step):
-                if word in opening.leaf:
-                    leaf = opening.leaf[word]
-                    key: object = opening.digests[leaf]
-                    if key not in seen | new:
-                        above = {parent for _, _, parent in opening.paths[leaf]}
-                        price += links_of(DEGREE) * len(opening.leaves[leaf]) // DEGREE
-                        price += links_of(DIGEST_WORDS) * (1 + len(above - seen - new) * 3 // 2)
-                        new |= above
-                elif self.unit.get(word, ()) and word not in self.produced:
-                    key = self.unit[word]
-                    price += links_of(len(self.unit[word])) if key not in seen | new else 0
-                else:
-                    continue
-                new.add(key)
+            price, new = self.price(step, seen)
             if cost + price > PART_LINKS and parts[-1]:
                 parts.append([])
                 cost, seen = 0, set()
+                price, new = self.price(step, seen)
             cost += price
             seen |= new
             parts[-1].append(step)
         return parts
+
+    def price(self, step: Step, seen: set[Words]) -> tuple[int, set[Words]]:
+        """Links that a step adds to a part which has `seen` already: data, and nodes of the tree of openings."""
+        opening = self.lowered.opening
+        price = links_of(len(step.out)) // (2 if step.kind in HASHING else 6)
+        new: set[Words] = set()
+        for word in self.needs(step):
+            if word in opening.leaf:
+                leaf = opening.leaf[word]
+                if opening.digests[leaf] not in seen | new:
+                    nodes = {opening.digests[leaf], *(parent for _, _, parent in opening.paths[leaf])}
+                    price += links_of(DEGREE) * len(opening.leaves[leaf]) // DEGREE
+                    price += links_of(DIGEST_WORDS) * len(nodes - seen - new) * 3 // 2
+                    new |= nodes
+            elif word in self.unit and word not in self.produced and self.unit[word] not in seen | new:
+                price += links_of(len(self.unit[word]))
+                new.add(self.unit[word])
+        return price, new
 
     @cached_property
     def produced(self) -> set[int]:
