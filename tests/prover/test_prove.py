@@ -16,7 +16,7 @@ from prover.timing import Timings
 from tests import poseidon_system, small_system
 from tests.proofs import NO_WORK, TINY, rejection, small_key, small_proof, verdicts
 
-FROZEN = "f5d0feae2083fb5481374df8c8e25a6f5e11111a8605db075ffb216e62ba4800"
+FROZEN = "909578c90d98f55ea0180d4313aa3db73e49a66ffb8401e20a9bb0943d64fc3a"
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,10 @@ CHECK_ITEMS = 11
 SPARE_ITEMS = 30
 """What an arithmetic step has above its operands."""
 MAX_BYTES = 330_000
-PART_LINKS = 1_800
-"""Links that a part's own wires should not exceed."""
+PART_LINKS = (1_800, 2_400)
+"""Links that a part's own wires should not exceed, in the main program and in a query."""
+STEPS_A_WIRE = (6, 4)
+"""Arithmetic steps for each result that leaves its chunk, about."""
 ROW_LINKS = 1_700
 """The same of a row's part, which has all of a query above it."""
 MAX_PARTS = 24
@@ -126,7 +128,7 @@ class _Partitioner:
 
     def cut_scope(self, block: int, path: Path, steps: list[Step]) -> list[Chunk]:
         rows = [w for w, s in self.lowered.data[block] if s == steps[0].scope and len(w) == BLOCK_WORDS]
-        parts = self.parts_by_row(rows, steps) if rows and block else self.parts_in_order(steps)
+        parts = self.parts_by_row(rows, steps) if rows and block else self.parts_in_order(steps, block)
         chunks = []
         for i, part in enumerate(parts):
             if len(parts) > 1 or (not block and path in self.outer):
@@ -152,25 +154,26 @@ class _Partitioner:
             parts[part].append(step)
         return parts
 
-    def parts_in_order(self, steps: list[Step]) -> list[list[Step]]:
+    def parts_in_order(self, steps: list[Step], block: int) -> list[list[Step]]:
         """Parts whose own wires come to about `PART_LINKS`."""
+        limit, inside = PART_LINKS[block], STEPS_A_WIRE[block]
         parts: list[list[Step]] = [[]]
         cost, seen = 0, set[Words]()
         for step in steps:
-            price, new = self.price(step, seen)
-            if cost + price > PART_LINKS and parts[-1]:
+            price, new = self.price(step, seen, inside)
+            if cost + price > limit and parts[-1]:
                 parts.append([])
                 cost, seen = 0, set()
-                price, new = self.price(step, seen)
+                price, new = self.price(step, seen, inside)
             cost += price
             seen |= new
             parts[-1].append(step)
         return parts
 
-    def price(self, step: Step, seen: set[Words]) -> tuple[int, set[Words]]:
+    def price(self, step: Step, seen: set[Words], inside: int) -> tuple[int, set[Words]]:
         """Links that a step adds to a part which has `seen` already: data, and nodes of the tree of openings."""
         opening = self.lowered.opening
-        price = links_of(len(step.out)) // (2 if step.kind in HASHING else 6)
+        price = links_of(len(step.out)) // (MAX_COMPRESSIONS if step.kind in HASHING else inside)
         new: set[Words] = set()
         for word in self.needs(step):
             if word in opening.leaf:
