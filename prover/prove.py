@@ -143,7 +143,9 @@ class _Prover:
         self._commit(TreeName.INTERACTION, interaction, leave=True)
         sums = [self.sums[i] for i in self.layout.looking_tables]
         self._write_elements(sums)
-        self.transcript.absorb("cumulative sums", digest(Context.SEAL, to_bytes(word for s in sums for word in s)))
+        self.transcript.absorb(
+            "cumulative sums", digest(Context.SEAL, to_bytes(word for s in sums for word in s))
+        )
 
     def public_contribution(self) -> Kb6:
         """The public tuples' sum of multiplicity / fingerprint."""

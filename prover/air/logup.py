@@ -22,6 +22,7 @@ from prover.air.graph import AirGraph, InteractionNodes
 
 B = TypeVar("B", contravariant=True)
 E = TypeVar("E")
+V = TypeVar("V")
 
 
 class LookupAlgebra(Protocol[B, E]):
@@ -46,11 +47,11 @@ class LookupAlgebra(Protocol[B, E]):
         """A * b."""
 
 
-class Fingerprints(Protocol[B, E]):
+class Fingerprints(Protocol[V, E]):
     """The challenges, as an interaction's fingerprint asks for them."""
 
     def fingerprint(
-        self, algebra: LookupAlgebra[B, E], table: AirGraph, item: InteractionNodes, values: Mapping[int, B]
+        self, algebra: LookupAlgebra[V, E], table: AirGraph, item: InteractionNodes, values: Mapping[int, V]
     ) -> E:
         """D of one interaction."""
 
@@ -84,11 +85,11 @@ class LookupChallenges(Generic[E]):
 
 
 def fraction(
-    algebra: LookupAlgebra[B, E],
+    algebra: LookupAlgebra[V, E],
     table: AirGraph,
     group: tuple[InteractionNodes, ...],
-    values: Mapping[int, B],
-    challenges: Fingerprints[B, E],
+    values: Mapping[int, V],
+    challenges: Fingerprints[V, E],
 ) -> tuple[E, E]:
     """Numerator and denominator of a group's sum of fractions."""
 
@@ -109,10 +110,10 @@ def fraction(
 
 
 def group_constraints(
-    algebra: LookupAlgebra[B, E],
+    algebra: LookupAlgebra[V, E],
     table: AirGraph,
-    values: Mapping[int, B],
-    challenges: Fingerprints[B, E],
+    values: Mapping[int, V],
+    challenges: Fingerprints[V, E],
     local: Sequence[E],
     following: E,
     share: E,

@@ -78,6 +78,8 @@ def test_openings_tree_pairs_neighbours_and_is_zero_padded(count):
         while len(level) & (len(level) - 1):
             level.append(bytes(32))
         while len(level) > 1:
-            level = [_h(level[i] + level[i + 1], context="pegproof 2026 node") for i in range(0, len(level), 2)]
+            level = [
+                _h(level[i] + level[i + 1], context="pegproof 2026 node") for i in range(0, len(level), 2)
+            ]
         roots.append(level[0])
     assert ood_root(points) == _h(b"".join(roots), context="pegproof 2026 node")

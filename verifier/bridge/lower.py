@@ -363,7 +363,8 @@ def _absorb(
         if (
             inner is None
             or len(inner.args) + len(terms) + len(step.args) - i - 1 > MAX_TERMS
-            or len(opening.leaves_of([*inner.reads, *step.reads, *(w for _, a in terms for w in a)])) > MAX_LEAVES
+            or len(opening.leaves_of([*inner.reads, *step.reads, *(w for _, a in terms for w in a)]))
+            > MAX_LEAVES
         ):
             terms.append((sign, arg))
             continue

@@ -255,7 +255,9 @@ class _Partitioner:
     def open_leaves(self, leaves: list[int], names: dict[int, int], scope: int) -> list[Step]:
         """Copies of the leaves' values, their digests from them, all that lies above, and the root compared."""
         opening = self.lowered.opening
-        below: dict[Words, tuple[Words, Words, int]] = {}  # a node above some leaf -> its children, its source
+        below: dict[
+            Words, tuple[Words, Words, int]
+        ] = {}  # a node above some leaf -> its children, its source
         hashed = {opening.digests[leaf]: leaf for leaf in leaves}
         for leaf in leaves:
             node = opening.digests[leaf]

@@ -13,7 +13,7 @@ What reads many leaves of openings is a scope of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Generic, TypeVar
@@ -22,7 +22,7 @@ from prover.air.affine import Affine, AffineForms
 from prover.air.air import Air, Rows
 from prover.air.composition import Algebra
 from prover.air.expression import Op, Space
-from prover.air.graph import AirGraph, air_graph
+from prover.air.graph import AirGraph, InteractionNodes, air_graph
 from prover.air.logup import LookupAlgebra, fraction
 from prover.field import P
 from verifier.stark.ops import Ops
@@ -83,7 +83,9 @@ def plan(air: Air) -> Plan:
     count = len(stated) + len(table.groups)
     windows, start = [], 0
     while start < count:
-        end = next(e for e in range(start + MIN_WINDOW, start + MAX_WINDOW + 1) if _is_end(products, start, e))
+        end = next(
+            e for e in range(start + MIN_WINDOW, start + MAX_WINDOW + 1) if _is_end(products, start, e)
+        )
         end = min(end, count)
         readers = Counter(n for k in range(start, min(end, len(stated))) for n in products[k])
         shared = {
@@ -326,9 +328,7 @@ class Composer(Generic[V]):
                 end = algebra.ext_add(algebra.ext_sub(end, place.column(number, 0)), place.share())
             phi = algebra.ext_sub(end, place.column(number - 1, 0)) if number else end
             values = _Values(self._tuple_value)
-            numerator, denominator = fraction(
-                algebra, table, table.groups[number], values, self._challenges
-            )
+            numerator, denominator = fraction(algebra, table, table.groups[number], values, self._challenges)
             return algebra.ext_sub(algebra.ext_mul(phi, denominator), numerator)
 
     def _tuple_value(self, node: int) -> V:
@@ -403,10 +403,12 @@ class Composer(Generic[V]):
     def _value(self, node: int) -> V:
         """A column's or a product's, once in a piece."""
         if node not in self._values:
-            graph, forms = self._plan.table.graph, self._plan.forms
+            graph = self._plan.table.graph
             if graph.op[node] is Op.VARIABLE:
                 value = self._place.variable(*graph.variables[graph.left[node]])
-                self._values[node] = self._algebra.ext_offset(value, 0) if self._leaf(node) is not None else value
+                self._values[node] = (
+                    self._algebra.ext_offset(value, 0) if self._leaf(node) is not None else value
+                )
             else:
                 left, right = (self._operand(n) for n in (graph.left[node], graph.right[node]))
                 self._values[node] = self._algebra.mul(left, right)

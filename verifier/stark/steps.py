@@ -273,7 +273,7 @@ class Verification(Generic[V]):
     def _place(self, table: int, periodic: Sequence[V], selectors: Selectors[V]) -> Place[V]:
         """The table at zeta; `periodic` are the values of its periodic columns."""
         layout = self.layout
-        air, log = layout.system.airs[table], layout.log_heights[table]
+        log = layout.log_heights[table]
         starts = {
             Space.MAIN: layout.column_start(TreeName.MAIN, table),
             Space.PREPROCESSED: layout.column_start(TreeName.PREPROCESSED, table),
