@@ -177,7 +177,10 @@ class People:
         tokens, most = self.world.tokens[who], amount // FAIR_PRICE * UNIT
         moves = Call.bank_move(self.cell(who), first, amount), Call.bank_move(tokens, second, most)
         return self.calls(
-            who, "liquidity", *moves, amm.add(self.world.programs["amm"], self.pool, amount, most, tokens)
+            who,
+            "liquidity",
+            *moves,
+            amm.add(self.world.programs["amm"], self.pool, amount, most, tokens, 100),
         )
 
     def post(self, feed: str) -> Action:

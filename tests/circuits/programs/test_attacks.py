@@ -19,7 +19,7 @@ from circuits.rollup.errors import BatchReason, BatchRefused
 from circuits.rollup.types import Call
 from circuits.xmss.scheme import PublicKey
 from examples.programs import token
-from tests.circuits.programs.test_amm import Market
+from tests.circuits.programs.test_amm import ANY, Market
 from tests.circuits.programs.test_election import RULES, chain
 from tests.circuits.programs.test_lending import RULES as LENDING
 from tests.circuits.programs.test_lending import Bank
@@ -120,7 +120,7 @@ def amm_case() -> Case:
     attacks: dict[str, Attack] = {
         "liquidity of another": (bob, (amm.remove(program, position, 1, to),)),
         "more shares than there are": (market.ann, (amm.remove(program, position, shares + 1, to),)),
-        "shares for nothing": (bob, (amm.add(program, market.pool, 10**6, 10**6, market.tokens[bob]),)),
+        "shares for nothing": (bob, (amm.add(program, market.pool, 10**6, 10**6, market.tokens[bob], ANY),)),
         "shares for dust": (bob, market.add(bob, 0, 10**6)),
         "a swap of nothing": (bob, (amm.swap(program, market.pool, False, 0, market.tokens[bob]),)),
         "less than asked": (bob, market.buy(bob, 1000, 998)),
