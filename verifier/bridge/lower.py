@@ -13,12 +13,15 @@ from verifier.bridge.steps import (
     CHUNK_WORDS,
     DERIVE,
     END,
+    MAX_LEAVES,
     MAX_TERMS,
     PARENT,
     ROOT,
     START,
     Kind,
     Lowered,
+    Opening,
+    Seal,
     Step,
     Words,
     blocks,
@@ -81,7 +84,7 @@ class _Lowering:
             out.data.append(self.units)
         self.close_opening()
         shared = _shared(out)
-        out.blocks = [fuse(steps, shared) for steps in out.blocks]
+        out.blocks = [fuse(steps, shared, out.opening) for steps in out.blocks]
         return out
 
     def word(self, address: int) -> int:
@@ -223,7 +226,7 @@ class _Lowering:
             self.digests[right] = (out, left, 1, self.source)
             return
         if context is Context.SEAL:
-            self.out.seals.append((words, out))
+            self.out.seals.append(Seal(words, out, self.scope))
         key = self.constant(blake3_context_key(context))
         self.subtree(key, words, 0, ROOT, out)
 
@@ -323,8 +326,11 @@ def _shared(lowered: Lowered) -> set[int]:
     return shared
 
 
-def fuse(steps: list[Step], shared: set[int]) -> list[Step]:
-    """Sums of sums as one sum, a product added to as HORNER, where nobody else reads what is between."""
+def fuse(steps: list[Step], shared: set[int], opening: Opening) -> list[Step]:
+    """Sums of sums as one sum, a product added to as HORNER, where nobody else reads what is between.
+
+    A sum reads at most `MAX_LEAVES` leaves of openings, since its node brings them all.
+    """
     makers: dict[int, Step] = {}
     gone: set[int] = set()
     out: list[Step] = []
@@ -337,21 +343,29 @@ def fuse(steps: list[Step], shared: set[int]) -> list[Step]:
 
     for step in steps:
         if step.kind is Kind.SUM:
-            step = _absorb(step, maker, gone)
+            step = _absorb(step, maker, gone, opening)
         out.append(step)
         makers.update(dict.fromkeys(step.out, step))
     return [step for step in out if id(step) not in gone]
 
 
 def _absorb(
-    step: Step, maker: Callable[[Step, Words, tuple[Kind, ...]], Step | None], gone: set[int]
+    step: Step,
+    maker: Callable[[Step, Words, tuple[Kind, ...]], Step | None],
+    gone: set[int],
+    opening: Opening,
 ) -> Step:
     terms: list[tuple[int, Words]] = []
     merged: list[int] = []
     for i, arg in enumerate(step.args):
         sign = step.number >> i & 1
         inner = maker(step, arg, (Kind.SUM,))
-        if inner is None or len(inner.args) + len(terms) + len(step.args) - i - 1 > MAX_TERMS:
+        if (
+            inner is None
+            or len(inner.args) + len(terms) + len(step.args) - i - 1 > MAX_TERMS
+            or len(opening.leaves_of([*inner.reads, *step.reads, *(w for _, a in terms for w in a)]))
+            > MAX_LEAVES
+        ):
             terms.append((sign, arg))
             continue
         terms += [(sign ^ (inner.number >> j & 1), word) for j, word in enumerate(inner.args)]
