@@ -28,6 +28,7 @@ V = TypeVar("V")
 class Scope(StrEnum):
     """Names of the main program's parts."""
 
+    STATEMENT = "statement"
     TRANSCRIPT = "transcript"
     OPENINGS = "openings"
     CONSTRAINTS = "constraints"
@@ -96,10 +97,14 @@ class Verification(Generic[V]):
     def run(self) -> None:
         """All nine steps, in order."""
         scope = self.ops.scope
-        with scope(Scope.TRANSCRIPT):
+        with scope(Scope.STATEMENT):
             self.bind_statement()
+        with scope(Scope.TRANSCRIPT):
             self.read_main_commitment()
             self.read_interaction_commitment()
+        with scope(Scope.STATEMENT):
+            self.check_lookup_sum()
+        with scope(Scope.TRANSCRIPT):
             self.read_quotient_commitment()
             self.read_openings()
         with scope(Scope.CONSTRAINTS):
@@ -138,36 +143,47 @@ class Verification(Generic[V]):
         self._read_root(TreeName.MAIN)
 
     def read_interaction_commitment(self) -> None:
-        """Step 3: lookup challenges, interaction commitment, cumulative sums and their total."""
-        ops, layout = self.ops, self.layout
+        """Step 3: lookup challenges, interaction commitment, cumulative sums."""
+        layout = self.layout
         self.lookup = LookupChallenges(self.transcript.challenge(), self._betas())
+        if layout.looking_tables:
+            self._read_root(TreeName.INTERACTION)
+            self.sums = self.ops.read_elements(DEGREE * len(layout.looking_tables), "cumulative sums")
+            self.transcript.absorb(self.sums)
+
+    def check_lookup_sum(self) -> None:
+        """Step 3, continued: the cumulative sums and the public tuples' come to zero."""
+        ops, layout = self.ops, self.layout
         if not layout.looking_tables and not layout.system.public_tuples:
             return
         total = ops.constant(ZERO)
-        if layout.looking_tables:
-            self._read_root(TreeName.INTERACTION)
-            self.sums = ops.read_elements(DEGREE * len(layout.looking_tables), "cumulative sums")
-            self.transcript.absorb(self.sums)
-            for i in range(len(layout.looking_tables)):
-                total = ops.ext_add(total, self.element(self.sums, i))
+        for i in range(len(layout.looking_tables)):
+            total = ops.ext_add(total, self.element(self.sums, i))
         total = ops.ext_add(total, self._public_contribution())
         ops.assert_zero(total, RejectReason.LOOKUP_SUM, "step 3")
 
     def _betas(self) -> list[V]:
         count = self.layout.max_tuple + 1
-        powers = self.ops.powers(self.transcript.challenge(), count)
-        return [self.element(powers, i) for i in range(1, count)]
+        self._beta_powers = self.ops.powers(self.transcript.challenge(), count)
+        return [self.element(self._beta_powers, i) for i in range(1, count)]
 
     def _public_contribution(self) -> V:
         """The public tuples' sum of multiplicity / fingerprint."""
         ops, total = self.ops, self.ops.constant(ZERO)
-        for i, public in enumerate(self.layout.system.public_tuples):
-            d = self.algebra.ext_offset(self.lookup.alpha, public.relation.id)
-            for beta, (kind, value) in zip(self.lookup.betas, public.values, strict=False):
-                word = ops.constant([value]) if kind == "constant" else ops.part(self.public_values, value, 1)
-                d = ops.ext_add(d, ops.ext_scale(beta, word))
-            inverse = ops.ext_inverse(d, f"public tuple {i}")
-            total = ops.ext_add(total, self.algebra.scale(inverse, public.multiplicity))
+        tuples = self.layout.system.public_tuples
+        ids = {public.relation.id for public in tuples}
+        starts = {id: self.algebra.ext_offset(self.lookup.alpha, id) for id in sorted(ids)}
+        for i, public in enumerate(tuples):
+            words = [
+                ops.constant([value]) if kind == "constant" else ops.part(self.public_values, value, 1)
+                for kind, value in public.values
+            ]
+            betas = self.elements(self._beta_powers, 1, len(words))
+            d = ops.ext_add(ops.dot(betas, ops.join(words)), starts[public.relation.id])
+            term = ops.ext_inverse(d, f"public tuple {i}")
+            if public.multiplicity != 1:
+                term = self.algebra.scale(term, public.multiplicity)
+            total = ops.ext_add(total, term)
         return total
 
     def read_quotient_commitment(self) -> None:
