@@ -9,8 +9,8 @@ from prover.params import ProofParams
 from prover.proof import Proof
 from prover.prove import prove
 from tests.proofs import decoded, small_key
-from tests.small_system import make_tables
 from tests.script.spends import tapscript_spend
+from tests.small_system import make_tables
 from verifier.bitcoin.sighash import Spending
 from verifier.bridge.accuse import ChunkAccuser
 from verifier.bridge.execution import Replay

@@ -15,7 +15,6 @@ from tests.bridge.chunks import (
     honest,
     other,
     readers,
-    replay,
     spending,
     tree,
 )

@@ -24,6 +24,8 @@ from verifier.script.winternitz import WinternitzKey, nibbles, read
 
 _ONE_BLOCK = 1 | 2 | 8
 DIGEST, BLOCK = 64, 128
+MAX_QUERIES = 10
+"""With more, a leaf that reads the claim would start with more than 1,000 items."""
 _START = nibbles(b"".join(word.to_bytes(4, "little") for word in IV))
 
 
@@ -70,7 +72,7 @@ class ToyTree:
     """Two groups of queries, a path below each query.
 
     Attributes:
-        queries: an even number.
+        queries: an even number, at most `MAX_QUERIES`.
     """
 
     queries: int = 2
