@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from verifier.bitcoin.encoding import DecodeError, Reader
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph, Terms
@@ -95,6 +96,21 @@ def read_publication(data: bytes) -> tuple[SlotGraph, list[Deposit]]:
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise BridgeError(BridgeReason.STATE, f"the publication cannot be read: {error!r}") from error
     return SlotGraph(terms, tree, keys), deposits
+
+
+def read_announcement(data: bytes) -> tuple[bytes, ...]:
+    """The items of an announcement as it is published: a witness stack.
+
+    Raises:
+        BridgeError: SIGNATURE where it cannot be read.
+    """
+    reader = Reader(data)
+    try:
+        items = tuple(reader.var_bytes() for _ in range(reader.size()))
+        reader.finish()
+    except DecodeError as error:
+        raise BridgeError(BridgeReason.SIGNATURE, f"the announcement cannot be read: {error}") from error
+    return items
 
 
 def open_store(directory: Path, role: str, network: str) -> Store:

@@ -37,11 +37,12 @@ class ChunkTree:
 
     Args:
         program: a recorded verifier.
+        known: place of a public value -> what set-up knows it to be (`statement.known_state`).
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, known: Mapping[int, int] | None = None) -> None:
         self.program = program
-        self.lowered: Lowered = lower(program)
+        self.lowered: Lowered = lower(program, known)
         self.partition: Partition = partition(self.lowered)
         self._shapes: dict[object, Shape] = {}
         self._patterns: dict[int, object] = {}
@@ -54,14 +55,21 @@ class ChunkTree:
         self.nodes: Sequence[Node] = self._build()
 
     @classmethod
-    def of(cls, key: VerifyingKey) -> ChunkTree:
-        """The tree of a key."""
-        return cls(record(key))
+    def of(cls, key: VerifyingKey, known: Mapping[int, int] | None = None) -> ChunkTree:
+        """The tree of a key, and of what is known of the statement."""
+        return cls(record(key), known)
 
     @cached_property
     def num_queries(self) -> int:
         """How often the query's chunks are repeated."""
         return len(self.lowered.items)
+
+    @cached_property
+    def claim(self) -> Wire:
+        """The transcript's state after key and statement."""
+        words = self.lowered.claim
+        run = next(run for run in self.partition.wires[0] if run.words == words)
+        return Wire(self._names[id(run), MAIN], run.digits)
 
     # Structure
 

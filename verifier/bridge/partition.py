@@ -96,7 +96,7 @@ class _Partitioner:
         return known[1]
 
     def run(self) -> Partition:
-        self.items = set(self.lowered.items)
+        self.shown = {*self.lowered.items, *self.lowered.claim}
         for steps in self.lowered.blocks:
             for step in steps:
                 for word in self.needs(step):
@@ -372,9 +372,8 @@ class _Partitioner:
         units = {self.unit[word] for word in read if word in self.unit}
         links = sum(links_of(len(unit)) for unit in units)
         links += sum(links_of(1) for word in read if word not in self.unit)  # the query's index
-        items = self.items
         for step in steps:
-            outside = sum(word in items or self.readers[word] > inside[word] for word in step.out)
+            outside = sum(word in self.shown or self.readers[word] > inside[word] for word in step.out)
             links += links_of(outside) if outside else 0
         if (
             compressions
@@ -419,7 +418,7 @@ class _Partitioner:
             runs += self.copies[number]
             for chunk in chunks:
                 for step in chunk.steps:
-                    outside = [word for word in step.out if readers[word] or word in items]
+                    outside = [word for word in step.out if readers[word] or word in self.shown]
                     runs += _runs([word for word in outside if word not in items])
                     runs += [(word,) for word in outside if word in items]
             for run in runs:
@@ -429,7 +428,7 @@ class _Partitioner:
                     paths.append(())
                 if not paths:
                     continue  # read by nobody
-                wire = Wire(run, _common(paths))
+                wire = Wire(run, () if run == lowered.claim else _common(paths))
                 wires.append(wire)
                 owner.update(dict.fromkeys(run, wire))
             out.wires.append(wires)

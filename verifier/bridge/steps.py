@@ -143,6 +143,7 @@ class Lowered:
         constants: word -> value.
         light: word -> the light step that makes it.
         opening: the out-of-domain tree.
+        claim: the transcript's state once it has absorbed the key and the statement; empty without public values.
         seals: words that are read by their hash.
         items: the main program's word of every query's index; `item` is the query's own name for it.
         words: how many numbers are taken.
@@ -156,6 +157,7 @@ class Lowered:
     constants: dict[int, int] = field(default_factory=dict)
     light: dict[int, Step] = field(default_factory=dict)
     opening: Opening = field(default_factory=Opening)
+    claim: Words = ()
     seals: list[Seal] = field(default_factory=list)
     items: Words = ()
     item: int = -1

@@ -31,6 +31,7 @@ PUBLIC_TUPLES = 5
 class Scope(StrEnum):
     """Names of the main program's parts."""
 
+    STATEMENT = "statement"
     TRANSCRIPT = "transcript"
     OPENINGS = "openings"
     CONSTRAINTS = "constraints"
@@ -129,10 +130,14 @@ class Verification(Generic[V]):
     def run(self) -> None:
         """All nine steps, in order."""
         scope = self.ops.scope
-        with scope(Scope.TRANSCRIPT):
+        with scope(Scope.STATEMENT):
             self.bind_statement()
+        with scope(Scope.TRANSCRIPT):
             self.read_main_commitment()
             self.read_interaction_commitment()
+        with scope(Scope.STATEMENT):
+            self.check_lookup_sum()
+        with scope(Scope.TRANSCRIPT):
             self.read_quotient_commitment()
             self.read_openings()
         with scope(Scope.CONSTRAINTS):
@@ -171,16 +176,21 @@ class Verification(Generic[V]):
         self._read_root(TreeName.MAIN)
 
     def read_interaction_commitment(self) -> None:
-        """Step 3: lookup challenges, interaction commitment, cumulative sums and their total."""
+        """Step 3: lookup challenges, interaction commitment, cumulative sums."""
         ops, layout = self.ops, self.layout
         self.lookup = HornerFingerprints(self.transcript.challenge(), self.transcript.challenge())
-        if not layout.looking_tables and not layout.system.public_tuples:
-            return
-        total = ops.constant(ZERO)
         if layout.looking_tables:
             self._read_root(TreeName.INTERACTION)
             self.sums = ops.read_elements(DEGREE * len(layout.looking_tables), "cumulative sums")
             self.transcript.absorb(ops.hash(Context.SEAL, self.sums))
+
+    def check_lookup_sum(self) -> None:
+        """Step 3, continued: the cumulative sums and the public tuples' come to zero."""
+        ops, layout = self.ops, self.layout
+        if not layout.looking_tables and not layout.system.public_tuples:
+            return
+        total = ops.constant(ZERO)
+        with ops.scope("sums"):
             for i in range(len(layout.looking_tables)):
                 total = ops.ext_add(total, self.element(self.sums, i))
         total = ops.ext_add(total, self._public_contribution())

@@ -62,6 +62,7 @@ def toy_case(queries: int = 2) -> Case:
         honest=honest,
         false=(ToyExecution.make(tree, wrong_sum=last), 3 + queries + last),
         withheld=(honest.withholding(last), 3 + last),
+        other=ToyExecution.make(tree, seed=1),
         corrupt=lambda execution, wire: corrupted(tree, execution, wire),
         reads=tree.reads,
         accuser=lambda moves: ToyAccuser(tree, moves.graph.keys),
@@ -71,7 +72,11 @@ def toy_case(queries: int = 2) -> Case:
 
 
 def proof_case(
-    tree: ChunkTree, words: Sequence[int], public_values: Sequence[int], bits: float | None
+    tree: ChunkTree,
+    words: Sequence[int],
+    public_values: Sequence[int],
+    bits: float | None,
+    other: Execution,
 ) -> Case:
     """The verifier's tree and a valid proof; the false proof has another last word.
 
@@ -80,6 +85,7 @@ def proof_case(
         words: the proof's words.
         public_values: its statement.
         bits: its proven soundness.
+        other: of a proof of another statement.
 
     Raises:
         ScenarioFailure: the proof does not verify.
@@ -95,6 +101,7 @@ def proof_case(
         honest=honest,
         false=(false, first_fault(tree, false)),
         withheld=(withheld, first_fault(tree, withheld)),
+        other=other,
         corrupt=lambda execution, wire: corrupted(tree, execution, wire),
         reads=lambda node, leaf: tuple(tree.wire_names(tree.leaves[node][leaf])),
         accuser=lambda moves: ChunkAccuser(tree, moves.graph.keys),

@@ -30,6 +30,7 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
     "06g-last-block-race": (silence.last_block_race, "penalised"),
     "07-false-proof": (faults.false_proof, "penalised"),
     "08-corrupted-root": (faults.corrupted_root, "penalised"),
+    "08b-other-statement": (faults.other_statement, "penalised"),
     "09-double-claims": (adversaries.double_claims, "paid"),
     "10a-equivocation": (adversaries.equivocation, "penalised"),
     "10b-restarted-in-mid-reveal": (adversaries.restarted_in_mid_reveal, "paid"),

@@ -55,6 +55,7 @@ class Case:
         honest: a true proof's execution.
         false: a false proof's: hashes consistent, one step wrong; with the node that is wrong.
         withheld: a proof with a hash that has no preimage; with the node that cannot be revealed truly.
+        other: a true proof of another statement.
         corrupt: an execution with one wire changed alone.
         accuser: of a slot's keys.
         queries: of the proof.
@@ -65,6 +66,7 @@ class Case:
     honest: Execution
     false: tuple[Execution, int]
     withheld: tuple[Execution, int]
+    other: Execution
     corrupt: Callable[[Execution, str], Execution]
     reads: Callable[[int, int], tuple[str, ...]]
     accuser: Callable[[Moves], Accuser]
