@@ -36,7 +36,7 @@ MAX_ITEMS: Final = 999
 MAX_ITEM_BYTES: Final = 22
 """A hint or link with its length; digits are shorter, so this bounds a disproof from above."""
 MAX_WEIGHT: Final = 400_000
-_NOWHERE: Final = OutPoint(bytes(32), 0)
+NOWHERE: Final = OutPoint(bytes(32), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,13 @@ class SlotGraph:
         self._committed = [self._committed_outputs(node) for node in self.nodes]
         self._largest_leaf = [0] * len(self.nodes)
         self._disprove_outputs: list[TaprootOutput | None] = []
-        self.disprove_hashes: list[tuple[bytes, ...]] = []
+        self.disprove_hashes: dict[int, tuple[bytes, ...]] = {}
         for node in self.nodes:
             self._disprove_outputs.append(self._disprove_output(node))
             progress((node.index + 1) / len(self.nodes))
-        self._operator_output = taproot_output(terms.operator)
-        self._challenge_leaf = delayed_key(terms.operator)
-        self._open_output = leaves_output([leaf_hash(self._challenge_leaf)])
-        self.coins: dict[str, Coin] = {}
-        self._made: dict[str, Template] = {}
-        self._place()
+        self._operator_scripts()
+        self._place_values()
+        self._put_all()
         self._check_sizes()
         terms.windows.check(self.depth, self.widest_level_vbytes, margins)
 
@@ -171,6 +168,14 @@ class SlotGraph:
         """O's leaf of K0 and of every C."""
         return self._challenge_leaf
 
+    def _operator_scripts(self) -> None:
+        """What depends on the operator's key alone; no coin yet."""
+        self._operator_output = taproot_output(self.terms.operator)
+        self._challenge_leaf = delayed_key(self.terms.operator)
+        self._open_output = leaves_output([leaf_hash(self._challenge_leaf)])
+        self.coins: dict[str, Coin] = {}
+        self._made: dict[str, Template] = {}
+
     def _check_keys(self) -> None:
         for node in self.nodes:
             for wire in (wire for group in node.wires for wire in group):
@@ -191,21 +196,21 @@ class SlotGraph:
             code = self.disprove_leaf(node.index, number)
             self._largest_leaf[node.index] = max(self._largest_leaf[node.index], len(code))
             hashes.append(leaf_hash(code))
-        self.disprove_hashes.append(tuple(hashes))
+        self.disprove_hashes[node.index] = tuple(hashes)
         return leaves_output(hashes) if hashes else None
 
     # Amounts and outpoints
 
-    def _place(self) -> None:
-        """Values from the last node to the root, then outpoints from the kickoff on."""
+    def _place_values(self) -> None:
+        """Values from the last node to the root: each R holds what the transactions below it need."""
         terms, amounts = self.terms, self.terms.amounts
         self._values: list[list[int]] = [[] for _ in self.nodes]
-        self._put("S", _NOWHERE, amounts.penalty, committee_output(terms.committee))
+        self._put("S", NOWHERE, amounts.penalty, committee_output(terms.committee))
         for node in reversed(self.nodes):
             count = self.groups(node.index)
             self._values[node.index] = [amounts.connector] * count
-            self._put_commitments(node.index, _NOWHERE)
-            self._put("K2", _NOWHERE, 0, committee_output(terms.committee))
+            self._put_commitments(node.index, NOWHERE)
+            self._put("K2", NOWHERE, 0, committee_output(terms.committee))
             self._put_revealed(node.index, None)
             template = self._commitment(node.index)
             out = sum(each.value for each in template.outputs)
@@ -213,11 +218,10 @@ class SlotGraph:
             if node.index != ROOT:
                 self._values[node.index][0] = max(amounts.connector, need - (count - 1) * amounts.connector)
         self.stake_sats = amounts.stake(self.largest_disprove_vbytes)
-        self._put("S", _NOWHERE, self.stake_sats, committee_output(terms.committee))
+        self._put("S", NOWHERE, self.stake_sats, committee_output(terms.committee))
         root = self._commitment(ROOT)
         need = sum(each.value for each in root.outputs) + amounts.fee(root.max_vbytes)
         self._kickoff_values = need - sum(self._values[ROOT])
-        self._put_all()
 
     def _put(self, name: str, at: OutPoint, value: int, output: TaprootOutput | None) -> None:
         self.coins[name] = Coin(name, at, value, output)
@@ -232,7 +236,7 @@ class SlotGraph:
         amounts, index = self.terms.amounts, 0
 
         def here() -> OutPoint:
-            return _NOWHERE if txid is None else OutPoint(txid, index)
+            return NOWHERE if txid is None else OutPoint(txid, index)
 
         if node == ROOT:
             self._put("S", here(), self.coins["S"].value, self.coins["S"].output)
@@ -249,6 +253,12 @@ class SlotGraph:
 
     def _put_all(self) -> None:
         """Real outpoints, parents before children."""
+        self._put_kickoff()
+        for node in self.nodes:
+            self._put_revealed(node.index, self._commitment(node.index).tx.txid)
+
+    def _put_kickoff(self) -> None:
+        """F, and what the kickoff makes of it."""
         terms, amounts = self.terms, self.terms.amounts
         challenge = committee_output(terms.committee, self._challenge_leaf)
         count = self.groups(ROOT)
@@ -257,7 +267,7 @@ class SlotGraph:
             *((f"K1.{g}", self._values[ROOT][g], self._committed[ROOT][g]) for g in range(count)),
             ("K2", self._kickoff_values, committee_output(terms.committee)),
         ):
-            self._put(name, _NOWHERE, value, output)
+            self._put(name, NOWHERE, value, output)
         self._put("F", terms.funding, 0, self._operator_output)
         draft = self.kickoff()
         value = sum(each.value for each in draft.outputs) + amounts.fee(draft.max_vbytes)
@@ -265,8 +275,6 @@ class SlotGraph:
         txid = self.kickoff().tx.txid
         for index, name in enumerate(("K0", *(f"K1.{g}" for g in range(count)), "K2")):
             self.coins[name] = replace(self.coins[name], outpoint=OutPoint(txid, index))
-        for node in self.nodes:
-            self._put_revealed(node.index, self._commitment(node.index).tx.txid)
 
     @property
     def funding_sats(self) -> int:
@@ -395,9 +403,13 @@ class SlotGraph:
         if not code:
             return self._committee(name, 1)
         links = sum(len(self.keys[wire.name].links) for wire in self.nodes[node].wires[group])
+        return self._binding(name, leaf_hash(code), len(code), links)
+
+    def _binding(self, name: str, leaf: bytes, script_bytes: int, links: int) -> Input:
+        """An input that checks so many links."""
         return Input(
-            *(self.coins[name], 1, Signer.COMMITTEE, Sighash.DEFAULT, 0, leaf_hash(code)),
-            script_bytes=len(code),
+            *(self.coins[name], 1, Signer.COMMITTEE, Sighash.DEFAULT, 0, leaf),
+            script_bytes=script_bytes,
             item_bytes=links * BYTES_PER_DIGIT,
             num_items=2 * links,
         )

@@ -166,3 +166,7 @@ class ChunkTree:
         """The tapscript of a leaf."""
         leaf = self.leaves[node][number]
         return self.shape(leaf).leaf(keys[name] for name in self.wire_names(leaf))
+
+    def leaf_bytes(self, node: int, number: int) -> int:
+        """The length of a leaf's tapscript."""
+        return len(self.shape(self.leaves[node][number]).code)

@@ -70,6 +70,9 @@ class OpeningTree(Protocol):
     def leaf(self, node: int, number: int, keys: Mapping[str, WinternitzKey]) -> bytes:
         """The tapscript of a leaf; `keys` has the key of every wire of the node and of its ancestors."""
 
+    def leaf_bytes(self, node: int, number: int) -> int:
+        """The length of a leaf's tapscript, which does not depend on keys."""
+
 
 class Execution(Protocol):
     """A run of the Program on one proof: the value of every wire. What an honest operator commits."""

@@ -1,0 +1,82 @@
+"""A graph made where somebody looks is the graph: every coin, amount, script and txid, whatever is asked for first."""
+
+from random import Random
+
+import pytest
+
+from tests.bridge.chunks import KEYS
+from tests.bridge.chunks import tree as chunk_tree
+from tests.bridge.slot import TREE, one_time_keys, terms
+from verifier.bitcoin.transaction import OutPoint
+from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.graph import SlotGraph
+from verifier.bridge.lazy import LazyGraph
+from verifier.bridge.params import Windows
+from verifier.bridge.tree import OpeningTree, depth
+from verifier.script.winternitz import WinternitzKey
+
+Keys = dict[str, WinternitzKey]
+
+
+class Asked(Keys):
+    """Keys that are counted."""
+
+    def __init__(self, keys: Keys) -> None:
+        super().__init__()
+        self.keys_of = keys
+
+    def __missing__(self, name: str) -> WinternitzKey:
+        self[name] = self.keys_of[name]
+        return self[name]
+
+
+def both(tree: OpeningTree, keys: Keys) -> tuple[SlotGraph, LazyGraph]:
+    its = terms(windows=Windows.for_depth(depth(tree.nodes)))
+    return SlotGraph(its, tree, keys), LazyGraph(its, tree, Asked(keys))
+
+
+def same(whole: SlotGraph, lazy: LazyGraph, rng: Random) -> None:
+    names = sorted(whole.coins)
+    rng.shuffle(names)
+    assert {name: lazy.coins[name] for name in names} == whole.coins
+    for template in whole.templates():
+        assert lazy.template(template.name) == template
+    assert {n: lazy.disprove_hashes[n] for n in whole.disprove_hashes} == whole.disprove_hashes
+    assert (lazy.stake_sats, lazy.funding_sats) == (whole.stake_sats, whole.funding_sats)
+    assert lazy.widest_level_vbytes == whole.widest_level_vbytes
+    assert lazy.largest_disprove_vbytes == whole.largest_disprove_vbytes
+    assert lazy.largest_leaf_bytes == whole.largest_leaf_bytes
+    assert lazy.too_wide == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_over_the_small_tree(seed: int) -> None:
+    whole, lazy = both(TREE, one_time_keys("slot"))
+    same(whole, lazy, Random(seed))
+    there = OutPoint(b"\x55" * 32, 3)
+    same(whole.at(there), lazy.at(there), Random(seed))
+
+
+@pytest.mark.slow
+def test_over_a_verifiers_tree() -> None:
+    keys = {w.name: KEYS[w.name] for n in chunk_tree().nodes for g in n.wires for w in g}
+    same(*both(chunk_tree(), keys), Random(4))
+
+
+def test_only_what_is_touched_is_made() -> None:
+    _, lazy = both(TREE, one_time_keys("slot"))
+    assert list(lazy.keys) == [wire.name for group in TREE.nodes[0].wires for wire in group]
+    assert lazy.coins["R4.0"].value > 330
+    assert "query 1 block" in lazy.keys and "path 1 block" not in lazy.keys
+    assert "R99.0" not in lazy.coins and "D1" not in lazy.coins and "" not in lazy.coins
+    with pytest.raises(KeyError):
+        lazy.coins["R99.0"]
+
+
+def test_other_windows_are_checked() -> None:
+    _, lazy = both(TREE, one_time_keys("slot"))
+    there = OutPoint(b"\x55" * 32, 3)
+    assert lazy.at(there, Windows(take1=400)).terms.windows.take1 == 400
+    with pytest.raises(BridgeError) as caught:
+        lazy.at(there, Windows(take1=3))
+    assert caught.value.reason is BridgeReason.WINDOWS
