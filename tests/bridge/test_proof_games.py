@@ -7,7 +7,7 @@ import pytest
 
 from tests.bridge.chunks import PARAMS, tree
 from tests.proofs import decoded
-from verifier.bridge.simulate.cases import proof_case
+from verifier.bridge.simulate.cases import ProofCase
 from verifier.bridge.simulate.engine import SCENARIOS, run
 from verifier.bridge.simulate.setup import SetUp, make_setup
 from verifier.bridge.simulate.stage import Case
@@ -25,7 +25,7 @@ NAMES = [
 @pytest.fixture(scope="module")
 def case() -> Case:
     proof = decoded(PARAMS)
-    return proof_case(tree(), proof.words, proof.public_values, None)
+    return ProofCase(tree(), proof.words, proof.public_values, None)
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from verifier.bridge.simulate.cases import toy_case
+from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.engine import SCENARIOS, run
 from verifier.bridge.simulate.setup import SetUp, make_setup
 from verifier.cli.main import cli
 
-CASE = toy_case()
+CASE = ToyCase()
 SLOW = {
     *("03-challenged-honest", "06f-latest-reveals", "09-double-claims", "10b-restarted-in-mid-reveal"),
     *("11-malicious-challenger", "15c-cycled-close", "15d-bumped-answers"),

@@ -8,13 +8,17 @@ tree, so the nodes opened are few.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.accuse import accuse
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import ChunkTree
+from verifier.bridge.roles import Guide
 from verifier.bridge.tree import Digits
+from verifier.bridge.view import SlotView
+from verifier.script.winternitz import read
 
 Place = tuple[int, int]
 """A leaf: node, number."""
@@ -30,6 +34,12 @@ class Bisection:
 
     def __init__(self, tree: ChunkTree, replay: Replay) -> None:
         self.tree, self.replay = tree, replay
+
+    def of(self, replay: Replay) -> Bisection:
+        """The same for another proof; the index of the tree's leaves, which takes a while, is shared."""
+        other = Bisection(self.tree, replay)
+        other.__dict__["_uses"] = self._uses
+        return other
 
     @cached_property
     def _uses(self) -> tuple[dict[str, list[Place]], dict[str, list[Place]], dict[tuple[int, int], Place]]:
@@ -101,3 +111,22 @@ class Bisection:
         while target is not None and self.tree.nodes[target].parent not in known:
             target = self.tree.nodes[target].parent
         return None, target
+
+
+def open_by_bisection(bisection: Bisection) -> Guide:
+    """What a watcher opens that has the proof: where it leads what the operator has committed on the chain."""
+    known: dict[tuple[Transaction, ...], int | None] = {}
+
+    def guide(view: SlotView, node: int) -> Sequence[int]:
+        revealed = view.revealed()
+        seen = tuple(found.tx for found in map(view.commitment, revealed) if found is not None)
+        if seen not in known:
+            committed: dict[str, Digits] = {}
+            for at in revealed:
+                for name, signature in view.wire_signatures(at).items():
+                    committed[name] = read(view.graph.keys[name], signature) or ()
+            known[seen] = bisection.next(revealed, committed)[1]
+        target = known[seen]
+        return [] if target is None or bisection.tree.nodes[target].parent != node else [target]
+
+    return guide

@@ -76,6 +76,9 @@ class SlotGraph:
         BridgeError: WINDOWS, AMOUNTS; SHAPE where a key is missing or a transaction would not relay.
     """
 
+    too_wide: tuple[int, ...] = ()
+    """Nodes whose reveal would not relay: none in a graph that can be set up."""
+
     def __init__(
         self,
         terms: Terms,

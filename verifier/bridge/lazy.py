@@ -104,7 +104,6 @@ class LazyGraph(SlotGraph):
         self._largest_disprove_vbytes = self.largest_disprove_vbytes
         weights = {n.index: self._commitment(n.index).max_weight for n in self.nodes}
         self.too_wide = tuple(index for index, weight in weights.items() if weight > MAX_WEIGHT)
-        """Nodes whose reveal is above the standard weight: a tree with any cannot be set up for real."""
 
     def appear(self, node: int) -> None:
         """Puts the coins that revealing a node makes, its ancestors' first."""

@@ -12,7 +12,7 @@ from verifier.bitcoin.taproot import output_secret
 from verifier.bitcoin.transaction import TxOut
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph
-from verifier.bridge.presign import Slot
+from verifier.bridge.presign import Signatures, Slot
 from verifier.bridge.template import Coin, Signer, Template, sign_input
 from verifier.bridge.tree import Digits, Spend
 from verifier.script.winternitz import sign
@@ -30,7 +30,7 @@ class Moves:
     """
 
     graph: SlotGraph
-    signatures: Mapping[Slot, bytes]
+    signatures: Signatures
 
     def committee_witness(self, template: Template, index: int, leaf: int = -1) -> bytes:
         """The committee's signature of an input as a witness carries it.

@@ -29,6 +29,11 @@ class Margins:
 MARGINS: Final = Margins()
 
 
+def _crowd(vbytes: int) -> int:
+    """Blocks that an operator may need to confirm so much at once: ten for each million."""
+    return -(-10 * vbytes // 1_000_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Relative locks, in blocks.
@@ -54,6 +59,13 @@ class Windows:
         """The defaults with the shortest T3 that a tree of this depth allows."""
         return cls(take2=depth * (cls().reveal_timeout + margins.lateness) + margins.disprove)
 
+    @classmethod
+    def for_tree(cls, depth: int, widest_level_vbytes: int, margins: Margins = MARGINS) -> Windows:
+        """The shortest windows that a tree of this depth and width allows, none below its default."""
+        reveal = max(cls().reveal_timeout, _crowd(widest_level_vbytes))
+        last = depth * (reveal + margins.lateness) + margins.disprove
+        return cls(reveal_timeout=reveal, take2=max(cls().take2, last))
+
     def check(self, depth: int, widest_level_vbytes: int, margins: Margins = MARGINS) -> None:
         """Refuses windows that somebody honest could miss.
 
@@ -65,7 +77,7 @@ class Windows:
         Raises:
             BridgeError: WINDOWS, with the rule.
         """
-        crowd = -(-10 * widest_level_vbytes // 1_000_000)
+        crowd = _crowd(widest_level_vbytes)
         last = depth * (self.reveal_timeout + margins.lateness) + margins.disprove
         rules = (
             (self.take1 >= margins.lateness, f"T1 = {self.take1} < {margins.lateness}"),

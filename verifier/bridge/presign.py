@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, Protocol
 
 from verifier.bitcoin.encoding import tagged_hash
 from verifier.bitcoin.keys import verify_schnorr
@@ -17,6 +17,16 @@ from verifier.bridge.template import Coin, Signer, Template
 from verifier.bridge.vault import Deposit
 
 NO_LEAF: Final = -1
+
+
+class Signatures(Protocol):
+    """Signatures by where they belong: a dictionary, or what makes them when they are asked for."""
+
+    def get(self, slot: Slot, /) -> bytes | None:
+        """A signature, if set-up left one."""
+
+    def __contains__(self, slot: object, /) -> bool:
+        """Whether it left one."""
 
 
 class Phase(IntEnum):
@@ -66,7 +76,7 @@ class Request:
         return verify_schnorr(self.key.key if self.key else committee, self.message, signature)
 
 
-def _requests(template: Template, chosen: tuple[bytes, ...] = ()) -> Iterator[Request]:
+def requests_of(template: Template, chosen: tuple[bytes, ...] = ()) -> Iterator[Request]:
     """The committee's inputs of a template; `chosen`: leaf hashes where the leaf is chosen later."""
     for index, each in enumerate(template.inputs):
         if each.signer is not Signer.COMMITTEE:
@@ -81,35 +91,45 @@ def _requests(template: Template, chosen: tuple[bytes, ...] = ()) -> Iterator[Re
 
 def protect_requests(graph: SlotGraph) -> Iterator[Request]:
     """Every penalty of a slot."""
-    yield from _requests(graph.assert_timeout())
+    yield from requests_of(graph.assert_timeout())
     for node in graph.nodes:
         if node.index != ROOT:
-            yield from _requests(graph.open_timeout(node.index))
+            yield from requests_of(graph.open_timeout(node.index))
         if node.num_leaves:
-            yield from _requests(graph.disprove(node.index), graph.disprove_hashes[node.index])
+            yield from requests_of(graph.disprove(node.index), graph.disprove_hashes[node.index])
 
 
 def answer_requests(graph: SlotGraph) -> Iterator[Request]:
     """What the operator needs to survive."""
-    yield from _requests(graph.assertion())
+    yield from requests_of(graph.assertion())
     for node in graph.nodes[1:]:
-        yield from _requests(graph.reveal(node.index))
-        yield from _requests(graph.close(node.index))
+        yield from requests_of(graph.reveal(node.index))
+        yield from requests_of(graph.close(node.index))
+
+
+def answer_slots(graph: SlotGraph) -> Iterator[Slot]:
+    """Where the signatures of `answer_requests` belong, found without making a transaction."""
+    for index in range(graph.groups(ROOT) + 1):
+        yield Slot("assert", index)
+    for node in graph.nodes[1:]:
+        for index in range(graph.groups(node.index)):
+            yield Slot(f"reveal/{node.index}", index)
+        yield Slot(f"close/{node.index}", 1)
 
 
 def pay_requests(graph: SlotGraph, vault: Coin) -> Iterator[Request]:
     """Both takes of a vault."""
-    yield from _requests(graph.take1(vault))
-    yield from _requests(graph.take2(vault))
+    yield from requests_of(graph.take1(vault))
+    yield from requests_of(graph.take2(vault))
 
 
 def pegin_requests(deposit: Deposit) -> Iterator[Request]:
     """Moving a deposit into its vault."""
-    yield from _requests(deposit.pegin())
+    yield from requests_of(deposit.pegin())
 
 
 def check_complete(
-    requests: Iterator[Request], signatures: Mapping[Slot, bytes], committee: bytes, what: str
+    requests: Iterator[Request], signatures: Signatures, committee: bytes, what: str
 ) -> None:
     """Verifies that every request is answered.
 

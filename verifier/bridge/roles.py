@@ -17,9 +17,10 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, commitment_coin
 from verifier.bridge.moves import Moves
 from verifier.bridge.params import MARGINS, Margins
+from verifier.bridge.presign import answer_slots
 from verifier.bridge.store import Store
 from verifier.bridge.template import Coin
-from verifier.bridge.tree import Accuser, Digits, Execution, Spend
+from verifier.bridge.tree import Accuser, Digits, Execution, Spend, values_of
 from verifier.bridge.view import SlotView
 from verifier.chain.chain import Chain, Refused
 from verifier.chain.fees import spending_of
@@ -49,12 +50,10 @@ def _send(chain: Chain, name: str, spending: Spending) -> Sent:
 
 def all_wires(moves: Moves, execution: Execution) -> dict[str, Digits]:
     """Every wire of an execution by its name."""
-    return {
-        wire.name: value
-        for node in moves.graph.nodes
-        for group, values in zip(node.wires, execution.values(node.index), strict=True)
-        for wire, value in zip(group, values, strict=True)
-    }
+    out: dict[str, Digits] = {}
+    for node in moves.graph.nodes:
+        out |= values_of(node, execution)
+    return out
 
 
 @dataclass
@@ -103,9 +102,9 @@ class Operator:
         for node in self.moves.graph.nodes:
             if any(wire.name not in wires for group in node.wires for wire in group):
                 raise BridgeError(BridgeReason.ORDER, f"the wires of {node.name} are not durable")
-            self.moves.commit(node.index, self.seed, wires)
-            if node.index != ROOT:
-                self.moves.close(node.index, self.secret)
+        for slot in answer_slots(self.moves.graph):
+            if slot not in self.moves.signatures:
+                raise BridgeError(BridgeReason.ORDER, f"{slot.template}, input {slot.index}, is not signed")
         return _send(chain, "kickoff", self.moves.kickoff(self.secret))
 
     def due(self, chain: Chain) -> list[str]:

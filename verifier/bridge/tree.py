@@ -103,3 +103,11 @@ def depth(nodes: Sequence[Node]) -> int:
     for node in nodes:
         levels.append(0 if node.parent < 0 else levels[node.parent] + 1)
     return max(levels)
+
+
+def values_of(node: Node, execution: Execution) -> dict[str, Digits]:
+    """A node's wires by name."""
+    groups = zip(node.wires, execution.values(node.index), strict=True)
+    return {
+        wire.name: value for wires, values in groups for wire, value in zip(wires, values, strict=True)
+    }

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from verifier.bridge.simulate.cases import toy_case
+from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.engine import SCENARIOS, Result, run
 from verifier.bridge.simulate.setup import make_setup
 from verifier.chain.policy import fee_of
@@ -43,7 +43,7 @@ def simulate(scenario: str, only_list: bool, export: Path | None, as_json: bool)
     chosen = [name for name in SCENARIOS if scenario == "all" or name.startswith(scenario)]
     if not chosen:
         raise click.BadParameter("no such scenario; see --list", param_hint="--scenario")
-    case = toy_case()
+    case = ToyCase()
     results: list[Result] = []
     with TemporaryDirectory(prefix="pegproof-") as directory, progress_bar("simulate", as_json) as bar:
         setup = make_setup(Path(directory), case.tree, bar)

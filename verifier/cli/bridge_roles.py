@@ -13,7 +13,7 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import open_operator, open_slot, open_store, open_watcher
 from verifier.bridge.graph import commitment_coin
 from verifier.bridge.roles import Sent
-from verifier.bridge.simulate.cases import toy_case
+from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.rehearsal import deposit, rehearse
 from verifier.bridge.simulate.setup import NETWORK
 from verifier.bridge.toy import ToyTree
@@ -106,7 +106,7 @@ def kickoff(directory: Path, case: str, node: Path | None, as_json: bool) -> Non
     with _node(directory, node) as chain:
         operator = open_operator(directory, NETWORK, chain)
         tree = operator.moves.graph.tree
-        known = toy_case(tree.queries if isinstance(tree, ToyTree) else 2)
+        known = ToyCase(tree.queries if isinstance(tree, ToyTree) else 2)
         executions = {"honest": known.honest, "false": known.false[0], "withheld": known.withheld[0]}
         operator.commit(executions[case])
         sent = [operator.kickoff(chain)]

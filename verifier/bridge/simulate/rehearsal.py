@@ -10,7 +10,7 @@ from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import PUBLICATION, SECRET, SEED, open_slot, open_store, publication
-from verifier.bridge.simulate.setup import NETWORK, fund_node, make_setup, secret_of
+from verifier.bridge.simulate.setup import NETWORK, all_signatures, fund_node, make_setup, secret_of
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyTree
 from verifier.chain.chain import Chain
@@ -39,11 +39,11 @@ def rehearse(
         store = Store(directory / role, role, NETWORK)
         store.put_meta(PUBLICATION, publication(moves.graph, setup.deposits, queries))
         store.put_meta(SECRET, secret_of(owner))
-        store.save_signatures(moves.graph.terms.slot, dict(moves.signatures))
+        store.save_signatures(moves.graph.terms.slot, all_signatures(setup))
     Store(directory / "operator", "operator", NETWORK).put_meta(SEED, setup.seed)
     user = Store(directory / "user", "user", NETWORK)
     user.put_meta(PUBLICATION, publication(moves.graph, setup.deposits, queries))
-    user.save_signatures(moves.graph.terms.slot, dict(moves.signatures))
+    user.save_signatures(moves.graph.terms.slot, all_signatures(setup))
     for number, tx in enumerate(setup.deposit_txs):
         user.put_meta(f"{_DEPOSIT} {number}", tx.serialize())
 

@@ -65,8 +65,8 @@ class SetUp:
         deposits: two.
         deposit_txs: the users' transactions that make them, broadcast last.
         bank: the transaction that gives everybody coins.
-        members: the committee, keys erased.
-        offer: what the operator published.
+        members: the committee, keys erased; nobody where signatures are made on demand.
+        offer: what the operator published, to a committee.
     """
 
     tree: OpeningTree
@@ -74,8 +74,8 @@ class SetUp:
     deposits: tuple[Deposit, ...]
     deposit_txs: tuple[Transaction, ...]
     bank: Transaction
-    members: tuple[Member, ...]
-    offer: Offer
+    members: tuple[Member, ...] = ()
+    offer: Offer | None = None
 
     @property
     def seed(self) -> bytes:
@@ -83,11 +83,16 @@ class SetUp:
         return secret_of("one-time keys")
 
 
+def committee_secrets(count: int) -> list[bytes]:
+    """The members' secrets, in the order of their keys."""
+    return sorted((secret_of(f"member {i}") for i in range(count)), key=public_key)
+
+
 def new_members(
     directory: Path, tree: OpeningTree, count: int = COMMITTEE_SIZE
 ) -> tuple[tuple[Member, ...], bytes]:
     """A committee with its secrets, in the order of its keys, and its aggregate key."""
-    secrets = sorted((secret_of(f"member {i}") for i in range(count)), key=public_key)
+    secrets = committee_secrets(count)
     keys = sort_keys([public_key(secret) for secret in secrets])
     members = tuple(
         Member(Store(directory / f"member {i}", "committee", NETWORK), keys, tree, secret)
@@ -112,15 +117,7 @@ def make_setup(
         *(SLOT, committee, xonly_key(secret_of("operator")), nowhere, script_of("pot"), windows, amounts)
     )
     graph = SlotGraph(terms, tree, keys, progress=lambda share: progress("scripts", 0.1 + 0.2 * share))
-    refund = script_of("user")
-    draft = Deposit("vault 0", committee, xonly_key(secret_of("user")), nowhere, refund, windows, amounts)
-    bank = bank_transaction(graph.funding_sats, draft.value + 1_000)
-    graph = graph.at(OutPoint(bank.txid, 0))
-    deposits, deposit_txs = [], []
-    for i in range(2):
-        tx = _deposit_tx(draft, bank, 1 + i)
-        deposits.append(replace(draft, name=f"vault {i}", outpoint=tx.outpoint(0)))
-        deposit_txs.append(tx)
+    graph, bank, deposits, deposit_txs = place(graph)
     openings = open_signatures(graph, secret_of("operator"))
     offer = Offer(graph.terms, graph.keys, graph_digest(graph), openings)
     for at, member in enumerate(members):
@@ -135,7 +132,22 @@ def make_setup(
     for member in members:
         member.erase()
     moves = Moves(graph, signatures)
-    return SetUp(tree, moves, tuple(deposits), tuple(deposit_txs), bank, members, offer)
+    return SetUp(tree, moves, deposits, deposit_txs, bank, members, offer)
+
+
+def place(
+    graph: SlotGraph,
+) -> tuple[SlotGraph, Transaction, tuple[Deposit, ...], tuple[Transaction, ...]]:
+    """The graph at its outpoint in the bank's transaction, that transaction, two deposits and what makes them."""
+    terms = graph.terms
+    draft = Deposit(
+        *("vault 0", terms.committee, xonly_key(secret_of("user")), OutPoint(bytes(32), 0)),
+        *(script_of("user"), terms.windows, terms.amounts),
+    )
+    bank = bank_transaction(graph.funding_sats, draft.value + 1_000)
+    txs = tuple(_deposit_tx(draft, bank, 1 + i) for i in range(2))
+    deposits = tuple(replace(draft, name=f"vault {i}", outpoint=tx.outpoint(0)) for i, tx in enumerate(txs))
+    return graph.at(OutPoint(bank.txid, 0)), bank, deposits, txs
 
 
 def first_coinbase() -> tuple[OutPoint, TxOut]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction, TxOut
@@ -13,7 +15,7 @@ from verifier.bridge.moves import Moves
 from verifier.bridge.roles import Guide, Operator, Sent, Watcher, open_nothing
 from verifier.bridge.simulate.setup import NETWORK, SetUp, open_node, script_of, secret_of
 from verifier.bridge.store import Store
-from verifier.bridge.tree import Accuser, Execution, OpeningTree
+from verifier.bridge.tree import Accuser, Digits, Execution, OpeningTree
 from verifier.bridge.view import SlotView
 from verifier.chain.chain import Refused
 from verifier.chain.policy import fee_of
@@ -46,30 +48,54 @@ class Record:
     spending: Spending
 
 
-@dataclass(frozen=True)
-class Case:
-    """What scenarios know of the proof system behind the tree.
+class Case(Protocol):
+    """What scenarios know of the proof system behind the tree."""
 
-    Attributes:
-        tree: the opening tree.
-        honest: a true proof's execution.
-        false: a false proof's: hashes consistent, one step wrong; with the node that is wrong.
-        withheld: a proof with a hash that has no preimage; with the node that cannot be revealed truly.
-        corrupt: an execution with one wire changed alone.
-        accuser: of a slot's keys.
-        queries: of the proof.
-        proven_bits: of the proof; None where there is no proof behind the tree.
-    """
+    @property
+    def tree(self) -> OpeningTree:
+        """The opening tree."""
 
-    tree: OpeningTree
-    honest: Execution
-    false: tuple[Execution, int]
-    withheld: tuple[Execution, int]
-    corrupt: Callable[[Execution, str], Execution]
-    reads: Callable[[int, int], tuple[str, ...]]
-    accuser: Callable[[Moves], Accuser]
-    queries: int
-    proven_bits: float | None
+    @property
+    def honest(self) -> Execution:
+        """A true proof's execution."""
+
+    @property
+    def false(self) -> tuple[Execution, int]:
+        """A false proof's: hashes consistent, one step wrong; with the node that is wrong."""
+
+    @property
+    def withheld(self) -> tuple[Execution, int | None]:
+        """A proof with a hash that has no preimage; with the node that cannot be revealed truly, if it is one alone."""
+
+    @property
+    def scope(self) -> Sequence[int]:
+        """The nodes that scenarios try leaf by leaf, parents first: all, where the tree is small."""
+
+    @property
+    def queries(self) -> int:
+        """Of the proof."""
+
+    @property
+    def proven_bits(self) -> float | None:
+        """Of the proof; None where there is no proof behind the tree."""
+
+    def corrupt(self, execution: Execution, wire: str) -> Execution:
+        """An execution with one wire changed alone."""
+
+    def reads(self, node: int, leaf: int) -> Sequence[str]:
+        """The wires that a leaf reads, in the order of its checks."""
+
+    def hints(self, node: int, leaf: int, values: Mapping[str, Digits]) -> tuple[bytes, ...]:
+        """What the witness has below the signatures, bottom first, when the wires have these values."""
+
+    def accuser(self, moves: Moves) -> Accuser:
+        """Of a slot's keys."""
+
+    def random_guide(self, rng: random.Random) -> Guide:
+        """What a watcher without data opens."""
+
+    def guide(self, execution: Execution) -> Guide:
+        """What a watcher opens that has the proof which the operator asserts."""
 
 
 @dataclass

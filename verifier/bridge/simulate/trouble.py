@@ -19,7 +19,7 @@ from verifier.bridge.params import MARGINS
 from verifier.bridge.presign import Phase, check_complete, protect_requests
 from verifier.bridge.roles import open_towards
 from verifier.bridge.simulate.setup import SLOT, all_signatures, new_members, open_node, secret_of
-from verifier.bridge.simulate.stage import Stage, expect
+from verifier.bridge.simulate.stage import ScenarioFailure, Stage, expect
 from verifier.chain.fees import spending_of
 from verifier.chain.policy import fee_of
 from verifier.chain.wallet import Wallet
@@ -145,11 +145,12 @@ def lost_state(stage: Stage) -> str:
     stage.watch(challenge=True, guide=open_towards(fault))
     level = stage.graph.ancestry(fault)[1]
     stage.play(until=lambda: stage.view.commitment(level) is not None)
-    served = Moves(stage.graph, all_signatures(stage.setup))
-    check_complete(
-        protect_requests(stage.graph), served.signatures, stage.graph.terms.committee, "what is served"
-    )
-    stage.moves = served
+    if stage.setup.members:
+        served = Moves(stage.graph, all_signatures(stage.setup))
+        check_complete(
+            protect_requests(stage.graph), served.signatures, stage.graph.terms.committee, "what is served"
+        )
+        stage.moves = served
     for name in ("operator", "watcher"):
         shutil.rmtree(stage.directory / name)
     stage.watch(guide=open_towards(fault))
@@ -162,6 +163,8 @@ def absent_member(stage: Stage) -> str:
     with TemporaryDirectory() as directory:
         members, _ = new_members(Path(directory), stage.case.tree)
         offer = stage.setup.offer
+        if offer is None:
+            raise ScenarioFailure("no committee has made this slot")
         deposit = stage.setup.deposits[0]
         for member in members:
             member.adopt(offer)
