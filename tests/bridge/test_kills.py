@@ -64,7 +64,8 @@ def revive(stage: Stage) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_game_with_a_kill_in_every_step(seed: int, setup: SetUp) -> None:  # noqa: F811
     rng, kills = random.Random(seed), 0
-    stage = Stage(setup, CASE)
+    node = open_node(setup)
+    stage = Stage(setup, CASE, node)
     try:
         stage.kickoff(CASE.false[0])
         revive(stage)

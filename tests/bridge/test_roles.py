@@ -8,16 +8,17 @@ from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.roles import open_towards
 from verifier.bridge.simulate import silence
-from verifier.bridge.simulate.setup import SetUp
+from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
 from verifier.chain.wallet import Wallet
 
 
 @pytest.fixture
 def stage(setup: SetUp) -> Iterator[Stage]:  # noqa: F811
-    made = Stage(setup, CASE)
-    yield made
-    made.close()
+    with open_node(setup) as node:
+        made = Stage(setup, CASE, node)
+        yield made
+        made.close()
 
 
 def test_a_watcher_with_an_empty_purse_still_sends_the_penalty(stage: Stage) -> None:

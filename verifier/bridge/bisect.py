@@ -16,12 +16,15 @@ from verifier.bridge.accuse import accuse
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.roles import Guide
+from verifier.bridge.steps import Kind
 from verifier.bridge.tree import Digits
 from verifier.bridge.view import SlotView
 from verifier.script.winternitz import read
 
 Place = tuple[int, int]
 """A leaf: node, number."""
+Check = tuple[int, int, Kind]
+"""A step that finds fault: query or MAIN, instruction, kind."""
 
 
 class Bisection:
@@ -42,10 +45,10 @@ class Bisection:
         return other
 
     @cached_property
-    def _uses(self) -> tuple[dict[str, list[Place]], dict[str, list[Place]], dict[tuple[int, int], Place]]:
+    def _uses(self) -> tuple[dict[str, list[Place]], dict[str, list[Place]], dict[Check, list[Place]]]:
         makers: dict[str, list[Place]] = {}
         readers: dict[str, list[Place]] = {}
-        steps: dict[tuple[int, int], Place] = {}
+        checks: dict[Check, list[Place]] = {}
         for node, leaves in enumerate(self.tree.leaves):
             for number, leaf in enumerate(leaves):
                 for wire in leaf.chunk.writes:
@@ -53,9 +56,9 @@ class Bisection:
                 for wire in leaf.chunk.reads:
                     readers.setdefault(self.tree.name(wire, leaf.query), []).append((node, number))
                 for step in leaf.chunk.steps:
-                    if not step.out:
-                        steps[leaf.query, id(step)] = node, number
-        return makers, readers, steps
+                    if not step.out:  # it may read a node's own copies: its instruction says which it is
+                        checks.setdefault((leaf.query, step.source, step.kind), []).append((node, number))
+        return makers, readers, checks
 
     def differing(self, node: int, committed: Mapping[str, Digits]) -> Iterator[str]:
         """The node's wires that are not what the replay has."""
@@ -79,15 +82,14 @@ class Bisection:
             revealed: nodes that the operator has revealed, the root first.
             committed: their wires.
         """
-        makers, readers, steps = self._uses
+        makers, readers, checks = self._uses
         wrong = [name for node in reversed(revealed) for name in self.differing(node, committed)]
         for uses in (makers, readers):
             for name in wrong:
                 yield from uses.get(name, ())
         for query, index in self.replay.faults:
             step = self.replay.lowered.blocks[0 if query < 0 else 1][index]
-            if (query, id(step)) in steps:
-                yield steps[query, id(step)]
+            yield from checks.get((query, step.source, step.kind), ())
         if self.replay.faults:  # a step made again by an opening: any node that convicts
             for node, leaves in enumerate(self.tree.leaves):
                 for number in range(len(leaves)):

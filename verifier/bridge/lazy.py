@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final, TypeVar
 
-from verifier.bitcoin.taproot import TapTree, TaprootOutput
+from verifier.bitcoin.taproot import TaprootOutput, TapTree
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.graph import MAX_WEIGHT, NOWHERE, ROOT, SlotGraph, Terms
 from verifier.bridge.params import MARGINS, Margins, Windows

@@ -128,9 +128,7 @@ def pegin_requests(deposit: Deposit) -> Iterator[Request]:
     yield from requests_of(deposit.pegin())
 
 
-def check_complete(
-    requests: Iterator[Request], signatures: Signatures, committee: bytes, what: str
-) -> None:
+def check_complete(requests: Iterator[Request], signatures: Signatures, committee: bytes, what: str) -> None:
     """Verifies that every request is answered.
 
     Raises:

@@ -108,6 +108,4 @@ def depth(nodes: Sequence[Node]) -> int:
 def values_of(node: Node, execution: Execution) -> dict[str, Digits]:
     """A node's wires by name."""
     groups = zip(node.wires, execution.values(node.index), strict=True)
-    return {
-        wire.name: value for wires, values in groups for wire, value in zip(wires, values, strict=True)
-    }
+    return {wire.name: value for wires, values in groups for wire, value in zip(wires, values, strict=True)}

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from verifier.bridge.simulate.cases import ToyCase
-from verifier.bridge.simulate.engine import SCENARIOS, Result, run
-from verifier.bridge.simulate.setup import make_setup
+from verifier.bridge.simulate.engine import ONLY, SCENARIOS, Result, playable, run
+from verifier.bridge.simulate.worlds import WORLDS
 from verifier.chain.policy import fee_of
 from verifier.cli.bridge_plan import plan
 from verifier.cli.bridge_roles import COMMANDS
@@ -24,35 +23,41 @@ def command() -> None:
 
 @command.command("simulate", short_help="whole games on an embedded Bitcoin node")
 @click.option("--scenario", default="all", show_default=True, help="A name of --list, its head, or all.")
+@click.option(
+    "--tree",
+    type=click.Choice(list(WORLDS)),
+    default="toy",
+    show_default=True,
+    help="toy: hashes, no proof. rollup: a real batch's proof at shape small, all queries, 128 bits.",
+)
 @click.option("--list", "only_list", is_flag=True, help="List the scenarios and how they must end.")
 @click.option("--export", type=click.Path(path_type=Path), help="Write each scenario's raw blocks here.")
 @json_option
 @reports_errors
-def simulate(scenario: str, only_list: bool, export: Path | None, as_json: bool) -> None:
+def simulate(scenario: str, tree: str, only_list: bool, export: Path | None, as_json: bool) -> None:
     """Play scenarios on Bitcoin Core's own validation code, in process.
 
-    Each has a node of its own; the set-up (committee, keys, every signature) is made once. The tree is a small one of
-    hashes, without a proof behind it: `proven_bits` is null.
+    Each has a node of its own; batch, proof and slot are made once. Over the rollup's tree keys, scripts and
+    signatures of a node are made when a scenario touches it, with the bytes that a whole set-up has.
     """
     titles = {name: (play.__doc__ or "").splitlines()[0] for name, (play, _) in SCENARIOS.items()}
     if only_list:
-        rows = [(name, wanted, titles[name]) for name, (_, wanted) in SCENARIOS.items()]
-        listed = [{"name": name, "outcome": wanted, "title": title} for name, wanted, title in rows]
-        emit({"scenarios": listed}, as_json, lambda: show_table("Scenarios", ("name", "ends", "story"), rows))
+        _list(as_json, titles)
         return
-    chosen = [name for name in SCENARIOS if scenario == "all" or name.startswith(scenario)]
+    chosen = [name for name in playable(tree) if scenario == "all" or name.startswith(scenario)]
     if not chosen:
-        raise click.BadParameter("no such scenario; see --list", param_hint="--scenario")
-    case = ToyCase()
+        raise click.BadParameter("no such scenario over this tree; see --list", param_hint="--scenario")
     results: list[Result] = []
     with TemporaryDirectory(prefix="pegproof-") as directory, progress_bar("simulate", as_json) as bar:
-        setup = make_setup(Path(directory), case.tree, bar)
+        world = WORLDS[tree](Path(directory), bar)
         for at, name in enumerate(chosen):
             bar(name, at / len(chosen))
-            results.append(run(name, setup, case, export))
+            results.append(run(name, world.setup, world.case, export))
     data: dict[str, Any] = {
         "passed": all(result.passed for result in results),
-        "tree": "toy",
+        "tree": tree,
+        "nodes": len(world.case.tree.nodes),
+        "nodes_too_wide": len(world.setup.moves.graph.too_wide),
         "scenarios": [result.as_json() for result in results],
     }
     emit(data, as_json, lambda: _render(results, titles))
@@ -61,6 +66,19 @@ def simulate(scenario: str, only_list: bool, export: Path | None, as_json: bool)
         if as_json:
             raise click.exceptions.Exit(1)
         fail(f"failed: {failed}")
+
+
+def _list(as_json: bool, titles: dict[str, str]) -> None:
+    """What there is to play."""
+    rows = [(name, ONLY.get(name, "both"), wanted, titles[name]) for name, (_, wanted) in SCENARIOS.items()]
+    listed = [
+        {"name": name, "tree": tree, "outcome": ends, "title": title} for name, tree, ends, title in rows
+    ]
+    emit(
+        {"scenarios": listed},
+        as_json,
+        lambda: show_table("Scenarios", ("name", "tree", "ends", "story"), rows),
+    )
 
 
 def _render(results: list[Result], titles: dict[str, str]) -> None:

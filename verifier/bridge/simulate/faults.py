@@ -17,6 +17,7 @@ from verifier.chain.policy import check_transaction_policy
 from verifier.script.spend import verify_input
 from verifier.script.winternitz import sign
 
+
 class Signed(dict[str, tuple[bytes, ...]]):
     """Wires of an execution as a reveal would sign them, each signed when it is looked at.
 
@@ -75,10 +76,12 @@ def every_wire(stage: Stage) -> str:
     whole = len(stage.case.scope) == len(stage.graph.nodes)
     last = stage.graph.nodes[stage.case.scope[-1]]
     tried = stage.graph.nodes if whole else [last]
-    for node, wire in ((node, wire) for node in tried for group in node.wires for wire in group):
-        wrong = values_of(node, stage.case.corrupt(stage.case.honest, wire.name))
+    for at, wire in ((node, wire) for node in tried for group in node.wires for wire in group):
+        wrong = values_of(at, stage.case.corrupt(stage.case.honest, wire.name))
         mixed = honest.but(wire.name, wrong[wire.name])
-        convicting = [at for at in readers[wire.name] if judge(stage.moves, at[0], spend_of(stage, *at, mixed))]
+        convicting = [
+            at for at in readers[wire.name] if judge(stage.moves, at[0], spend_of(stage, *at, mixed))
+        ]
         expect(bool(convicting), f"{wire.name} is wrong and nothing convicts")
     _play_false(stage, stage.case.corrupt(stage.case.honest, last.wires[0][0].name), last.index)
     return stage.outcome
@@ -123,8 +126,6 @@ def convict(stage: Stage, execution: Execution, fault: int) -> str:
     expect(len(opened) == stage.graph.level(fault), f"one opening a level: {opened}")
     operator, take = stage.operators["operator"], f"take2/{stage.vault.name}"
     stage.refused(take, operator.sign(take), "operator")
-    stage.mine(stage.graph.terms.windows.take2)
-    stage.refused(take, operator.sign(take), "operator")
     expect(stage.view.spender(stage.vault) is None, "the vault is untouched")
     return outcome
 
@@ -147,7 +148,10 @@ def data_withheld(stage: Stage) -> str:
         stage.watch(f"watcher {seed}", challenge=True, guide=guide)
     outcome = stage.play()
     last = stage.names[-1]
-    expect(last == f"disprove/{fault}" if fault is not None else last.startswith("disprove/"), f"the end is {last}")
+    expect(
+        last == f"disprove/{fault}" if fault is not None else last.startswith("disprove/"),
+        f"the end is {last}",
+    )
     return outcome
 
 

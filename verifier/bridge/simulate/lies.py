@@ -4,9 +4,9 @@ Three are batches run by a kernel of which one line is another; everything follo
 true one: registers, cells, trees, public values. In the fourth a transaction asks for what its owner did not sign. So
 the tables break one rule each, and what a plain prover makes of them fails where the lookups are added up.
 
-`CunningProver` hides that: it sends a sum that makes the total zero, and openings at zeta for which every identity holds.
-Then the whole head of the proof is right. What the openings are not is the committed polynomials' values, and that
-shows in the queries alone.
+`CunningProver` hides that: it sends a sum that makes the total zero, and openings at zeta for which every identity
+holds. Then the whole head of the proof is right. What the openings are not is the committed polynomials' values, and
+that shows in the queries alone.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from circuits.witness import witness
 from prover.air.logup import LookupChallenges
 from prover.air.point import missing_quotients
 from prover.commit import ProvingKey
-from prover.field import ZERO, Kb6, add, sub
+from prover.field import Kb6, add, sub
 from prover.proof import Proof
 from prover.prove import _Prover
 

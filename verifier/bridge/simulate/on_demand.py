@@ -8,7 +8,6 @@ scenario 19's, over the small tree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-
 from typing import Final
 
 from verifier.bitcoin.keys import public_key, sign_schnorr, xonly_key
@@ -91,7 +90,9 @@ class Signatures:
                 return None
             signer = template.inputs[slot.index].signer
             if signer is Signer.OPERATOR:
-                self._made[slot] = sign_schnorr(secret_of("operator"), template.message(slot.index), bytes(32))
+                self._made[slot] = sign_schnorr(
+                    secret_of("operator"), template.message(slot.index), bytes(32)
+                )
             elif signer is Signer.COMMITTEE:
                 self._made.update(self._session(list(self._requests(template, slot))))
         return self._made.get(slot)
@@ -139,9 +140,7 @@ _WIDE: Final = Windows(reveal_timeout=10_000, take2=MAX_DELAY)
 """Long enough for any tree: sizes are measured under them, and give the windows of the slot."""
 
 
-def lazy_setup(
-    tree: OpeningTree, progress: Callable[[str, float], None] = lambda step, share: None
-) -> SetUp:
+def lazy_setup(tree: OpeningTree, progress: Callable[[str, float], None] = lambda step, share: None) -> SetUp:
     """A slot over a large tree: coins and deposits at once, everything of a node when it is touched."""
     secrets = committee_secrets(COMMITTEE_SIZE)
     committee = Aggregate([public_key(secret) for secret in secrets]).key

@@ -36,6 +36,8 @@ OTHER_SLOT: Final = "slot B"
 PURSE_COINS: Final = 24
 PURSE_SATS: Final = 2_000_000
 COMMITTEE_SIZE: Final = 5
+BankCoin = tuple[OutPoint, TxOut]
+"""A coin of the bank's key."""
 
 
 def secret_of(role: str) -> bytes:
@@ -106,8 +108,17 @@ def make_setup(
     tree: OpeningTree,
     progress: Callable[[str, float], None] = lambda step, share: None,
     size: int = COMMITTEE_SIZE,
+    coin: BankCoin | None = None,
 ) -> SetUp:
-    """Keys, graph, every signature of a slot and two vaults; the committee's keys are erased at the end."""
+    """Keys, graph, every signature of a slot and two vaults; the committee's keys are erased at the end.
+
+    Args:
+        directory: of the members.
+        tree: of the proof shape.
+        progress: called with step and share done.
+        size: of the committee.
+        coin: what pays for everything; the first coinbase of an embedded node when None.
+    """
     members, committee = new_members(directory, tree, size)
     windows, amounts = Windows.for_depth(depth(tree.nodes)), Amounts()
     progress("keys", 0.0)
@@ -117,7 +128,7 @@ def make_setup(
         *(SLOT, committee, xonly_key(secret_of("operator")), nowhere, script_of("pot"), windows, amounts)
     )
     graph = SlotGraph(terms, tree, keys, progress=lambda share: progress("scripts", 0.1 + 0.2 * share))
-    graph, bank, deposits, deposit_txs = place(graph)
+    graph, bank, deposits, deposit_txs = place(graph, coin)
     openings = open_signatures(graph, secret_of("operator"))
     offer = Offer(graph.terms, graph.keys, graph_digest(graph), openings)
     for at, member in enumerate(members):
@@ -136,7 +147,7 @@ def make_setup(
 
 
 def place(
-    graph: SlotGraph,
+    graph: SlotGraph, coin: BankCoin | None = None
 ) -> tuple[SlotGraph, Transaction, tuple[Deposit, ...], tuple[Transaction, ...]]:
     """The graph at its outpoint in the bank's transaction, that transaction, two deposits and what makes them."""
     terms = graph.terms
@@ -144,22 +155,22 @@ def place(
         *("vault 0", terms.committee, xonly_key(secret_of("user")), OutPoint(bytes(32), 0)),
         *(script_of("user"), terms.windows, terms.amounts),
     )
-    bank = bank_transaction(graph.funding_sats, draft.value + 1_000)
+    bank = bank_transaction(graph.funding_sats, draft.value + 1_000, coin or first_coinbase())
     txs = tuple(_deposit_tx(draft, bank, 1 + i) for i in range(2))
     deposits = tuple(replace(draft, name=f"vault {i}", outpoint=tx.outpoint(0)) for i, tx in enumerate(txs))
     return graph.at(OutPoint(bank.txid, 0)), bank, deposits, txs
 
 
-def first_coinbase() -> tuple[OutPoint, TxOut]:
+def first_coinbase() -> BankCoin:
     """The coinbase of block 1 of every simulation."""
     with EmbeddedNode() as node:
         block = node.mine(1, script_of("bank"))[0]
     return block.transactions[0].outpoint(0), block.transactions[0].outputs[0]
 
 
-def bank_transaction(funding_sats: int, deposit_sats: int) -> Transaction:
+def bank_transaction(funding_sats: int, deposit_sats: int, coin: BankCoin) -> Transaction:
     """Outputs: the operator's fixed outpoint, two users' coins, purse coins."""
-    point, out = first_coinbase()
+    point, out = coin
     outputs = [
         TxOut(funding_sats, script_of("operator")),
         *(TxOut(deposit_sats, script_of("user")) for _ in range(2)),

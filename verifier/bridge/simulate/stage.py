@@ -13,11 +13,11 @@ from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction, TxOut
 from verifier.bridge.moves import Moves
 from verifier.bridge.roles import Guide, Operator, Sent, Watcher, open_nothing
-from verifier.bridge.simulate.setup import NETWORK, SetUp, open_node, script_of, secret_of
+from verifier.bridge.simulate.setup import NETWORK, SetUp, script_of, secret_of
 from verifier.bridge.store import Store
 from verifier.bridge.tree import Accuser, Digits, Execution, OpeningTree
 from verifier.bridge.view import SlotView
-from verifier.chain.chain import Refused
+from verifier.chain.chain import Refused, TestChain
 from verifier.chain.policy import fee_of
 from verifier.chain.wallet import Wallet
 from verifier.script.spend import verify_input
@@ -100,15 +100,17 @@ class Case(Protocol):
 
 @dataclass
 class Stage:
-    """One chain and the roles on it; use as a context.
+    """One chain and the roles on it.
 
     Attributes:
         setup: shared by all scenarios.
         case: the proof.
+        node: where everybody has coins already (`fund_node`).
     """
 
     setup: SetUp
     case: Case
+    node: TestChain
     records: list[Record] = field(default_factory=list)
     watchers: dict[str, Watcher] = field(default_factory=dict)
     operators: dict[str, Operator] = field(default_factory=dict)
@@ -118,7 +120,6 @@ class Stage:
     def __post_init__(self) -> None:
         self._directory = TemporaryDirectory(prefix="pegproof-")
         self.directory = Path(self._directory.name)
-        self.node = open_node(self.setup)
         self.moves = self.setup.moves
         self.graph = self.moves.graph
         self.view = SlotView(self.node, self.graph)
@@ -127,8 +128,7 @@ class Stage:
         self._asleep: set[str] = set()
 
     def close(self) -> None:
-        """Ends the node and removes the directory."""
-        self.node.close()
+        """Removes the roles' directories."""
         self._directory.cleanup()
 
     # Roles
