@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from copy import copy
 
 from verifier.bridge.moves import Moves, wire_label
@@ -22,22 +21,22 @@ class Signed(dict[str, tuple[bytes, ...]]):
     """Wires of an execution as a reveal would sign them, each signed when it is looked at.
 
     Attributes:
-        values: of the wires of every node.
+        digits: of the wires of every node.
     """
 
     def __init__(self, stage: Stage, execution: Execution) -> None:
         super().__init__()
         self._seed = stage.setup.seed
-        self.values: Mapping[str, Digits] = all_wires(stage.moves, execution)
+        self.digits = all_wires(stage.moves, execution)
 
     def __missing__(self, name: str) -> tuple[bytes, ...]:
-        self[name] = sign(self._seed, wire_label(SLOT, name), self.values[name])
+        self[name] = sign(self._seed, wire_label(SLOT, name), self.digits[name])
         return self[name]
 
     def but(self, name: str, value: Digits) -> Signed:
         """The same with one wire's value another."""
         out = copy(self)
-        out.values = ChainMap({name: value}, self.values)
+        out.digits = {**self.digits, name: value}
         out.pop(name, None)
         return out
 
@@ -58,7 +57,7 @@ def leaves_of(stage: Stage) -> list[tuple[int, int]]:
 
 def spend_of(stage: Stage, node: int, leaf: int, signed: Signed) -> Spend:
     """A leaf's witness: hints, and the signatures of the wires that it reads."""
-    hints = stage.case.hints(node, leaf, signed.values)
+    hints = stage.case.hints(node, leaf, signed.digits)
     names = reversed(stage.case.reads(node, leaf))
     return Spend(leaf, (*hints, *(item for name in names for item in signed[name])))
 
@@ -76,8 +75,8 @@ def every_wire(stage: Stage) -> str:
     whole = len(stage.case.scope) == len(stage.graph.nodes)
     last = stage.graph.nodes[stage.case.scope[-1]]
     tried = stage.graph.nodes if whole else [last]
-    for at, wire in ((node, wire) for node in tried for group in node.wires for wire in group):
-        wrong = values_of(at, stage.case.corrupt(stage.case.honest, wire.name))
+    for holder, wire in ((node, wire) for node in tried for group in node.wires for wire in group):
+        wrong = values_of(holder, stage.case.corrupt(stage.case.honest, wire.name))
         mixed = honest.but(wire.name, wrong[wire.name])
         convicting = [
             at for at in readers[wire.name] if judge(stage.moves, at[0], spend_of(stage, *at, mixed))
