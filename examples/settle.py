@@ -69,7 +69,7 @@ def _first_story(record: Record) -> str:
     return {
         "deposit": "a user deposits; if the committee does not move, the user has it back",
         "pegin": "the committee's transaction, signed beforehand, moves it into a vault",
-        "kickoff": "the operator has paid a user out of its purse, and claims the vault with the proof",
+        "kickoff": "the operator says that it has paid a user, and claims the vault with the proof",
         "take1": "432 blocks later nobody has objected: the operator has the vault and its stake",
     }[record.name.partition("/")[0]]
 

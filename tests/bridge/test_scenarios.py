@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner
 
 from verifier.bridge.simulate.cases import ToyCase
-from verifier.bridge.simulate.engine import SCENARIOS, run
+from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
 from verifier.bridge.simulate.setup import SetUp, make_setup
 from verifier.cli.main import cli
 
 CASE = ToyCase()
 SLOW = {
     *("03-challenged-honest", "06f-latest-reveals", "09-double-claims", "10b-restarted-in-mid-reveal"),
-    *("11-malicious-challenger", "15c-cycled-close", "15d-bumped-answers"),
+    *("11-malicious-challenger", "15c-cycled-close", "15d-bumped-answers", "15e-pinned-child"),
 }
 """Those that mine thousands of blocks."""
 
@@ -25,7 +25,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> SetUp:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in SCENARIOS]
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in playable("toy")]
 )
 def test_scenario(name: str, setup: SetUp) -> None:
     result = run(name, setup, CASE)
@@ -35,6 +35,9 @@ def test_scenario(name: str, setup: SetUp) -> None:
 
 def test_all_twenty_scenarios_of_the_design_are_there() -> None:
     assert {int(name[:2]) for name in SCENARIOS} == set(range(1, 21))
+    assert {int(name[:2]) for name in playable("toy")} == set(range(1, 21))
+    assert {int(name[:2]) for name in playable("rollup")} == set(range(1, 21)) - {19}
+    assert set(ONLY) < set(SCENARIOS)
 
 
 def test_a_scenario_that_ends_otherwise_fails(setup: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,9 +55,17 @@ def test_the_command_prints_what_was_mined_and_exports_the_blocks(tmp_path: Path
     (scenario,) = json.loads(outcome.output)["scenarios"]
     assert scenario["passed"] and scenario["outcome"] == "penalised"
     assert scenario["transactions"][-1]["name"] == "disprove/6"
+    assert set(scenario) == {
+        *("name", "passed", "outcome", "detail", "transactions", "dispute_vbytes", "max_stack"),
+        *("max_leaf_bytes", "queries", "proven_bits"),
+    }
+    for transaction in scenario["transactions"]:
+        assert set(transaction) == {"name", "txid", "vbytes", "weight", "fee_sats", "who"}
     assert scenario["proven_bits"] is None
     assert list(tmp_path.glob("07-false-proof/*"))
 
 
 def test_an_unknown_scenario_is_a_usage_error() -> None:
     assert CliRunner().invoke(cli, ["bridge", "simulate", "--scenario", "99"]).exit_code == 2
+    over_hashes = ["bridge", "simulate", "--scenario", "07b", "--tree", "toy"]
+    assert CliRunner().invoke(cli, over_hashes).exit_code == 2

@@ -139,7 +139,9 @@ def colluders_steer(stage: Stage) -> str:
     path = stage.graph.ancestry(fault)
 
     def elsewhere(view: SlotView, node: int) -> list[int]:
-        return [child for child in view.graph.nodes[node].children if child not in path][:4]
+        """A few harmless nodes beside the path, and one below each: all of them would take a larger purse."""
+        off = [child for child in view.graph.nodes[node].children if child not in path]
+        return off[: 3 if node in path else 1]
 
     class Colluder(Watcher):
         """Opens what it is told to, and never disproves or times out."""

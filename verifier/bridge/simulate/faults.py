@@ -146,11 +146,9 @@ def data_withheld(stage: Stage) -> str:
         guide = stage.case.random_guide(random.Random(seed))
         stage.watch(f"watcher {seed}", challenge=True, guide=guide)
     outcome = stage.play()
-    last = stage.names[-1]
-    expect(
-        last == f"disprove/{fault}" if fault is not None else last.startswith("disprove/"),
-        f"the end is {last}",
-    )
+    convicting = [name for name in stage.names if name.startswith("disprove/")]
+    expect(len(convicting) == 1, f"the end is {stage.names[-1]}")
+    expect(fault is None or convicting == [f"disprove/{fault}"], f"{convicting[-1]}, not node {fault}")
     return outcome
 
 
