@@ -150,7 +150,9 @@ class Operator:
             return self.moves.take(kind, self.vault)
         if kind == "close":
             return self.moves.close(int(rest), self.secret)
-        return self.moves.commit(int(rest or ROOT), self.seed, self.store.wires(self._slot))
+        node = int(rest or ROOT)
+        names = [wire.name for group in self.moves.graph.nodes[node].wires for wire in group]
+        return self.moves.commit(node, self.seed, self.store.wires(self._slot, names))
 
 
 Guide = Callable[[SlotView, int], Sequence[int]]

@@ -7,7 +7,7 @@ not stored at all; a role reads it again. Source: https://www.sqlite.org/pragma.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -115,10 +115,14 @@ class Store:
                 elif bytes(row[0]) != value:
                     raise BridgeError(BridgeReason.EQUIVOCATION, f"{slot}: {name}")
 
-    def wires(self, slot: str) -> dict[str, Digits]:
-        """The committed wires of a slot."""
+    def wires(self, slot: str, names: Iterable[str] | None = None) -> dict[str, Digits]:
+        """The committed wires of a slot: all, or those of these names."""
+        query = "SELECT name, value FROM wires WHERE slot = ?"
         with self._transaction() as db:
-            rows = db.execute("SELECT name, value FROM wires WHERE slot = ?", (slot,)).fetchall()
+            if names is None:
+                rows = db.execute(query, (slot,)).fetchall()
+            else:
+                rows = [r for name in names for r in db.execute(f"{query} AND name = ?", (slot, name))]
         return {name: tuple(value) for name, value in rows}
 
     def save_signatures(self, slot: str, signatures: Mapping[Slot, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The demo's story holds, with fewer transfers in its last part."""
+"""The demo's story holds, with fewer transfers in its eighth part; the last part, Bitcoin's, by itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from examples import demo
+from examples import demo, settle
 
 
 def test_demo_tells_its_story(
@@ -15,6 +15,7 @@ def test_demo_tells_its_story(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demo, "SMALL", 8)
     monkeypatch.setattr(demo, "BIG", 12)
+    monkeypatch.setattr(demo, "settle", lambda: None)
     demo.main()
     told = capsys.readouterr().out
     for part in (
@@ -25,5 +26,20 @@ def test_demo_tells_its_story(
         "LOOKUP_SUM",
         "'values': [1, 12, 16]",
         "Done in",
+    ):
+        assert part in told
+
+
+@pytest.mark.slow
+def test_bitcoin_pays_the_one_and_convicts_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    settle.settle()
+    told = capsys.readouterr().out
+    for part in (
+        "128 bits, 110 queries",
+        "the operator has the vault and its stake",
+        "'final polynomial' runs again, and differs",
+        "5,000,000 sat to the watchers' pot",
+        "3 of 4,959 nodes were opened",
+        "bad-txns-inputs-missingorspent",
     ):
         assert part in told
