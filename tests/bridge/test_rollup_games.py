@@ -2,9 +2,14 @@
 
 import pytest
 
+from prover.prove import prove
+from verifier.bridge.execution import Replay
 from verifier.bridge.simulate.engine import SCENARIOS, playable, run
+from verifier.bridge.simulate.faults import Signed, convict, judge
 from verifier.bridge.simulate.lies import LIES, prove_falsely
 from verifier.bridge.simulate.rollup import SHAPE, RollupCase
+from verifier.bridge.simulate.setup import open_node
+from verifier.bridge.simulate.stage import Stage
 from verifier.bridge.simulate.worlds import World, rollup
 from verifier.pipeline import identify, verify_proof
 from verifier.stark.reasons import RejectReason, VerificationError
@@ -42,6 +47,30 @@ def test_a_lie_is_hidden_from_all_but_the_queries(lie, world: World) -> None:
     assert caught.value.reason is RejectReason.FINAL_POLYNOMIAL
     replay, _ = case.told(lie)
     assert {query for query, _ in replay.faults} == set(range(case.queries))
+
+
+@pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.name)
+def test_a_lie_that_nobody_hides_is_convicted_as_far_as_its_nodes_can_be_revealed(lie, world: World) -> None:
+    """What a plain prover makes of the tables is false in the head: where lookups are added up, or in constraints.
+
+    The leaf spends on the kernel. Where a node on the way is too wide for a transaction, that is all there is today.
+    """
+    case, setup = world.case, world.setup
+    assert isinstance(case, RollupCase)
+    claim = lie.tell(case.ledger, case.batch, SHAPE)
+    proof = prove(case.key, claim.tables, claim.public_values, check_self=False)
+    replay = Replay(case.tree, proof.words, proof.public_values)
+    fault = case.fault_of(replay)
+    assert case.tree.nodes[fault].name.startswith("root/checks/")
+    with open_node(setup) as node:
+        stage = Stage(setup, case, node)
+        if set(stage.graph.ancestry(fault)) & set(stage.graph.too_wide):
+            signed = Signed(stage, replay)
+            spend = case.accuser(stage.moves).disprove(fault, signed)
+            assert spend is not None and judge(stage.moves, fault, spend)
+        else:
+            assert convict(stage, replay, fault) == "penalised"
+        stage.close()
 
 
 def test_nodes_that_are_too_wide_are_constraints_or_transcript(world: World) -> None:

@@ -86,7 +86,7 @@ def equivocation(stage: Stage) -> str:
 
 def restarted_in_mid_reveal(stage: Stage) -> str:
     """10b: the operator is killed after each transaction that it sends; what it sends again is byte-identical."""
-    fault = stage.graph.nodes[-1].index
+    fault = stage.case.scope[-1]
     stage.kickoff(stage.case.honest)
     stage.watch(challenge=True, guide=open_towards(fault))
     while not stage.outcome:

@@ -131,10 +131,11 @@ def convict(stage: Stage, execution: Execution, fault: int) -> str:
 
 def corrupted_root(stage: Stage) -> str:
     """8: a wire of the root is not the proof's: the node below it cannot be true."""
-    wire = stage.graph.nodes[0].wires[0][0].name
-    readers = [node for node, leaf in leaves_of(stage) if wire in stage.case.reads(node, leaf)]
+    root = {wire.name for group in stage.graph.nodes[0].wires for wire in group}
+    uses = ((node, wire) for node, leaf in leaves_of(stage) for wire in stage.case.reads(node, leaf))
+    node, wire = next((node, wire) for node, wire in uses if node and wire in root)
     stage.kickoff(stage.case.corrupt(stage.case.honest, wire))
-    stage.watch(challenge=True, guide=open_towards(readers[0]))
+    stage.watch(challenge=True, guide=open_towards(node))
     return stage.play()
 
 

@@ -72,7 +72,7 @@ def bumped_answers(stage: Stage) -> str:
     operator = stage.kickoff(stage.case.honest)
     operator.wallet = Wallet(secret_of("purse"), stage.node, [secret_of("operator")])
     operator.fee_rate = 60
-    stage.watch(challenge=True, guide=open_towards(stage.graph.nodes[-1].index))
+    stage.watch(challenge=True, guide=open_towards(stage.case.scope[-1]))
     while not stage.outcome:
         before = len(stage.records)
         stage.play_on()
