@@ -119,7 +119,7 @@ def _second_story(record: Record, graph: SlotGraph) -> str:
 
 
 def _played(world: World, name: str, wanted: str) -> Result:
-    result = run(name, world.setup, world.case)
+    result = run(name, world)
     if not result.passed or result.outcome != wanted:
         raise DemoFailed(f"{name}: {result.outcome} {result.detail}")
     return result

@@ -11,6 +11,7 @@ from verifier.bridge.simulate.cases import ProofCase
 from verifier.bridge.simulate.engine import SCENARIOS, run
 from verifier.bridge.simulate.setup import SetUp, make_setup
 from verifier.bridge.simulate.stage import Case
+from verifier.bridge.simulate.worlds import World
 
 pytestmark = pytest.mark.slow
 NAMES = [
@@ -35,7 +36,7 @@ def setup(case: Case, tmp_path_factory: pytest.TempPathFactory) -> SetUp:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_scenario(name: str, setup: SetUp, case: Case) -> None:
-    result = run(name, setup, case)
+    result = run(name, World("small system", case, setup))
     assert result.passed, result.detail
     assert result.outcome == SCENARIOS[name][1]
     assert result.max_stack <= 1_000

@@ -22,6 +22,7 @@ from verifier.bridge.moves import sign_key_paths
 from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.engine import SCENARIOS, run
 from verifier.bridge.simulate.setup import BankCoin, make_setup, script_of, secret_of
+from verifier.bridge.simulate.worlds import World
 from verifier.chain.bitcoind import Bitcoind
 from verifier.chain.block import COINBASE_MATURITY
 from verifier.chain.chain import Refused, TestChain
@@ -105,6 +106,6 @@ def test_a_game_where_relay_replacement_or_reorgs_decide(name: str, here: Place,
     setup = make_setup(tmp_path, CASE.tree, size=2, coin=coins.pop())
     chain.submit(setup.bank)
     chain.mine()
-    result = run(name, setup, CASE, node=chain)
+    result = run(name, World("toy", CASE, setup), node=chain)
     assert result.passed, result.detail
     assert result.outcome == SCENARIOS[name][1]

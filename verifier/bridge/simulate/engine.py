@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from verifier.bridge.simulate import adversaries, faults, lying, money, silence, trouble
 from verifier.bridge.simulate.lies import LIES
-from verifier.bridge.simulate.setup import SetUp, open_node
-from verifier.bridge.simulate.stage import Case, Record, ScenarioFailure, Stage
+from verifier.bridge.simulate.setup import open_node
+from verifier.bridge.simulate.stage import Record, ScenarioFailure, Stage
+from verifier.bridge.simulate.worlds import World
 from verifier.chain.chain import TestChain
 from verifier.chain.node import EmbeddedNode
 from verifier.chain.policy import fee_of
@@ -66,8 +67,8 @@ ONLY: Final[dict[str, str]] = {
 
 
 def playable(tree: str) -> list[str]:
-    """The scenarios over a tree."""
-    return [name for name in SCENARIOS if ONLY.get(name, tree) == tree]
+    """The scenarios that can be told where a tree is asked for: with the rollup's all of them, one over the toy's."""
+    return [name for name in SCENARIOS if tree == "rollup" or ONLY.get(name, tree) == tree]
 
 
 DISPUTE: Final = ("challenge", "assert", "open", "reveal", "disprove", "assert_timeout", "open_timeout")
@@ -79,6 +80,7 @@ class Result:
 
     Attributes:
         name: of the scenario.
+        tree: over which it was played.
         passed: whether it ended as it must, with nothing amiss on the way.
         outcome: `paid`, `penalised`, `refunded`, `refused`; empty where it did not end.
         detail: what was amiss.
@@ -91,6 +93,7 @@ class Result:
     """
 
     name: str
+    tree: str
     passed: bool
     outcome: str
     detail: str
@@ -110,6 +113,7 @@ class Result:
         """The object that `bridge simulate --json` prints."""
         return {
             "name": self.name,
+            "tree": self.tree,
             "passed": self.passed,
             "outcome": self.outcome,
             "detail": self.detail,
@@ -132,19 +136,17 @@ class Result:
         }
 
 
-def run(
-    name: str, setup: SetUp, case: Case, export: Path | None = None, node: TestChain | None = None
-) -> Result:
+def run(name: str, world: World, export: Path | None = None, node: TestChain | None = None) -> Result:
     """Plays one scenario.
 
     Args:
         name: one of `SCENARIOS`.
-        setup: shared by all, on nodes of their own.
-        case: the proof.
+        world: shared by all, on nodes of their own.
         export: where an embedded node's raw blocks go, in a directory of the scenario's name.
         node: where it is played, everybody's coins there; an embedded one of its own when None.
     """
     scenario, wanted = SCENARIOS[name]
+    setup, case = world.setup, world.case
     start = time.process_time()
     with open_node(setup) if node is None else nullcontext(node) as chain:
         stage = Stage(setup, case, chain)
@@ -159,6 +161,6 @@ def run(
                 chain.export(export / name)
             stage.close()
     return Result(
-        *(name, not detail, outcome, detail, tuple(stage.records), stage.max_stack),
+        *(name, world.name, not detail, outcome, detail, tuple(stage.records), stage.max_stack),
         *(stage.graph.largest_leaf_bytes, case.queries, case.proven_bits, time.process_time() - start),
     )

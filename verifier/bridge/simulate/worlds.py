@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.on_demand import lazy_setup
@@ -29,6 +29,20 @@ class World:
     name: str
     case: Case
     setup: SetUp
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures that `bridge simulate --json` prints of it."""
+        graph, nodes = self.setup.moves.graph, self.case.tree.nodes
+        return {
+            "nodes": len(nodes),
+            "leaves": sum(node.num_leaves for node in nodes),
+            "nodes_too_wide": len(graph.too_wide),
+            "on_demand": not self.setup.members,
+            "queries": self.case.queries,
+            "proven_bits": self.case.proven_bits,
+            "stake_sats": graph.stake_sats,
+            "funding_sats": graph.funding_sats,
+        }
 
 
 def toy(directory: Path, progress: Progress) -> World:
