@@ -13,18 +13,20 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final, TypeVar
 
-from verifier.bitcoin.taproot import TaprootOutput, TapTree
 from verifier.bitcoin.transaction import OutPoint
-from verifier.bridge.graph import MAX_WEIGHT, NOWHERE, ROOT, SlotGraph, Terms
+from verifier.bridge.graph import NOWHERE, ROOT, SlotGraph, Terms
+from verifier.bridge.node_scripts import Binding, NodeScripts, node_scripts
 from verifier.bridge.params import MARGINS, Margins, Windows
 from verifier.bridge.scripts import committee_output, guarded, reveal_leaf
-from verifier.bridge.template import Coin, Input
-from verifier.bridge.tree import Node, OpeningTree
+from verifier.bridge.template import Coin
+from verifier.bridge.tree import Node, OpeningTree, Wire
 from verifier.script.winternitz import LINK_BYTES, WinternitzKey, checksum_digits
 
 Item = TypeVar("Item")
 _COINS: Final = {"C": True, "R": True, "D": False, "A": False}
 """First letter of a node's coin -> whether its parent's reveal makes it, not its own."""
+_HASH: Final = bytes(32)
+"""Of a script whose size alone counts."""
 
 
 class LazyGraph(SlotGraph):
@@ -49,33 +51,24 @@ class LazyGraph(SlotGraph):
         margins: Margins = MARGINS,
         progress: Callable[[float], None] = lambda share: None,
     ) -> None:
-        terms.amounts.check()
-        self.terms, self.tree, self.keys, self._margins = terms, tree, keys, margins
-        self.nodes = list(tree.nodes)
-        self.disprove_hashes = {}
-        self._largest_leaf = [0] * len(self.nodes)
-        for node in self.nodes:
-            sizes = (tree.leaf_bytes(node.index, number) for number in range(node.num_leaves))
-            self._largest_leaf[node.index] = max(sizes, default=-_guard()) + _guard()
-            progress((node.index + 1) / len(self.nodes))
-        self._operator_scripts()
-        self._measuring = True
-        self._committed = [[_stand_in(1)] * self.groups(node.index) for node in self.nodes]
-        self._disprove_outputs = [_stand_in(n.num_leaves) if n.num_leaves else None for n in self.nodes]
-        self._place_values()
-        self._measure()
-        self._measuring = False
+        sizes = []
+        for node in tree.nodes:
+            sizes.append(_measured(tree, node))
+            progress((node.index + 1) / len(tree.nodes))
+        self._largest: dict[str, int] = {}
+        super().__init__(terms, tree, keys, margins, sizes, allow_oversized=True)
+        self._largest = {
+            "level": super().widest_level_vbytes,
+            "disprove": super().largest_disprove_vbytes,
+            "leaf": super().largest_leaf_bytes,
+        }
+        self.scripts = _Made(self.nodes, lambda node: node_scripts(tree, node, keys, terms.committee))
         self._committed = _Made(self.nodes, self._committed_outputs)
         self._disprove_outputs = _Made(self.nodes, self._disprove_output)
         self._start()
-        terms.windows.check(self.depth, self.widest_level_vbytes, margins)
 
     def at(self, funding: OutPoint, windows: Windows | None = None) -> LazyGraph:
-        """The same graph from another outpoint, or with other windows: amounts depend on neither.
-
-        Raises:
-            BridgeError: WINDOWS.
-        """
+        """See `SlotGraph.at`."""
         other = copy(self)
         other.terms = replace(self.terms, funding=funding, windows=windows or self.terms.windows)
         other.terms.windows.check(self.depth, self.widest_level_vbytes, self._margins)
@@ -85,25 +78,23 @@ class LazyGraph(SlotGraph):
     @property
     def widest_level_vbytes(self) -> int:
         """What the most expensive level weighs when all of it is revealed."""
-        return super().widest_level_vbytes if self._measuring else self._widest_level_vbytes
+        return self._largest.get("level") or super().widest_level_vbytes
 
     @property
     def largest_disprove_vbytes(self) -> int:
         """An upper bound of every disproof, two more outputs included."""
-        return super().largest_disprove_vbytes if self._measuring else self._largest_disprove_vbytes
+        return self._largest.get("disprove") or super().largest_disprove_vbytes
+
+    @property
+    def largest_leaf_bytes(self) -> int:
+        """Of all leaves of disprove outputs, guards included."""
+        return self._largest.get("leaf") or super().largest_leaf_bytes
 
     def _start(self) -> None:
         """The kickoff's coins are there, all others when asked for."""
-        self._made = {}
+        self._made, self._digest = {}, None
         self.coins = _Coins(self)
         self._put_kickoff()
-
-    def _measure(self) -> None:
-        """Largest transactions, with outputs of the right size in place of each node's own."""
-        self._widest_level_vbytes = self.widest_level_vbytes
-        self._largest_disprove_vbytes = self.largest_disprove_vbytes
-        weights = {n.index: self._commitment(n.index).max_weight for n in self.nodes}
-        self.too_wide = tuple(index for index, weight in weights.items() if weight > MAX_WEIGHT)
 
     def appear(self, node: int) -> None:
         """Puts the coins that revealing a node makes, its ancestors' first."""
@@ -111,15 +102,6 @@ class LazyGraph(SlotGraph):
             self._put("S", NOWHERE, self.stake_sats, committee_output(self.terms.committee))
         self._put_revealed(node, None)
         self._put_revealed(node, self._commitment(node).tx.txid)
-
-    def _bound(self, name: str, node: int, group: int) -> Input:
-        """The input that binds a group of wires; while sizes are measured, by a script that is not made."""
-        wires = self.nodes[node].wires
-        if not self._measuring or not wires:
-            return super()._bound(name, node, group)
-        links = sum(wire.digits + checksum_digits(wire.digits) for wire in wires[group])
-        size = _reveal_bytes(()) + sum(_reveal_bytes((w.digits,)) - _reveal_bytes(()) for w in wires[group])
-        return self._binding(name, bytes(32), size, links)
 
 
 class _Coins(dict[str, Coin]):
@@ -159,11 +141,18 @@ class _Made(list[Item]):
         return self._of(index)
 
 
-@cache
-def _stand_in(leaves: int) -> TaprootOutput:
-    """An output whose control blocks have the length that so many leaves ask for."""
-    depth = (leaves - 1).bit_length()
-    return TaprootOutput(bytes(32), TapTree(bytes(32), (bytes(32 * depth),)), bytes(32), 0)
+def _measured(tree: OpeningTree, node: Node) -> NodeScripts:
+    """Sizes of a node's scripts, without any of them."""
+    bindings = tuple(
+        Binding(_HASH, _empty() + sum(map(_check_bytes, group)), sum(map(_links, group)))
+        for group in node.wires
+    )
+    sizes = [tree.leaf_bytes(node.index, number) + _guard() for number in range(node.num_leaves)]
+    return NodeScripts(bindings, (_HASH,) * node.num_leaves, sum(sizes), max(sizes, default=0))
+
+
+def _links(wire: Wire) -> int:
+    return wire.digits + checksum_digits(wire.digits)
 
 
 @cache
@@ -173,7 +162,17 @@ def _guard() -> int:
 
 
 @cache
-def _reveal_bytes(digits: tuple[int, ...]) -> int:
-    """Size of a reveal leaf for wires of these lengths."""
-    keys = [WinternitzKey((bytes(LINK_BYTES),) * (n + checksum_digits(n)), n) for n in digits]
-    return len(reveal_leaf(bytes(32), keys))
+def _empty() -> int:
+    """Bytes of a reveal leaf without wires."""
+    return len(reveal_leaf(bytes(32), []))
+
+
+def _check_bytes(wire: Wire) -> int:
+    """Bytes that a wire adds to it."""
+    return _check_size(wire.digits, _links(wire))
+
+
+@cache
+def _check_size(digits: int, links: int) -> int:
+    key = WinternitzKey((bytes(LINK_BYTES),) * links, digits)
+    return len(reveal_leaf(bytes(32), [key])) - _empty()

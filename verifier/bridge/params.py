@@ -29,11 +29,6 @@ class Margins:
 MARGINS: Final = Margins()
 
 
-def _crowd(vbytes: int) -> int:
-    """Blocks that an operator may need to confirm so much at once: ten for each million."""
-    return -(-10 * vbytes // 1_000_000)
-
-
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Relative locks, in blocks.
@@ -55,16 +50,16 @@ class Windows:
     refund: int = 1_008
 
     @classmethod
-    def for_depth(cls, depth: int, margins: Margins = MARGINS) -> Windows:
-        """The defaults with the shortest T3 that a tree of this depth allows."""
-        return cls(take2=depth * (cls().reveal_timeout + margins.lateness) + margins.disprove)
+    def for_tree(cls, depth: int, widest_level_vbytes: int = 0, margins: Margins = MARGINS) -> Windows:
+        """The defaults with the shortest Wr and T3 that a tree allows."""
+        reveal = max(cls().reveal_timeout, _crowd(widest_level_vbytes))
+        return cls(reveal_timeout=reveal, take2=depth * (reveal + margins.lateness) + margins.disprove)
 
     @classmethod
-    def for_tree(cls, depth: int, widest_level_vbytes: int, margins: Margins = MARGINS) -> Windows:
-        """The shortest windows that a tree of this depth and width allows, none below its default."""
-        reveal = max(cls().reveal_timeout, _crowd(widest_level_vbytes))
-        last = depth * (reveal + margins.lateness) + margins.disprove
-        return cls(reveal_timeout=reveal, take2=max(cls().take2, last))
+    def longest(cls, depth: int, margins: Margins = MARGINS) -> Windows:
+        """The longest Wr that a tree of this depth allows: for drafts, before its widest level is known."""
+        reveal = (MAX_DELAY - margins.disprove) // depth - margins.lateness
+        return cls(reveal_timeout=reveal, take2=MAX_DELAY)
 
     def check(self, depth: int, widest_level_vbytes: int, margins: Margins = MARGINS) -> None:
         """Refuses windows that somebody honest could miss.
@@ -98,6 +93,11 @@ class Windows:
         for holds, detail in rules:
             if not holds:
                 raise BridgeError(BridgeReason.WINDOWS, detail)
+
+
+def _crowd(vbytes: int) -> int:
+    """Blocks in which so many bytes are confirmed, if a tenth of each is theirs."""
+    return -(-10 * vbytes // 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, commitment_coin
 from verifier.bridge.moves import Moves
 from verifier.bridge.params import MARGINS, Margins
-from verifier.bridge.presign import answer_slots
 from verifier.bridge.store import Store
 from verifier.bridge.template import Coin
 from verifier.bridge.tree import Accuser, Digits, Execution, Spend, values_of
@@ -102,9 +101,7 @@ class Operator:
         for node in self.moves.graph.nodes:
             if any(wire.name not in wires for group in node.wires for wire in group):
                 raise BridgeError(BridgeReason.ORDER, f"the wires of {node.name} are not durable")
-        for slot in answer_slots(self.moves.graph):
-            if slot not in self.moves.signatures:
-                raise BridgeError(BridgeReason.ORDER, f"{slot.template}, input {slot.index}, is not signed")
+            self.moves.check_answers(node.index)
         return _send(chain, "kickoff", self.moves.kickoff(self.secret))
 
     def due(self, chain: Chain) -> list[str]:

@@ -19,7 +19,7 @@ PAYOUT_TAG: Final = b"pegproof"
 
 def deposit_output(committee: bytes, user: bytes, refund: int) -> TaprootOutput:
     """The committee moves it into a vault, or after `refund` blocks the user takes it back."""
-    return committee_output(committee, delayed_key(user, refund))
+    return committee_output(committee, leaf_hash(delayed_key(user, refund)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from verifier.bridge.errors import BridgeError
 from verifier.bridge.graph import SlotGraph, Terms
 from verifier.bridge.lazy import LazyGraph
 from verifier.bridge.moves import Moves, wire_label
-from verifier.bridge.params import MAX_DELAY, Amounts, Windows
+from verifier.bridge.params import Amounts, Windows
 from verifier.bridge.presign import NO_LEAF, Request, Slot, requests_of
 from verifier.bridge.simulate.setup import (
     COMMITTEE_SIZE,
@@ -120,7 +120,7 @@ class Signatures:
         if slot.leaf == NO_LEAF:
             yield from requests_of(template)
             return
-        hashes = self._graph.disprove_hashes[int(template.name.partition("/")[2])]
+        hashes = self._graph.scripts[int(template.name.partition("/")[2])].leaves
         if slot.leaf < len(hashes):
             yield Request(slot, template.message(slot.index, hashes[slot.leaf]), None)
 
@@ -136,8 +136,6 @@ class Signatures:
 _KINDS: Final = frozenset(
     ("assert", "assert_timeout", "challenge", "close", "disprove", "open", "open_timeout", "reveal")
 )
-_WIDE: Final = Windows(reveal_timeout=10_000, take2=MAX_DELAY)
-"""Long enough for any tree: sizes are measured under them, and give the windows of the slot."""
 
 
 def lazy_setup(tree: OpeningTree, progress: Callable[[str, float], None] = lambda step, share: None) -> SetUp:
@@ -146,7 +144,8 @@ def lazy_setup(tree: OpeningTree, progress: Callable[[str, float], None] = lambd
     committee = Aggregate([public_key(secret) for secret in secrets]).key
     seed = secret_of("one-time keys")
     nowhere, operator = OutPoint(bytes(32), 0), xonly_key(secret_of("operator"))
-    terms = Terms(SLOT, committee, operator, nowhere, script_of("pot"), _WIDE, Amounts())
+    windows = Windows.longest(depth(tree.nodes))
+    terms = Terms(SLOT, committee, operator, nowhere, script_of("pot"), windows, Amounts())
     graph = LazyGraph(
         terms, tree, NodeKeys(tree, SLOT, seed), progress=lambda share: progress("scripts", share)
     )
