@@ -14,7 +14,7 @@ from verifier.bridge.graph import SlotGraph
 from verifier.bridge.simulate.engine import Result, run
 from verifier.bridge.simulate.lies import LIES
 from verifier.bridge.simulate.stage import Record
-from verifier.bridge.simulate.worlds import World, rollup
+from verifier.bridge.simulate.worlds import World, make_world
 from verifier.chain.policy import fee_of
 
 TRUE, FALSE = "02-unchallenged", "07b-minted-sats"
@@ -39,7 +39,7 @@ def prepare(directory: Path) -> World:
         the proof false makes it commit, branch by branch, to what the verifier computes, until one script shows a
         piece to be wrong."""
     )
-    world = rollup(directory, lambda step, share: None)
+    world = make_world("rollup", directory)
     graph, tree = world.setup.moves.graph, world.case.tree
     console.print(
         f"a batch of transfers and a withdrawal, proven: {world.case.proven_bits:.0f} bits, "

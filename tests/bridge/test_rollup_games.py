@@ -10,7 +10,7 @@ from verifier.bridge.simulate.lies import LIES, prove_falsely
 from verifier.bridge.simulate.rollup import SHAPE, RollupCase
 from verifier.bridge.simulate.setup import open_node
 from verifier.bridge.simulate.stage import Stage
-from verifier.bridge.simulate.worlds import World, rollup
+from verifier.bridge.simulate.worlds import World, make_world
 from verifier.pipeline import identify, verify_proof
 from verifier.stark.reasons import RejectReason, VerificationError
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return rollup(tmp_path_factory.mktemp("slot"), lambda step, share: None)
+    return make_world("rollup", tmp_path_factory.mktemp("slot"))
 
 
 @pytest.mark.parametrize("name", [name for name in playable("rollup") if ONLY.get(name) != "toy"])

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from verifier.bridge.files import TreeName, open_slot, open_store
 from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
-from verifier.bridge.simulate.setup import SetUp, make_setup
+from verifier.bridge.simulate.rehearsal import rehearse
+from verifier.bridge.simulate.setup import NETWORK, SetUp, make_setup
 from verifier.bridge.simulate.worlds import World
 from verifier.cli.main import cli
 
@@ -70,3 +72,20 @@ def test_an_unknown_scenario_is_a_usage_error() -> None:
     assert CliRunner().invoke(cli, ["bridge", "simulate", "--scenario", "99"]).exit_code == 2
     over_hashes = ["bridge", "simulate", "--scenario", "07b", "--tree", "toy"]
     assert CliRunner().invoke(cli, over_hashes).exit_code == 2
+
+
+def test_scenarios_over_a_slot_whose_set_up_is_done(tmp_path: Path) -> None:
+    """The same signatures and txids as the roles' directories have, not ones made for the occasion."""
+    rehearse(tmp_path / "slot", TreeName.toy(2))
+    arguments = ["bridge", "simulate", "--slot", str(tmp_path / "slot"), "--scenario", "07", "--json"]
+    outcome = CliRunner().invoke(cli, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    found = json.loads(outcome.output)
+    assert found["trees"]["toy"]["on_demand"] is False
+    (scenario,) = found["scenarios"]
+    assert (scenario["tree"], scenario["outcome"]) == ("toy", "penalised")
+    moves, _ = open_slot(open_store(tmp_path / "slot" / "watcher", "watcher", NETWORK))
+    txids = {each["name"]: each["txid"] for each in scenario["transactions"]}
+    assert txids["assert"] == moves.graph.template("assert").tx.txid_hex
+    unfinished = CliRunner().invoke(cli, ["bridge", "simulate", "--slot", str(tmp_path), "--json"])
+    assert json.loads(unfinished.output)["error"]["reason"] == "STATE"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from verifier.bitcoin.sighash import Spending
+from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, commitment_coin
 from verifier.bridge.moves import Moves
@@ -196,6 +197,7 @@ class Watcher:
         guide: which nodes it opens.
         fee_rate: sat/vB.
         innocent: nodes with signatures that no leaf convicts: not looked at again.
+        kept: nodes with the transactions that revealed them, whose signatures are in the store: not read again.
     """
 
     store: Store
@@ -207,6 +209,7 @@ class Watcher:
     guide: Guide = open_nothing
     fee_rate: int = 2
     innocent: set[tuple[int, tuple[tuple[bytes, ...], ...]]] = field(default_factory=set, repr=False)
+    kept: set[tuple[int, Transaction]] = field(default_factory=set, repr=False)
 
     def due(self, chain: Chain) -> list[str]:
         """The moves that the chain asks for now, the surest first.
@@ -280,7 +283,10 @@ class Watcher:
         """
         slot, names = self.moves.graph.terms.slot, []
         for at in view.graph.ancestry(node):
-            self.store.see(slot, view.wire_signatures(at))
+            found = view.commitment(at)
+            if found is not None and (at, found.tx) not in self.kept:
+                self.store.see(slot, view.wire_signatures(at))
+                self.kept.add((at, found.tx))
             names += [wire.name for group in view.graph.nodes[at].wires for wire in group]
         seen = self.store.seen(slot)
         versions = itertools.product(*(seen.get(name, []) for name in names))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from verifier.bridge.simulate.engine import ONLY, SCENARIOS, Result, playable, run
-from verifier.bridge.simulate.worlds import WORLDS, World
+from verifier.bridge.simulate.worlds import TREES, World, make_world, open_world
 from verifier.chain.policy import fee_of
 from verifier.cli.bridge_plan import plan
 from verifier.cli.bridge_roles import COMMANDS
@@ -25,16 +25,23 @@ def command() -> None:
 @click.option("--scenario", default="all", show_default=True, help="A name of --list, its head, or all.")
 @click.option(
     "--tree",
-    type=click.Choice(list(WORLDS)),
+    type=click.Choice(TREES),
     default="rollup",
     show_default=True,
     help="rollup: a real batch's proof at shape small, all queries, 128 bits. toy: hashes, no proof, in seconds.",
+)
+@click.option(
+    "--slot",
+    type=click.Path(path_type=Path),
+    help="A finished `bridge setup DIR`, in place of one on demand.",
 )
 @click.option("--list", "only_list", is_flag=True, help="List the scenarios and how they must end.")
 @click.option("--export", type=click.Path(path_type=Path), help="Write each scenario's raw blocks here.")
 @json_option
 @reports_errors
-def simulate(scenario: str, tree: str, only_list: bool, export: Path | None, as_json: bool) -> None:
+def simulate(
+    scenario: str, tree: str, slot: Path | None, only_list: bool, export: Path | None, as_json: bool
+) -> None:
     """Play scenarios on Bitcoin Core's own validation code, in process.
 
     Each has a node of its own; batch, proof and slot are made once. Over the rollup's tree keys, scripts and
@@ -45,16 +52,20 @@ def simulate(scenario: str, tree: str, only_list: bool, export: Path | None, as_
     if only_list:
         _list(as_json, titles)
         return
-    chosen = [name for name in playable(tree) if scenario == "all" or name.startswith(scenario)]
-    if not chosen:
-        raise click.BadParameter("no such scenario over this tree; see --list", param_hint="--scenario")
     results: list[Result] = []
     with TemporaryDirectory(prefix="pegproof-") as directory, progress_bar("simulate", as_json) as bar:
         worlds: dict[str, World] = {}
+        if slot is not None:
+            bar("slot", 0.0)
+            opened = open_world(slot)
+            tree, worlds[opened.name] = opened.name, opened
+        chosen = [name for name in playable(tree) if scenario == "all" or name.startswith(scenario)]
+        if not chosen:
+            raise click.BadParameter("no such scenario over this tree; see --list", param_hint="--scenario")
         for at, name in enumerate(chosen):
             over = ONLY.get(name, tree)
             if over not in worlds:
-                worlds[over] = WORLDS[over](Path(directory), bar)
+                worlds[over] = make_world(over, Path(directory), bar)
             bar(name, at / len(chosen))
             results.append(run(name, worlds[over], export))
     data: dict[str, Any] = {

@@ -13,10 +13,9 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import open_operator, open_slot, open_store, open_watcher
 from verifier.bridge.graph import commitment_coin
 from verifier.bridge.roles import Sent
-from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.rehearsal import deposit
 from verifier.bridge.simulate.setup import NETWORK
-from verifier.bridge.toy import ToyTree
+from verifier.bridge.simulate.worlds import case_of
 from verifier.bridge.view import SlotView
 from verifier.chain.fees import spending_of
 from verifier.chain.node import EmbeddedNode
@@ -86,10 +85,9 @@ def kickoff(directory: Path, case: str, node: Path | None, as_json: bool) -> Non
     """Make the wires of a proof durable, then start the game; no other proof can be asserted afterwards."""
     with _node(directory, node) as chain:
         operator = open_operator(directory, NETWORK, chain)
-        tree = operator.moves.graph.tree
-        known = ToyCase(tree.queries if isinstance(tree, ToyTree) else 2)
-        executions = {"honest": known.honest, "false": known.false[0], "withheld": known.withheld[0]}
-        operator.commit(executions[case])
+        known = case_of(operator.moves.graph.tree)
+        false = known.false if case == "false" else known.withheld if case == "withheld" else None
+        operator.commit(known.honest if false is None else false[0])
         sent = [operator.kickoff(chain)]
     _report(sent, as_json)
 

@@ -141,3 +141,20 @@ def deposit(directory: Path, number: int, chain: Chain) -> str:
     witness = (moves.committee_witness(template, 0),)
     chain.submit(Spending(template.signed([witness]), template.spending.spent).tx)
     return "pegin"
+
+
+def reopen(directory: Path) -> SetUp:
+    """A set-up that is done, as the user's directory and the node have it: what scenarios may be played over.
+
+    Raises:
+        BridgeError: STATE where it is not done, or something is missing.
+    """
+    user = open_store(directory / "user", "user", NETWORK)
+    moves, deposits = open_slot(user)
+    raw = [user.meta(f"{_DEPOSIT} {number}") for number in range(len(deposits))]
+    with EmbeddedNode(directory / "node") as node:
+        bank = node.transaction(moves.graph.terms.funding.txid)
+    if bank is None or None in raw:
+        raise BridgeError(BridgeReason.STATE, f"{directory} is not set up to the end")
+    txs = tuple(Transaction.parse(each) for each in raw if each is not None)
+    return SetUp(moves.graph.tree, moves, tuple(deposits), txs, bank.tx)

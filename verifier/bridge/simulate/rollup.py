@@ -25,16 +25,21 @@ SEED: Final = 1
 
 
 class RollupCase(ProofCase):
-    """A batch, proven; and false proofs of the same batch."""
+    """A batch, proven; and false proofs of the same batch.
 
-    def __init__(self) -> None:
+    Args:
+        tree: of the shape; made when None.
+    """
+
+    def __init__(self, tree: ChunkTree | None = None) -> None:
         self.key = proving_key(DEFAULT_PRESET, SHAPE)
         cells, self.batch = build_sample(TRANSFERS, SEED)
         self.ledger = Ledger.of_cells(cells)
         made = witness(apply(self.ledger, self.batch))
         proof = prove(self.key, made.tables(SHAPE), made.public_values)
         bits = self.key.verifying_key.security().proven_bits
-        super().__init__(ChunkTree.of(self.key.verifying_key), proof.words, proof.public_values, bits)
+        tree = tree or ChunkTree.of(self.key.verifying_key)
+        super().__init__(tree, proof.words, proof.public_values, bits)
         self._told: dict[str, tuple[Replay, int]] = {}
 
     def told(self, lie: Lie) -> tuple[Replay, int]:

@@ -37,6 +37,8 @@ SLOT: Final = "slot A"
 OTHER_SLOT: Final = "slot B"
 """A slot whose one-time keys have no business in the first."""
 PURSE_COINS: Final = 24
+MAX_PURSE_COINS: Final = 240
+"""A purse pays for what is opened or bumped at once, each with a confirmed coin: the more, the wider the tree."""
 PURSE_SATS: Final = 2_000_000
 COMMITTEE_SIZE: Final = 5
 BankCoin = tuple[OutPoint, TxOut]
@@ -181,7 +183,9 @@ def place(
         *("vault 0", terms.committee, xonly_key(secret_of("user")), NOWHERE),
         *(script_of("user"), terms.windows, terms.amounts),
     )
-    bank = bank_transaction(graph.funding_sats, draft.value + 1_000, coin or first_coinbase())
+    widest = max(len(node.children) for node in graph.nodes)
+    purses = max(PURSE_COINS, min(MAX_PURSE_COINS, 8 * widest))
+    bank = bank_transaction(graph.funding_sats, draft.value + 1_000, purses, coin or first_coinbase())
     txs = tuple(_deposit_tx(draft, bank, 1 + i) for i in range(2))
     deposits = tuple(replace(draft, name=f"vault {i}", outpoint=tx.outpoint(0)) for i, tx in enumerate(txs))
     return graph.at(OutPoint(bank.txid, 0)), bank, deposits, txs
@@ -194,15 +198,15 @@ def first_coinbase() -> BankCoin:
     return block.transactions[0].outpoint(0), block.transactions[0].outputs[0]
 
 
-def bank_transaction(funding_sats: int, deposit_sats: int, coin: BankCoin) -> Transaction:
+def bank_transaction(funding_sats: int, deposit_sats: int, purses: int, coin: BankCoin) -> Transaction:
     """Outputs: the operator's fixed outpoint, two users' coins, purse coins."""
     point, out = coin
     outputs = [
         TxOut(funding_sats, script_of("operator")),
         *(TxOut(deposit_sats, script_of("user")) for _ in range(2)),
-        *(TxOut(PURSE_SATS, script_of("purse")) for _ in range(PURSE_COINS)),
+        *(TxOut(PURSE_SATS, script_of("purse")) for _ in range(purses)),
     ]
-    change = out.value - sum(each.value for each in outputs) - 5_000
+    change = out.value - sum(each.value for each in outputs) - 5_000 - 100 * purses
     tx = Transaction(2, (TxIn(point),), (*outputs, TxOut(change, script_of("bank"))))
     return sign_key_paths(Spending(tx, (out,)), (0,), secret_of("bank")).tx
 

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.lazy import LazyGraph
+from verifier.bridge.opening import ChunkTree
 from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.on_demand import lazy_setup
-from verifier.bridge.simulate.rollup import RollupCase
+from verifier.bridge.simulate.rehearsal import reopen
+from verifier.bridge.simulate.rollup import SHAPE, RollupCase
 from verifier.bridge.simulate.setup import SetUp, make_setup
 from verifier.bridge.simulate.stage import Case
+from verifier.bridge.toy import ToyTree
+from verifier.bridge.tree import OpeningTree
+from verifier.pipeline import DEFAULT_PRESET, verifying_key
+from verifier.stark.program import record
 
 Progress = Callable[[str, float], None]
 
@@ -37,7 +45,7 @@ class World:
             "nodes": len(nodes),
             "leaves": sum(node.num_leaves for node in nodes),
             "nodes_too_wide": len(graph.too_wide),
-            "on_demand": not self.setup.members,
+            "on_demand": isinstance(graph, LazyGraph),
             "queries": self.case.queries,
             "proven_bits": self.case.proven_bits,
             "stake_sats": graph.stake_sats,
@@ -45,18 +53,47 @@ class World:
         }
 
 
-def toy(directory: Path, progress: Progress) -> World:
-    """A small tree of hashes, no proof behind it; a committee of five sets up the whole slot."""
-    case = ToyCase()
-    return World("toy", case, make_setup(directory, case.tree, progress))
+TREES: Final = ("rollup", "toy")
 
 
-def rollup(directory: Path, progress: Progress) -> World:
-    """The verifier's whole tree at shape small and a real batch's proof; of the slot, what is touched."""
+def make_world(tree: str, directory: Path, progress: Progress = lambda step, share: None) -> World:
+    """A world of its own.
+
+    Over the toy's tree a committee of five sets up the whole slot; over the rollup's, everything of a node is made
+    when it is touched.
+
+    Args:
+        tree: of `TREES`.
+        directory: for the committee.
+        progress: called with a step and the share done.
+    """
+    if tree == "toy":
+        case = ToyCase()
+        return World(tree, case, make_setup(directory, case.tree, progress))
     progress("batch and proof", 0.0)
-    case = RollupCase()
-    return World("rollup", case, lazy_setup(case.tree, progress))
+    rollup = RollupCase()
+    return World(tree, rollup, lazy_setup(rollup.tree, progress))
 
 
-WORLDS: Final[dict[str, Callable[[Path, Progress], World]]] = {"toy": toy, "rollup": rollup}
-"""By the name of the tree."""
+def open_world(directory: Path) -> World:
+    """The world of a slot whose set-up is done.
+
+    Raises:
+        BridgeError: STATE where it is not, or nobody knows a proof for its tree.
+    """
+    setup = reopen(directory)
+    case = case_of(setup.tree)
+    return World("toy" if isinstance(case, ToyCase) else "rollup", case, setup)
+
+
+def case_of(tree: OpeningTree) -> ToyCase | RollupCase:
+    """Proofs for a tree that was made from its name.
+
+    Raises:
+        BridgeError: STATE where there are none.
+    """
+    if isinstance(tree, ToyTree):
+        return ToyCase(tree.queries)
+    if isinstance(tree, ChunkTree) and tree.program == record(verifying_key(DEFAULT_PRESET, SHAPE)):
+        return RollupCase(tree)
+    raise BridgeError(BridgeReason.STATE, f"no proof for a tree of {len(tree.nodes)} nodes")
