@@ -1,6 +1,7 @@
 """A graph made where somebody looks is the graph: every coin, amount, script and txid, whatever is asked for first."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -9,10 +10,21 @@ from tests.bridge.chunks import KEYS
 from tests.bridge.chunks import tree as chunk_tree
 from tests.bridge.slot import TREE, one_time_keys, terms
 from verifier.bitcoin.transaction import OutPoint
+from verifier.bridge.committee import check_openings
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph
 from verifier.bridge.lazy import LazyGraph
 from verifier.bridge.params import Windows
+from verifier.bridge.presign import (
+    Slot,
+    answer_requests,
+    check_complete,
+    pay_requests,
+    pegin_requests,
+    protect_requests,
+)
+from verifier.bridge.simulate.on_demand import lazy_setup
+from verifier.bridge.simulate.setup import all_signatures, make_setup
 from verifier.bridge.tree import OpeningTree, depth
 from verifier.script.winternitz import WinternitzKey
 
@@ -86,3 +98,28 @@ def test_other_windows_are_checked() -> None:
     with pytest.raises(BridgeError) as caught:
         lazy.at(there, Windows(take1=3))
     assert caught.value.reason is BridgeReason.WINDOWS
+
+
+def test_a_slot_on_demand_is_the_slot_that_a_committee_makes(tmp_path: Path) -> None:
+    """The same coins and txids, and a signature that holds wherever the committee has left one."""
+    made, lazy = make_setup(tmp_path, TREE), lazy_setup(TREE)
+    graph = made.moves.graph
+    assert lazy.moves.graph.terms == graph.terms
+    assert lazy.moves.graph.digest == graph.digest
+    assert (lazy.bank, lazy.deposits, lazy.deposit_txs) == (made.bank, made.deposits, made.deposit_txs)
+    requests = [*protect_requests(graph), *answer_requests(graph)]
+    for deposit in made.deposits:
+        requests += [*pay_requests(graph, deposit.vault), *pegin_requests(deposit)]
+    check_complete(iter(requests), lazy.moves.signatures, graph.terms.committee, "on demand")
+    check_openings(graph, lazy.moves.signatures)
+    assert {request.slot for request in requests} < set(all_signatures(made))
+
+
+def test_what_set_up_does_not_sign_is_not_signed_on_demand() -> None:
+    signatures = lazy_setup(TREE).moves.signatures
+    for name, index, leaf in (
+        *(("open/1", 1, -1), ("burn/6", 0, -1), ("take1/vault 7", 0, -1), ("disprove/6", 1, 99)),
+        *(("disprove/99", 0, -1), ("refund/vault 0", 0, -1), ("assert", 0, 3), ("disprove/6", 0, 0)),
+    ):
+        assert signatures.get(Slot(name, index, leaf)) is None, name
+    assert Slot("burn/6", 0) not in signatures

@@ -25,6 +25,7 @@ from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.presign import (
     Phase,
     Request,
+    Signatures,
     Slot,
     answer_requests,
     check_complete,
@@ -258,7 +259,7 @@ class Member:
         self._requests.clear()
 
 
-def check_openings(graph: SlotGraph, signatures: Mapping[Slot, bytes]) -> None:
+def check_openings(graph: SlotGraph, signatures: Signatures) -> None:
     """The operator has signed the challenge and every opening.
 
     Raises:
@@ -266,7 +267,7 @@ def check_openings(graph: SlotGraph, signatures: Mapping[Slot, bytes]) -> None:
     """
     templates = [graph.challenge(), *(graph.open(node.index) for node in graph.nodes[1:])]
     for template in templates:
-        raw = signatures.get(Slot(template.name, 0), b"")
+        raw = signatures.get(Slot(template.name, 0)) or b""
         if template.inputs[0].signer is not Signer.OPERATOR or not verify_schnorr(
             graph.terms.operator, template.message(0), raw
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_bitcoin_pays_the_one_and_convicts_the_other(capsys: pytest.CaptureFixtu
         "the operator has the vault and its stake",
         "'final polynomial' runs again, and differs",
         "5,000,000 sat to the watchers' pot",
-        "3 of 4,959 nodes were opened",
         "bad-txns-inputs-missingorspent",
     ):
         assert part in told
+    assert re.search(r"; 3 of [0-9,]+ nodes were opened", told)

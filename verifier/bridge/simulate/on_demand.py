@@ -119,13 +119,15 @@ class Signatures:
         """All of a template; of a disproof's leaves only the one that is asked for."""
         if slot.leaf == NO_LEAF:
             yield from requests_of(template)
-            return
-        hashes = self._graph.scripts[int(template.name.partition("/")[2])].leaves
-        if slot.leaf < len(hashes):
-            yield Request(slot, template.message(slot.index, hashes[slot.leaf]), None)
+        elif template.kind == "disprove" and template.inputs[slot.index].leaf == NO_LEAF:
+            hashes = self._graph.scripts[int(template.name.partition("/")[2])].leaves
+            if 0 <= slot.leaf < len(hashes):
+                yield Request(slot, template.message(slot.index, hashes[slot.leaf]), None)
 
     def _session(self, requests: Sequence[Request]) -> dict[Slot, bytes]:
         """Both rounds among all members."""
+        if not requests:
+            return {}
         jobs = Batch(self._keys, [Job(request.message, request.tweaks) for request in requests])
         members = [Member(jobs, secret) for secret in self._secrets]
         nonces = [member.nonces for member in members]
