@@ -126,6 +126,7 @@ def latest_reveals(stage: Stage) -> str:
         stage.play(until=partial(_has, stage, f"open/{node}"))
         stage.sleep("watcher")
         coin = commitment_coin(node, 0)
+        stage.play(until=partial(_is_old, stage, coin, windows.close + 2))  # what nobody opened is closed
         stage.mine(wait - stage.view.age(coin))
         stage.play(until=partial(_has, stage, f"reveal/{node}"))
     left = windows.take2 - stage.view.age("S")
