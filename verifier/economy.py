@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
-from circuits.programs.staking import Layout, Rules
+from circuits.machine.errors import MachineError
+from circuits.programs.staking import Layout, Rules, build
+from circuits.rollup.cells import ProgramCell
+from circuits.rollup.errors import StoreError, StoreReason
 from circuits.rollup.files import read_file
+from circuits.rollup.hashing import code_digest
+from circuits.rollup.ledger import Ledger
 from circuits.rollup.published import encode_genesis, encode_inbox, read_inbox
 from circuits.rollup.rebuild import replay_all
 from circuits.rollup.sample import STATE_FILE
@@ -41,11 +47,26 @@ class Names:
         Raises:
             PipelineError: Nobody has that name.
         """
-        if name.isdigit():
+        if name.isdecimal():
             return int(name)
         if name not in self.accounts:
             raise PipelineError(f"no account {name}: give a cell, or one of {', '.join(self.accounts)}")
         return self.accounts[name]
+
+    def check(self, ledger: Ledger) -> None:
+        """The staking program is where, and what, the names say: figures are read from its cells.
+
+        Raises:
+            PipelineError: It is not.
+        """
+        at = self.layout.program
+        cell = ledger.cells.get(at)
+        try:
+            digest = code_digest(build(at, self.rules).encode())
+        except (ValueError, MachineError) as error:
+            raise PipelineError(f"{NAMES_FILE}: rules of no staking program ({error})") from error
+        if not isinstance(cell, ProgramCell) or cell.code_hash != digest:
+            raise PipelineError(f"{NAMES_FILE}: cell {at} is not the staking program with these rules")
 
 
 def read_names(path: Path) -> Names:
@@ -57,11 +78,13 @@ def read_names(path: Path) -> Names:
     file = (path if path.is_dir() else path.parent) / NAMES_FILE
     try:
         data = json.loads(read_file(file))
-        rules = Rules(**data["staking"])
+        rules = Rules(**{name: int(value) for name, value in data["staking"].items()})
         programs = {str(name): int(cell) for name, cell in data["programs"].items()}
         accounts = {str(name): int(cell) for name, cell in data["accounts"].items()}
         return Names(programs, accounts, Layout(programs["staking"], rules.depth), rules)
-    except (ValueError, KeyError, TypeError) as error:
+    except StoreError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise PipelineError(f"{file}: not the names of a chain's programs ({error})") from error
 
 
@@ -75,7 +98,7 @@ def open_store(path: Path) -> Store:
 
 
 def replayed(path: Path) -> Iterator[Transition]:
-    """Every committed batch of a store, replayed from its published bytes.
+    """Every committed batch of a store, replayed from its published bytes, with the public values that were stored.
 
     Raises:
         StoreError, CodecError, BatchRefused: The store is damaged.
@@ -84,4 +107,9 @@ def replayed(path: Path) -> Iterator[Transition]:
         numbers = range(1, store.batch_number() + 1)
         data = encode_genesis(store.ledger(0)) + b"".join(store.published(i) for i in numbers)
         inbox = encode_inbox(()) + b"".join(store.events(i) for i in numbers)
-    yield from replay_all(data, read_inbox(inbox))
+        stored = [store.public_values(i) for i in numbers]
+    pairs = zip_longest(replay_all(data, read_inbox(inbox)), stored)
+    for number, (done, values) in enumerate(pairs, 1):
+        if done is None or values != done.public_values:
+            raise StoreError(StoreReason.CORRUPT, f"{path}, batch {number}", "what its published bytes give")
+        yield done

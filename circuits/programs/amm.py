@@ -41,7 +41,7 @@ class Said(IntEnum):
 
 
 SOURCE: Final = """
-    .reg one signer pool pool_a pool_b tag ra rb shares a b amount most to to_a to_b position deadline x y z fee
+    .reg one signer pool pool_a pool_b tag ra rb shares a b amount most to to_a to_b position slack deadline x y z fee
     .data tag_word reserve_a reserve_b shares_word  ; a pool; behind it its purses, first asset and second
     .data owner_word amount_word                    ; a position: owner | pool << 32, shares
     .entries create add remove swap
@@ -63,7 +63,7 @@ create:                                 ; first asset, second asset
     CALL    EVENT, CREATED, pool, x
     SYS     EXIT
 
-; The pool that r2's lower half names: reserves, shares, purses. Goes back by the selector in `to`.
+; The pool that r2's lower half names: reserves, shares, purses. Goes back by the selector in `to`; 0 is a swap.
 load:
     LI      one, 1
     MOV     signer, r6
@@ -87,11 +87,12 @@ loaded:
     JEQ     to, x, remove_on
     JMP     swap_on
 
-add:                                    ; pool, amount of the first, most of the second, purse for the rest of it
+add:                                    ; pool, amount of the first, most of the second, purse for its rest | slack
     LI      to, 1
     MOV     amount, r3
     MOV     most, r4
-    MOV     to_b, r5
+    LO      to_b, r5
+    HI      slack, r5
     JMP     load
 add_on:
     JNE     shares, z, add_more         ; (z is still 0)
@@ -111,6 +112,11 @@ add_more:
     ADD     b, b, one
 add_exact:
     JLT     most, b, refuse
+    LI      x, 10000
+    MULDIV  most, slack, x
+    HGETL   x
+    SUB     x, most, x
+    JLT     b, x, refuse                ; too little of it: someone has moved the price before
     MULDIV  amount, shares, ra          ; shares, rounded down
     HGETL   y
     JEQ     y, z, refuse
@@ -123,8 +129,7 @@ add_shares:                             ; y new shares in all, `position` of the
     CALL    BALANCE, pool_a
     JLT     r1, ra, refuse              ; not paid in
     CALL    BALANCE, pool_b
-    JLT     r1, rb, refuse
-    SUB     b, r1, rb
+    SUB     b, r1, rb                   ; if it was not paid in: a fault
     JEQ     b, z, add_store
     CALL    MOVE, pool_b, to_b, b
 add_store:
@@ -175,7 +180,6 @@ remove_on:
     SYS     EXIT
 
 swap:                                   ; pool | whether the second came in, least out, to which purse, last slot
-    LI      to, 3
     MOV     most, r3
     MOV     to_a, r4
     MOV     deadline, r5
@@ -272,7 +276,7 @@ def purses(pool: int) -> tuple[int, int]:
     return pool + 1, pool + 2
 
 
-def add(program: int, pool: int, amount: int, most: int, rest: int) -> Call:
+def add(program: int, pool: int, amount: int, most: int, rest: int, slack: int) -> Call:
     """The signer adds liquidity that was paid in; a position is made, as its event tells.
 
     Args:
@@ -281,8 +285,10 @@ def add(program: int, pool: int, amount: int, most: int, rest: int) -> Call:
         amount: Of the first asset.
         most: Of the second that the signer has paid in; the first deposit takes it all.
         rest: Purse of the second asset for what is not needed.
+        slack: How much less than `most` may be taken, in 1 / 10,000 of it, or the list fails: still less is a wrong
+            price, at which the signer leaves his first asset to whoever has set it. 10,000 lets any pass.
     """
-    return Call(program, Selector.ADD, (pool, amount, most, rest))
+    return Call(program, Selector.ADD, (pool, amount, most, rest | slack << 32))
 
 
 def remove(program: int, position: int, shares: int, to: tuple[int, int], least: int = 0) -> Call:

@@ -12,7 +12,7 @@ from circuits.rollup.cells import Cell, DataCell, HookCell, ProgramCell, Purse, 
 from circuits.rollup.hashing import code_digest
 from circuits.rollup.ledger import Code, Ledger, genesis_cells
 from circuits.rollup.params import BASE_FEE_PURSE, DATA_FEE_PURSE, FIRST_FREE_CELL, HOOK_CELLS, SYSTEM_CELL
-from circuits.rollup.words import Digest
+from circuits.rollup.words import ZERO_DIGEST, Digest
 
 
 class Genesis:
@@ -65,7 +65,13 @@ class Genesis:
         raise ValueError(f"{len(HOOK_CELLS)} hooks at most")
 
     def staking(self, rules: staking.Rules, fund_owner: Digest) -> staking.Layout:
-        """The staking program as a hook and owner of the fee purses; where its cells are."""
+        """The staking program as a hook and owner of the fee purses; where its cells are.
+
+        Raises:
+            ValueError: There is one: without the fee purses its hook would fail, and the chain stop.
+        """
+        if any(self.cells[purse] != Purse(ZERO_DIGEST) for purse in (BASE_FEE_PURSE, DATA_FEE_PURSE)):
+            raise ValueError("the fee purses have an owner: one staking program a chain")
         program = self.program(lambda cell: staking.build(cell, rules))
         layout = staking.Layout(program, rules.depth)
         self.extend(layout.cells(fund_owner))

@@ -27,9 +27,11 @@ VIRTUAL_SHARES: Final = 1000
 """Deposit shares that nobody has, against 1 msat: the first depositor cannot make others' shares dear."""
 MAX_DEPOSIT: Final = 1 << 50
 MAX_DEBT_SHARES: Final = 1 << 60
-MAX_COLLATERAL: Final = 1 << 44
+MAX_COLLATERAL: Final = 1 << 43
 MAX_PRICE: Final = 1 << 40
-"""Prices above count as this: collateral * price / 10^6 fits a word."""
+"""Prices above count as this: MAX_COLLATERAL * MAX_PRICE / 10^6 fits a word."""
+LEAST_FEEDS: Final = 3
+"""With two, the lower one is the price, and one feed alone could liquidate everybody."""
 
 
 class Selector(IntEnum):
@@ -67,9 +69,10 @@ class Rules:
         collateral_factor: Of the collateral's value that a debt may reach, in 1 / 10,000.
         close_factor: Of a debt that one liquidation may repay, in 1 / 10,000.
         bonus: What a liquidator gets for 1 of what it repays, in 1 / 10,000.
-        min_debt: Smaller ones are repaid whole, and liquidated whole. Msat.
-        max_age: Slots after which a price is stale.
-        min_feeds: Feeds that a price needs.
+        min_debt: A debt is at least that when it is drawn or repaid in part; below twice it, it may be liquidated
+            whole. Msat.
+        max_age: Slots after which a price is stale; more than the oracle's, or a feed that pauses stops the pool.
+        min_feeds: Feeds that a price needs: 2 f + 1, where f may lie.
     """
 
     rate: int = 50
@@ -78,12 +81,12 @@ class Rules:
     bonus: int = 10_500
     min_debt: int = 1_000_000
     max_age: int = 20
-    min_feeds: int = 2
+    min_feeds: int = LEAST_FEEDS
 
 
 SOURCE: Final = """
     .reg zero one full ten_thousand scale units ret signer first funds cash collateral lost index last slot debts
-    .reg shares assets amount cell owner pledged owed debt value price limit to x y
+    .reg shares assets amount cell owner pledged owed debt value price limit most to x y
     .data index_word slot_word debts_word shares_word       ; TOTALS
     .data tag_word cash_word collateral_word lost_word      ; FUNDS
     .data owner_word amount_word owed_word                  ; a deposit (kind 1) or a loan (kind 2): owner | kind << 32
@@ -199,7 +202,6 @@ loan_debt:
     JEQ     ret, x, borrow_on
     LI      x, 6
     JEQ     ret, x, repay_on
-    JMP     liquidate_on
 
 ; The price, if it is fresh and of enough feeds; then the value of what is pledged, and the debt that it bears.
 appraise:
@@ -253,6 +255,7 @@ deposit_on:
     MULDIV  amount, x, assets
     HGETL   y
     JEQ     y, zero, refuse
+    ADD     x, x, y                     ; (or no one could add the virtual shares any more)
     ADD     cash, cash, amount
     ADD     x, funds, one
     CALL    BALANCE, x
@@ -394,7 +397,6 @@ repay_all:
     ADD     cash, cash, debt
     SUB     x, amount, debt
     MOV     amount, debt
-    JEQ     x, zero, repaid
     CALL    MOVE, y, signer, x
 repaid:
     CALL    EVENT, REPAID, cell, amount
@@ -406,34 +408,39 @@ liquidate:                              ; loan, amount to repay, paid in before;
     MOV     amount, r3
     MOV     to, r4
     JMP     begin
-liquidate_on:
-    JEQ     owed, zero, refuse
-    JMP     appraise
 liquidate_appraised:
-    JGE     limit, debt, refuse         ; healthy
+    JGE     limit, debt, refuse         ; healthy, or no debt
+    LI      x, BONUS
+    MULDIV  value, ten_thousand, x      ; what pays for all that is pledged, rounded up
+    HGETL   most
+    HGETH   x
+    JEQ     x, zero, liquidate_priced
+    ADD     most, most, one
+liquidate_priced:
+    MOV     y, debt
     CONST   x, TWICE_MIN_DEBT
-    JLT     debt, x, liquidate_most
+    JLT     debt, x, liquidate_close
     LI      x, CLOSE_FACTOR
     MULDIV  debt, x, ten_thousand
     HGETL   y
-    JLT     y, amount, refuse           ; too much of it
+liquidate_close:
+    JGE     y, most, liquidate_most
+    MOV     most, y
 liquidate_most:
-    JLT     debt, amount, refuse
     ADD     x, cash, amount
     ADD     y, funds, one
     CALL    BALANCE, y
     JLT     r1, x, refuse
-    MOV     cash, x
-    JEQ     amount, debt, liquidate_whole
-    MULDIV  amount, scale, index
+    JGE     most, amount, liquidate_paid
+    SUB     x, amount, most             ; what is too much comes back
+    MOV     amount, most
+    CALL    MOVE, y, signer, x
+liquidate_paid:
+    ADD     cash, cash, amount
+    MULDIV  amount, scale, index        ; shares, rounded down: all of them for all the debt, as index >= scale
     HGETL   x
     SUB     owed, owed, x
     SUB     debts, debts, x
-    JMP     liquidate_seize
-liquidate_whole:
-    SUB     debts, debts, owed
-    MOV     owed, zero
-liquidate_seize:
     LI      x, BONUS
     MULDIV  amount, x, ten_thousand
     HGETL   x
@@ -499,6 +506,8 @@ def build(oracle: int, asset: int, rules: Rules = Rules()) -> Program:
         raise ValueError(f"interest is at most {MAX_RATE} / 10^12 a slot")
     if not 0 < rules.collateral_factor * rules.bonus < 10_000**2:
         raise ValueError("collateral factor times bonus must be below 1, or liquidation costs the pool")
+    if rules.min_feeds < LEAST_FEEDS:
+        raise ValueError(f"a price needs at least {LEAST_FEEDS} feeds, or one alone makes it")
     if not 0 < rules.close_factor <= 10_000 <= rules.bonus or not 0 < rules.min_debt < 1 << 40:
         raise ValueError("close factor at most 1, bonus at least 1, a least debt below 2^40 msat")
     constants = {
@@ -553,5 +562,8 @@ def repay(program: int, loan: int, amount: int) -> Call:
 
 
 def liquidate(program: int, loan: int, amount: int, to: int) -> Call:
-    """BTC that was paid in, against a part of an unhealthy debt; its worth in collateral and the bonus go to `to`."""
+    """BTC that was paid in, against a part of an unhealthy debt; its worth in collateral and the bonus go to `to`.
+
+    What is more than may be repaid, or than the collateral is worth, comes back to the signer.
+    """
     return Call(program, Selector.LIQUIDATE, (loan, amount, to, 0))

@@ -41,9 +41,9 @@ class Said(IntEnum):
 
 SOURCE: Final = """
     .reg zero one signer option terms locked given paid writer holder expiry amount price premium to
-    .reg asset_a asset_b self x y
+    .reg asset_a asset_b self x
     .data people_word amount_word price_word premium_word   ; an option: writer | holder, locked, to be given, premium
-    .data expiry_word purse_word                            ; its terms: expiry | kind, writer's purse
+    .data expiry_word purse_word                            ; its terms: expiry, writer's purse
     ; then its purses: what is locked, what is given, premiums (BTC)
     .entries write offer buy exercise reclaim
 
@@ -73,17 +73,12 @@ write:                                  ; asset locked | given, amount locked, a
     CALL    DSTORE, option, #people_word, x
     CALL    DSTORE, option, #amount_word, amount
     CALL    DSTORE, option, #price_word, price
-    LI      y, KIND
-    PACK    x, expiry, y
-    CALL    DSTORE, terms, #expiry_word, x
+    CALL    DSTORE, terms, #expiry_word, expiry
     CALL    DSTORE, terms, #purse_word, to
     CALL    EVENT, WRITTEN, option, expiry
     SYS     EXIT
 
-refuse:
-    SYS     FAIL
-
-; The option that r2 names and its terms; goes on by `one`, the selector.
+; The option that r2 names and its terms; goes on by `one`, the selector; 0 is a reclaim.
 load:
     MOV     signer, r6
     MOV     option, r2
@@ -93,10 +88,7 @@ load:
     ADD     given, locked, x
     ADD     paid, given, x
     CALL    DLOAD, terms, #expiry_word  ; of no option's other cells: what stands behind them is a purse
-    LO      expiry, r1
-    HI      x, r1
-    LI      y, KIND
-    JNE     x, y, refuse
+    MOV     expiry, r1
     CALL    DLOAD, option, #people_word
     LO      writer, r1
     HI      holder, r1
@@ -106,10 +98,9 @@ load:
     MOV     price, r1
     CALL    DLOAD, option, #premium_word
     MOV     premium, r1
-    JEQ     amount, zero, refuse        ; it is over
+    JEQ     amount, zero, refuse        ; it is over, or is the program's book: zeros, an option behind it
     CALL    CONTEXT, SLOT
-    LI      x, 1
-    JEQ     one, x, offer_on
+    JEQ     one, x, offer_on            ; (x is still 1)
     LI      x, 2
     JEQ     one, x, buy_on
     LI      x, 3
@@ -140,6 +131,11 @@ buy_on:
     JEQ     premium, zero, refuse       ; not offered
     JLT     to, premium, refuse         ; the writer has raised it
     CALL    MOVE, paid, writer, premium
+    CALL    BALANCE, paid               ; the writer has lowered it
+    JEQ     r1, zero, bought
+    MOV     x, r1
+    CALL    MOVE, paid, signer, x
+bought:
     PACK    x, writer, signer
     CALL    DSTORE, option, #people_word, x
     CALL    EVENT, BOUGHT, option, premium
@@ -164,7 +160,6 @@ exercise_on:
 
 reclaim:                                ; option, the writer's purse for what is locked: unsold, or expired
     MOV     to, r3
-    LI      one, 4
     JMP     load
 reclaim_on:
     JNE     writer, signer, refuse
@@ -177,14 +172,15 @@ reclaimed:
     CALL    MOVE, locked, to, x
     CALL    EVENT, RECLAIMED, option, x
     SYS     EXIT
+
+refuse:
+    SYS     FAIL
 """
-KIND: Final = 0xFFFFFFFF
-"""Marks the second cell of an option."""
 
 
 def build() -> Program:
     """The program, for any number of options."""
-    return assemble_user(SOURCE, {"KIND": KIND} | {said.name: said.value for said in Said})
+    return assemble_user(SOURCE, {said.name: said.value for said in Said})
 
 
 def purses(option: int) -> tuple[int, int, int]:

@@ -21,7 +21,7 @@ POSTED = 1
 OPEN, POST = range(2)
 
 _HEAD = """
-    .reg one price slot book first cell best oldest live half rank age x y
+    .reg one price until slot book first cell best oldest live half rank age x y
     .data price_word state_word asset_word posts_word
     .entries open post
 
@@ -39,14 +39,16 @@ _POST = """
     CALL    DSTORE, book, #asset_word, ASSET
     SYS     EXIT
 
-post:                                   ; price; the signer is a feed
+post:                                   ; price, last slot in which it counts; the signer is a feed
     LI      one, 1
     MOV     price, r2
+    MOV     until, r3
     JEQ     price, first, refuse        ; (first is still 0)
     CALL    CONTEXT, PROGRAM
     ADD     book, r1, one
     CALL    CONTEXT, SLOT
     MOV     slot, r1
+    JLT     until, slot, refuse         ; held back: it would look fresh
     CALL    DLOAD, book, #posts_word
     MOV     first, r1
 """
@@ -99,7 +101,7 @@ loaded{i}:
     )
     half = "    SUB     x, live, one\n    LI      y, 2\n    MULDIV  x, one, y\n    HGETL   half\n"
     pick = ""
-    for i in each:
+    for i in each[:-1]:
         below = "".join(
             f"    JEQ     live{j}, y, not{i}_{j}\n"
             + (f"    JGE     p{j}, p{i}, not{i}_{j}\n" if j > i else f"    JLT     p{i}, p{j}, not{i}_{j}\n")
@@ -111,6 +113,7 @@ loaded{i}:
             f"    SUB     y, one, one\n    JEQ     live{i}, y, next{i}\n    MOV     rank, y\n{below}"
             f"    MOV     best, p{i}\n    JEQ     rank, half, median\nnext{i}:\n"
         )
+    pick += f"    MOV     best, p{feeds - 1}            ; none of the others, so the last\n"
     create = "    CALL    CREATE_DATA\n" * (feeds - 1)
     return _HEAD.replace("\n    .data", "\n" + registers + "    .data") + (
         create + _POST + who + _MEDIAN + load + half + pick + _END
@@ -171,6 +174,12 @@ def open_feeds(program: int) -> Call:
     return Call(program, OPEN)
 
 
-def post(program: int, price: int) -> Call:
-    """The signer, a feed, says a price: msat for 10^6 units."""
-    return Call(program, POST, (price, 0, 0, 0))
+def post(program: int, price: int, until: int) -> Call:
+    """The signer, a feed, says a price.
+
+    Args:
+        program: The oracle.
+        price: Msat for 10^6 units; not 0.
+        until: Last slot in which it may be included: soon, for it is dated by the slot that includes it.
+    """
+    return Call(program, POST, (price, until, 0, 0))

@@ -20,7 +20,7 @@ class Solvency:
 
     Attributes:
         held: Sum of BTC purses by kind: accounts, fee purses, each program by its name.
-        supply: What the system cell says, and the public values.
+        supply: What the public values say; at genesis the system cell.
         exits: Withdrawn in the batch: owed on Bitcoin, no longer on the ledger.
 
     Units: msat.
@@ -42,7 +42,9 @@ class Solvency:
 
 
 def solvency(ledger: Ledger, values: PublicValues | None, names: Mapping[int, str]) -> Solvency:
-    """Add up a ledger.
+    """Add up a ledger, and hold it against what a proof says: public values, not the ledger's own count.
+
+    It is added up by who may move it. Whether a program holds what it has promised is its model's matter.
 
     Args:
         ledger: After the batch.
@@ -54,11 +56,18 @@ def solvency(ledger: Ledger, values: PublicValues | None, names: Mapping[int, st
         if isinstance(cell, Purse) and cell.is_btc:
             kind = _kind(ledger, index, cell, names)
             held[kind] = held.get(kind, 0) + cell.balance
-    return Solvency(held, ledger.system.supply, values.withdrawals if values else 0)
+    if values is None:
+        return Solvency(held, ledger.system.supply, 0)
+    return Solvency(held, values.supply_after, values.withdrawals)
 
 
 def implied(before: int, values: PublicValues) -> int:
-    """What the public values alone say of the supply: 0 if it changed by deposits and withdrawals and nothing else."""
+    """What the supply differs from the one before, deposits and withdrawals apart, by the public values: 0, always.
+
+    Args:
+        before: The supply that the batch before has left; not what these public values say of it.
+        values: Of the batch.
+    """
     return values.supply_after - (before + values.deposits - values.withdrawals)
 
 

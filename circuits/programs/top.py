@@ -47,7 +47,7 @@ SOURCE: Final = """
     .reg amount salt x y z
     .data first_word held_word                              ; the book: first cell, deposits held
     .data round_word best_word used_word                    ; a round: number | winner, best bid, used
-    .data bidder_word low_word high_word state_word         ; a bid: bidder | round, commitment or amount
+    .data bidder_word low_word high_word state_word         ; a bid: bidder | round, commitment
     .entries open commit reveal use refund
 
 open:                                   ; once: four rounds and the purse of deposits
@@ -88,8 +88,7 @@ begin:
     MULDIV  slot, one, x
     HGETL   round
     JEQ     ret, one, commit_on
-    JGE     purse, bid, refuse          ; bids come behind
-    CALL    DLOAD, bid, #bidder_word
+    CALL    DLOAD, bid, #bidder_word    ; book and rounds are no bids: their state is 0
     LO      bidder, r1
     HI      from, r1
     JNE     bidder, signer, refuse
@@ -99,12 +98,9 @@ begin:
     MULDIV  from, one, x
     HGETH   ring
     ADD     ring, ring, first           ; its round's cell, if no later round has taken it
-    MOV     best, zero
-    MOV     winner, zero
-    MOV     used, zero
     CALL    DLOAD, ring, #round_word
     LO      x, r1
-    JNE     x, from, begin_round
+    JNE     x, from, begin_round        ; best, winner, used are 0
     HI      winner, r1
     CALL    DLOAD, ring, #best_word
     MOV     best, r1
@@ -161,7 +157,6 @@ reveal_on:
     JNE     r1, z, refuse
     LI      x, REVEALED
     CALL    DSTORE, bid, #state_word, x
-    CALL    DSTORE, bid, #low_word, amount
     CALL    EVENT, REVEALED, bid, amount
     JGE     best, amount, revealed      ; the first of equal bids
     PACK    x, from, bid

@@ -12,6 +12,7 @@ from circuits.rollup.types import Call, Calls, Transaction, Transfer, Withdraw, 
 from examples.economy.chain import GAS_LIMIT, MAX_FEE
 from examples.economy.world import (
     COIN,
+    DEPOSIT,
     FEEDS,
     OTHERS,
     ROUND_SLOTS,
@@ -27,6 +28,8 @@ UNIT = 10**6
 """Of the token; priced by the oracle in msat."""
 FAIR_PRICE = 3_000_000
 """Msat for a unit, when the season begins."""
+POST_SLOTS = 20
+"""In which a post may be included."""
 
 
 @dataclass
@@ -177,13 +180,17 @@ class People:
         tokens, most = self.world.tokens[who], amount // FAIR_PRICE * UNIT
         moves = Call.bank_move(self.cell(who), first, amount), Call.bank_move(tokens, second, most)
         return self.calls(
-            who, "liquidity", *moves, amm.add(self.world.programs["amm"], self.pool, amount, most, tokens)
+            who,
+            "liquidity",
+            *moves,
+            amm.add(self.world.programs["amm"], self.pool, amount, most, tokens, 100),
         )
 
     def post(self, feed: str) -> Action:
         """A feed says a price near the fair one."""
         self.price = max(FAIR_PRICE // 2, self.price + self.rng.randrange(-50_000, 50_001))
-        return self.calls(feed, "oracle", oracle.post(self.world.programs["oracle"], self.price))
+        until = self.world.chain.ledger.system.slot + POST_SLOTS
+        return self.calls(feed, "oracle", oracle.post(self.world.programs["oracle"], self.price, until))
 
     def stake(self, who: str, name: str, amount: int) -> Action:
         """More stake on a sequencer."""
@@ -271,7 +278,7 @@ class People:
     def _bid(self, turn: int) -> Action:
         program, who = self.world.programs["auction"], self.rng.choice(TRADERS)
         amount, salt = self.rng.randrange(10**5, 3 * 10**6), self.rng.getrandbits(63)
-        pay = Call.bank_move(self.cell(who), top.deposits(self.house), COIN)
+        pay = Call.bank_move(self.cell(who), top.deposits(self.house), DEPOSIT)
         action = self.calls(who, "auction", pay, top.commit(program, self.cell(who), amount, salt))
 
         def learn(receipt: Receipt) -> None:

@@ -44,13 +44,14 @@ def columns_of(flows: Flows) -> list[list[str]]:
     return [[name for name in nodes if depth[name] == k] for k in range(max(depth.values(), default=-1) + 1)]
 
 
-def draw(axes: Axes, flows: Flows, unit: str) -> None:
+def draw(axes: Axes, flows: Flows, unit: str, per: int = 1) -> None:
     """Draw flows from left to right; each node says its amount.
 
     Args:
         axes: Where.
         flows: Amounts above 0; no circles.
-        unit: Of the amounts, for the labels.
+        unit: Of the labels.
+        per: Amounts are counted in so many parts of it.
 
     Raises:
         ValueError: The flows go in a circle.
@@ -78,7 +79,7 @@ def draw(axes: Axes, flows: Flows, unit: str) -> None:
         last = node.x > 0.5
         axes.text(
             node.x - 0.008 if last else node.x + _NODE_WIDTH + 0.008, node.bottom + node.height / 2,
-            f"{name}\n{size[name]:,} {unit}", ha="right" if last else "left", va="center", fontsize=7,
+            f"{name}\n{size[name] / per:,.0f} {unit}", ha="right" if last else "left", va="center", fontsize=7,
         )  # fmt: skip
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)

@@ -22,7 +22,7 @@ MSAT = 1000
 def flows(season: Season) -> dict[tuple[str, str], int]:
     """From what transactions were for, by kind of fee, to those who got it; in msat.
 
-    What the last block has charged is not shared out yet, so the season ends with a block without transactions.
+    All that was charged has been shared out: the season ends with a block without transactions.
     """
     account, found = season.account, Counter[tuple[str, str]]()
     for (kind, source), amount in account.charged.items():
@@ -45,7 +45,7 @@ def figure(season: Season, held: Sequence[Solvency]) -> Figure:
     grid = page.add_gridspec(2, 2, height_ratios=(3, 2))
     top = page.add_subplot(grid[0, :])
     top.set_title("Income in BTC: every msat from a transaction to whom it went")
-    draw(top, {pair: -(-amount // MSAT) for pair, amount in flows(season).items()}, "sat")
+    draw(top, flows(season), "sat", MSAT)
     left = page.add_subplot(grid[1, 0])
     left.set_title("What stakers earned against what they staked")
     for who, (staked, earned) in season.earned().items():

@@ -15,7 +15,7 @@ from circuits.programs.staking import Said
 from circuits.rollup.transition import Transition
 from circuits.rollup.types import BlockHash, Deposit, InboxEvent
 from examples.economy.people import Action, People
-from examples.economy.world import FEEDS, RULES, SEQUENCERS, World, build
+from examples.economy.world import DEPOSIT, FEEDS, RULES, World, build
 
 BLOCK_SLOTS = 5
 """Slots of a Bitcoin block, about."""
@@ -100,13 +100,16 @@ class Season:
                 if len(waiting) < MAX_ACTIONS:
                     waiting.append(self._wish(left))
                 actions = self._choose(waiting)
+            if not left:  # it shares out what the one before has charged, and charges nothing
+                actions = []
             yield self._block(actions)
+        self.account.untraced += self._owed.total()
 
     def _urgent(self, left: int) -> list[Action]:
         """What follows from what was done, and what has its time."""
         people = self.people
         followed, people.next = people.next, []
-        if left < len(people.stakes):
+        if left <= len(people.stakes):
             return followed
         posts = [people.post(feed) for feed in FEEDS] if left % 12 == 0 else []
         return [*posts, *followed, *people.auction(self.slot + 1)]
@@ -114,7 +117,9 @@ class Season:
     def _wish(self, left: int) -> Action:
         """What anyone wants; in the last blocks, to claim."""
         stakes = self.people.stakes
-        return self.people.claim(stakes[left]) if left < len(stakes) else self.people.wish(self.slot + 1)
+        if 0 < left <= len(stakes):
+            return self.people.claim(stakes[left - 1])
+        return self.people.wish(self.slot + 1)
 
     @staticmethod
     def _choose(waiting: deque[Action]) -> list[Action]:
@@ -132,13 +137,13 @@ class Season:
         producer = self._producer(election)
         chain = self.world.chain
         chain.waiting = [action.transaction for action in actions]
+        supply = chain.ledger.system.supply
         done = chain.produce(self.slot, producer, self.height, events)
         for action, receipt in zip(actions, done.receipts, strict=True):
             if receipt.failure is None:
                 action.learn(receipt)
         held = solvency(chain.ledger, done.public_values, self.world.names)
-        values = done.public_values
-        self.account.supply += abs(held.difference) + abs(implied(values.supply_before, values))
+        self.account.supply += abs(held.difference) + abs(implied(supply, done.public_values))
         self._trace(done, actions)
         return Block(done, actions, held)
 
@@ -205,8 +210,9 @@ class Season:
                     continue  # an open block: its producer keeps them
                 self._owed[source] += amount
                 self.account.charged[action.kind, source] += amount
-            auction, used = self.world.programs["auction"], top.Said.USED
-            paid = sum(e.values[2] for e in receipt.events if (e.program, e.values[0]) == (auction, used))
+            auction, back = self.world.programs["auction"], top.Said.REFUNDED
+            said = [e.values for e in receipt.events if (e.program, e.values[0]) == (auction, back)]
+            paid = sum(DEPOSIT - returned for _, _, returned in said)  # a winning bid, or a penalty
             for event in receipt.events:
                 if (event.program, event.values[0]) == (self.world.staking.program, Said.CLAIMED):
                     self.account.claimed[event.values[1]] += event.values[2]
@@ -229,18 +235,26 @@ class Season:
 
     def chi2(self) -> tuple[float, int]:
         """Of the election: chi-square over the sequencers, and its degrees of freedom."""
-        total, slots = self.account.expected[0], sum(self.account.elected.values())
-        if not total:
-            return 0.0, 0
+        account = self.account
+        total, slots = account.expected[0], sum(account.elected.values())
         terms = []
         for sequencer in self.people.sequencers.values():
-            wanted = slots * self.account.expected[sequencer] / total
-            terms.append((self.account.elected[sequencer] - wanted) ** 2 / wanted)
-        return sum(terms), len(terms) - 1
+            if weight := account.expected[sequencer]:
+                wanted = slots * weight / total
+                terms.append((account.elected[sequencer] - wanted) ** 2 / wanted)
+        return sum(terms), max(0, len(terms) - 1)
 
     def chi2_p(self) -> float:
-        """Probability of a worse fit by chance: in closed form, as an odd number of sequencers allows."""
+        """Probability of a worse fit by chance: in closed form, as an odd number of sequencers allows.
+
+        1 where nothing could fit worse: nobody was elected yet, or one sequencer alone.
+
+        Raises:
+            ValueError: An even number of sequencers had weight.
+        """
         value, freedom = self.chi2()
-        if freedom % 2 or len(SEQUENCERS) % 2 == 0:
+        if freedom % 2:
             raise ValueError("an odd number of sequencers is asked for")
+        if not freedom:
+            return 1.0
         return math.exp(-value / 2) * sum((value / 2) ** k / math.factorial(k) for k in range(freedom // 2))

@@ -26,8 +26,11 @@ RULES = staking.Rules(
     bond=COIN,
     min_stake=COIN // 100,
 )
-LENDING = lending.Rules(rate=2_000, min_debt=1_000_000, max_age=40, min_feeds=2)
+POST_AGE = 40
+LENDING = lending.Rules(rate=2_000, min_debt=1_000_000, max_age=60)
 ROUND_SLOTS = 6
+DEPOSIT, PENALTY = COIN, COIN // 10
+"""Of a bid for the first place of a block."""
 SEQUENCERS = ("sara", "sven", "suzu")
 STAKERS = ("ann", "ben", "cho", "dia", "eli")
 TRADERS = ("tom", "uma", "vik", "wei")
@@ -83,12 +86,12 @@ def build(seed: int) -> World:
     holders = (*TRADERS, *OTHERS)
     tokens = {name: genesis.add(Purse(owner_cell(people[name]), 0, asset=asset)) for name in holders}
     feeds = [people[name] for name in FEEDS]
-    programs["oracle"] = genesis.program(lambda cell: oracle.build(asset, feeds, LENDING.max_age))
+    programs["oracle"] = genesis.program(lambda cell: oracle.build(asset, feeds, POST_AGE))
     programs["amm"] = genesis.program(lambda cell: amm.build())
     price = oracle.price_cell(programs["oracle"])
     programs["lending"] = genesis.program(lambda cell: lending.build(price, asset, LENDING))
     programs["options"] = genesis.program(lambda cell: options.build())
     programs["auction"] = genesis.program(
-        lambda cell: top.build(layout.income, ROUND_SLOTS, COIN, COIN // 10)
+        lambda cell: top.build(layout.income, ROUND_SLOTS, DEPOSIT, PENALTY)
     )
     return World(Chain(genesis.ledger(), secret, L1_RATE), people, tokens, layout, programs)

@@ -6,10 +6,14 @@ from itertools import islice
 
 import pytest
 
+from circuits.programs import top
 from circuits.programs.staking import SCALE
+from circuits.rollup.params import BASE_FEE_PURSE
+from circuits.rollup.types import Call
 from circuits.witness import witness
 from examples.economy.report import flows, write
 from examples.economy.season import Season
+from examples.economy.world import DEPOSIT, PENALTY
 from tests.whole import SHAPE, prove_and_verify, whole
 
 
@@ -64,3 +68,60 @@ def test_blocks_of_a_season_are_proven() -> None:
             proven |= kinds
         before = done.ledger
     assert proven >= {"set-up", "staking", "oracle", "liquidity", "lending", "auction", "swaps", "options"}
+
+
+def test_each_source_gives_what_transactions_were_charged_for_it() -> None:
+    """To the msat, last block included: nothing that was charged is left out of the picture."""
+    season, blocks = played(3, 60)
+    found = flows(season)
+    assert blocks[-1].transition.receipts == ()
+    for source, amount in season.account.income.items():
+        assert sum(msat for (_, to), msat in found.items() if to == source) == amount
+    values = [block.transition.public_values for block in blocks]
+    assert season.account.income["base fees"] == sum(v.base_fees for v in values)
+    assert season.account.income["data fees"] == sum(v.data_fees for v in values)
+
+
+def test_a_gift_to_a_fee_purse_is_untraced() -> None:
+    """So the figure can be other than 0: no transaction was charged that msat."""
+    season = Season(3, 30)
+    gift = Call.bank_move(season.world.people["issuer"], BASE_FEE_PURSE, 1)
+    for number, _ in enumerate(season.play()):
+        if number == 24:
+            season.people.next.append(season.people.calls("issuer", "gift", gift))
+    assert season.account.untraced == 1
+
+
+def test_fees_that_are_not_shared_out_are_untraced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A season that ended with a paid transaction would owe what that was charged."""
+    play = Season._block
+    monkeypatch.setattr(
+        Season, "_block", lambda self, actions: play(self, actions or [self.people.transfer()])
+    )
+    season, blocks = played(3, 30)
+    last = blocks[-1].transition.public_values
+    assert season.account.untraced == last.base_fees + last.data_fees > 0
+
+
+def test_a_bid_that_is_not_shown_is_income_by_its_penalty() -> None:
+    season = Season(3, 60)
+    hidden = 0
+    for block in season.play():
+        for number, (who, cell, amount, salt, turn) in enumerate(season.people.bids):
+            if not hidden and amount > 0:
+                season.people.bids[number] = who, cell, 0, salt, turn
+                hidden = cell
+        events = [event.values for receipt in block.transition.receipts for event in receipt.events]
+        if (top.Said.REFUNDED, hidden, DEPOSIT - PENALTY) in events:
+            hidden = -1
+    assert hidden == -1 and season.account.untraced == 0
+    assert season.account.charged["auction", "MEV"] >= PENALTY
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 12, 16])
+def test_short_seasons_have_their_figures(blocks: int) -> None:
+    """A set-up that is cut short, no election yet: nothing fits badly."""
+    season, made = played(2, blocks)
+    assert len(made) == blocks
+    assert (season.account.untraced, season.account.supply) == (0, 0)
+    assert season.chi2_p() == 1.0 and season.chi2() == (0, 0)

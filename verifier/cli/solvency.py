@@ -12,7 +12,9 @@ from verifier.cli.output import btc, emit, fail, json_option, reports_errors, sh
 @click.command(short_help="the vault is what is owed, by kind, after a batch")
 @click.argument("batch", type=click.Path(path_type=Path))
 @click.option(
-    "--at", type=click.IntRange(0), help="Batch number; default: the last committed one. 0: genesis."
+    "--at",
+    type=click.IntRange(0, 2**32 - 1),
+    help="Batch number; default: the last committed one. 0: genesis.",
 )
 @json_option
 @reports_errors
@@ -20,9 +22,11 @@ def command(batch: Path, at: int | None, as_json: bool) -> None:
     """Add up every BTC purse of the ledger after a batch, by who may move it, and compare with the supply.
 
     BATCH is a state store or a directory that holds one. Where names.json lies beside it, programs have their names.
-    The supply itself is a public value of the batch: a proof says that it changed by deposits and withdrawals alone.
+    The supply is the batch's public value, and must follow from that of the batch before by deposits and withdrawals
+    alone; the state roots among the public values must be those of the two ledgers. Pending exits are the batch's own.
     """
     from circuits.programs.solvency import implied, solvency
+    from circuits.rollup.errors import StoreError, StoreReason
     from verifier.economy import NAMES_FILE, open_store, read_names
 
     directory = batch if batch.is_dir() else batch.parent
@@ -30,8 +34,12 @@ def command(batch: Path, at: int | None, as_json: bool) -> None:
     with open_store(batch) as store:
         number = store.batch_number() if at is None else at
         values = store.public_values(number) if number else None
-        state = solvency(store.ledger(number), values, {cell: name for name, cell in known.items()})
-    unexplained = implied(values.supply_before, values) if values else 0
+        ledger = store.ledger(number)
+        before = store.ledger(number - 1) if number else ledger
+    if values and (values.state_root_before, values.state_root_after) != (before.root, ledger.root):
+        raise StoreError(StoreReason.CORRUPT, f"{batch}, batch {number}", "the public values' state roots")
+    state = solvency(ledger, values, {cell: name for name, cell in known.items()})
+    unexplained = implied(before.system.supply, values) if values else 0
     figures = {
         "batch": number,
         "vault_msat": state.vault,
@@ -52,4 +60,7 @@ def command(batch: Path, at: int | None, as_json: bool) -> None:
 
     emit(figures, as_json, render)
     if state.difference or unexplained:
-        fail(f"the vault differs from what is owed by {state.difference} msat")
+        fail(
+            f"the vault differs from what is owed by {state.difference} msat, the supply from what deposits and "
+            f"withdrawals explain by {unexplained} msat"
+        )

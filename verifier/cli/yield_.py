@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -24,42 +25,63 @@ def command(store: Path, account: str, first: int, last: int | None, as_json: bo
 
     STORE is a state store with names.json beside it, as `make demo-economy` leaves one in out/economy. Income of a
     block is what its hook shares out: what the block before has earned in base fees, tips and MEV (data fees go to the
-    sequencer that made it).
+    sequencer that made it). Fees are what public values say; what someone has sent to a fee purse by hand is shown as
+    gifts. --json also has who paid: the fees of each transaction of the block before.
     """
     from circuits.programs.income import trail
-    from verifier.economy import read_names, replayed
+    from verifier.economy import open_store, read_names, replayed
+    from verifier.pipeline import PipelineError
 
     names = read_names(store)
     cell = names.account(account)
-    blocks = [
-        item for item in islice(trail(replayed(store), names.layout, cell), last) if item.block >= first
-    ]
+    with open_store(store) as opened:
+        ledger = opened.ledger()
+    names.check(ledger)
+    if ledger.btc_purse(cell) is None:
+        raise PipelineError(f"cell {cell} is no account")
+    most = ledger.system.batch_number
+    to = most if last is None else last
+    if not first <= to <= most:
+        raise PipelineError(f"no blocks {first} to {to}: there are 1 to {most}")
+    blocks = [item for item in islice(trail(replayed(store), names.layout, cell), to) if item.block >= first]
     stakes: Counter[str] = Counter()
     commission: Counter[str] = Counter()
+    produced: Counter[str] = Counter()
     for item in blocks:
         stakes.update(item.stakes)
         commission.update(item.commission)
+        produced.update(item.produced)
     earned = [item for item in blocks if item.total]
     figures = {
         "account": cell,
         "from": first,
-        "to": blocks[-1].block if blocks else first,
+        "to": to,
         "income_msat": sum(item.total for item in blocks),
         "stakes_msat": dict(stakes),
         "commission_msat": dict(commission),
+        "produced_msat": dict(produced),
         "blocks": [
-            {"block": i.block, "slot": i.slot, "stakes_msat": i.stakes, "commission_msat": i.commission}
+            {
+                "block": i.block,
+                "slot": i.slot,
+                "stakes_msat": i.stakes,
+                "commission_msat": i.commission,
+                "produced_msat": i.produced,
+                "charged_in_block_before": [asdict(payment) for payment in i.payments],
+            }
             for i in earned
         ],
     }
 
     def render() -> None:
         rows = [
-            (f"{i.block:,}", f"{i.slot:,}", _told(i.stakes), _told(i.commission), f"{i.total:,}")
+            (f"{i.block:,}", f"{i.slot:,}", *map(_told, (i.stakes, i.commission, i.produced)), f"{i.total:,}")
             for i in earned
         ]
-        show_table(f"Income of cell {cell}, msat", ("block", "slot", "stakes", "commission", "in all"), rows)
-        console.print(f"in all {figures['income_msat']:,} msat: {_told(stakes + commission) or 'nothing'}")
+        header = ("block", "slot", "stakes", "commission", "produced", "in all")
+        show_table(f"Income of cell {cell}, msat", header, rows)
+        told = _told(stakes + commission + produced)
+        console.print(f"in all {figures['income_msat']:,} msat: {told or 'nothing'}")
 
     emit(figures, as_json, render)
 

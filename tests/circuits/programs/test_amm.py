@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.machine.user_assembler import assemble_user
 from circuits.programs import amm
 from circuits.programs.genesis import Genesis
 from circuits.rollup.cells import Purse, owner_cell
@@ -10,10 +11,19 @@ from tests.circuits.programs.world import World, account
 
 TOKEN = 9
 """An asset that no program of this chain issues; genesis has given some of it away."""
+MAKER = """
+    .reg    purse
+    CALL    CREATE_PURSE, r2, r3        ; asset, owner
+    MOV     purse, r1
+    CALL    EVENT, 0, purse, 0
+    SYS     EXIT
+"""
+ANY = 10_000
+"""Slack of who adds at whatever price."""
 
 
 class Market:
-    """A pool of BTC and a token, two people."""
+    """A pool of BTC and a token, two people; `twin` is the same program once more, `maker` makes purses for anyone."""
 
     def __init__(self, kernel: bool = True) -> None:
         genesis = Genesis(7, 100)
@@ -22,6 +32,8 @@ class Market:
             p: genesis.add(Purse(owner_cell(p), 10**12, asset=TOKEN)) for p in (self.ann, self.bob)
         }
         self.program = genesis.program(lambda cell: amm.build())
+        self.twin = genesis.program(lambda cell: amm.build())
+        self.maker = genesis.program(lambda cell: assemble_user(MAKER))
         self.world = World(genesis, kernel=kernel)
         self.slot = 0
         self.pool = self.done(self.ann, amm.create(self.program, 0, TOKEN))[1]
@@ -41,11 +53,11 @@ class Market:
     def state(self) -> amm.Pool:
         return amm.Pool(*self.world.data(self.pool))
 
-    def add(self, who: int, amount: int, most: int) -> tuple[Call, ...]:
+    def add(self, who: int, amount: int, most: int, slack: int = ANY) -> tuple[Call, ...]:
         return (
             Call.bank_move(who, self.first, amount),
             Call.bank_move(self.tokens[who], self.second, most),
-            amm.add(self.program, self.pool, amount, most, self.tokens[who]),
+            amm.add(self.program, self.pool, amount, most, self.tokens[who], slack),
         )
 
     def buy(self, who: int, paid: int, least: int = 0, deadline: int = 0) -> tuple[Call, ...]:
@@ -64,6 +76,7 @@ def out(paid: int, into: int, out_of: int) -> int:
 
 def test_life_of_a_pool() -> None:
     market = Market()
+    assert market.last.events[-1].values == (amm.Said.CREATED, market.pool, TOKEN << 32)
     _, first_position, shares = market.done(market.ann, *market.add(market.ann, 10**9, 4 * 10**9))
     assert shares == 10**9 - amm.LOCKED_SHARES
     assert market.state() == amm.Pool(market.state().tag, 10**9, 4 * 10**9, 10**9)
@@ -107,7 +120,9 @@ def test_limits_of_the_caller_hold() -> None:
     assert market.failed(market.bob, *market.buy(market.bob, 10**6, wanted, deadline=market.slot))
     market.done(market.bob, *market.buy(market.bob, 10**6, wanted, deadline=market.slot + 1))
     assert market.failed(market.bob, *market.add(market.bob, 10**6, 10**3)), "the second asset is not enough"
-    assert market.failed(market.bob, amm.add(market.program, market.pool, 10**6, 10**6, market.bob)), "unpaid"
+    assert market.failed(market.bob, amm.add(market.program, market.pool, 10**6, 10**6, market.bob, ANY)), (
+        "unpaid"
+    )
     assert market.failed(market.bob, amm.swap(market.program, market.pool, False, 0, market.bob)), (
         "nothing in"
     )
@@ -130,7 +145,7 @@ def test_nothing_but_a_pool_is_taken_for_one() -> None:
     _, position, _ = market.done(market.ann, *market.add(market.ann, 10**6, 10**6))
     for cell in (position, market.first, market.ann, market.program + 1):
         assert market.failed(market.bob, amm.swap(market.program, cell, False, 0, market.bob))
-        assert market.failed(market.bob, amm.add(market.program, cell, 0, 0, market.bob))
+        assert market.failed(market.bob, amm.add(market.program, cell, 0, 0, market.bob, ANY))
     to = (market.ann, market.tokens[market.ann])
     assert market.failed(market.ann, amm.remove(market.program, market.pool, 1, to))
     assert market.failed(market.ann, amm.create(market.program, 5, 5))

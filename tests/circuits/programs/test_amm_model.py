@@ -62,7 +62,7 @@ class AmmMachine(ProgramMachine):
         kind = choice // 4 % 8
         size = 10 ** (b % 10)
         if kind < 2:
-            self.add(who, pool, a % (10 * size) + 1, c % (20 * size) + 1)
+            self.add(who, pool, a % (10 * size) + 1, c % (20 * size) + 1, c % 5)
         elif kind < 5:
             self.swap(who, pool, kind % 2 == 0, a % (10 * size), c % 3)
         elif kind < 7 and self.positions:
@@ -70,18 +70,22 @@ class AmmMachine(ProgramMachine):
         else:
             self.gift(who, pool, a % size, c % size)
 
-    def add(self, who: int, pool: Pool, amount: int, most: int) -> None:
-        pay = (
-            Call.bank_move(who, pool.cell + 1, amount),
-            Call.bank_move(self.tokens[who], pool.cell + 2, most),
-            amm.add(self.program, pool.cell, amount, most, self.tokens[who]),
-        )
+    def add(self, who: int, pool: Pool, amount: int, most: int, slack: int) -> None:
         if pool.shares == 0:
             needed, shares, own = most, amount, amount - 1000
             fits = amount > 1000
         else:
             needed, shares = -(-amount * pool.b // pool.a), amount * pool.shares // pool.a
             own, fits = shares, needed <= most and shares > 0
+            enough = -(-max(most - needed, 0) * 10_000 // most)  # the least slack that lets it pass
+            slack = (10_000, 10_001, max(enough - 1, 0), enough, enough)[slack]
+            short = most * slack // 10_000
+            fits = fits and short <= most and needed >= most - short
+        pay = (
+            Call.bank_move(who, pool.cell + 1, amount),
+            Call.bank_move(self.tokens[who], pool.cell + 2, most),
+            amm.add(self.program, pool.cell, amount, most, self.tokens[who], slack),
+        )
         if not fits:
             self.send(who, None, *pay)
             return

@@ -19,7 +19,7 @@ from circuits.rollup.errors import BatchReason, BatchRefused
 from circuits.rollup.types import Call
 from circuits.xmss.scheme import PublicKey
 from examples.programs import token
-from tests.circuits.programs.test_amm import Market
+from tests.circuits.programs.test_amm import ANY, Market
 from tests.circuits.programs.test_election import RULES, chain
 from tests.circuits.programs.test_lending import RULES as LENDING
 from tests.circuits.programs.test_lending import Bank
@@ -120,7 +120,7 @@ def amm_case() -> Case:
     attacks: dict[str, Attack] = {
         "liquidity of another": (bob, (amm.remove(program, position, 1, to),)),
         "more shares than there are": (market.ann, (amm.remove(program, position, shares + 1, to),)),
-        "shares for nothing": (bob, (amm.add(program, market.pool, 10**6, 10**6, market.tokens[bob]),)),
+        "shares for nothing": (bob, (amm.add(program, market.pool, 10**6, 10**6, market.tokens[bob], ANY),)),
         "shares for dust": (bob, market.add(bob, 0, 10**6)),
         "a swap of nothing": (bob, (amm.swap(program, market.pool, False, 0, market.tokens[bob]),)),
         "less than asked": (bob, market.buy(bob, 1000, 998)),
@@ -164,8 +164,8 @@ def lending_case() -> Case:
         "a deposit without money": (carol, (lending.deposit(program, 10**6),)),
         "a deposit is passed as a loan": (bank.ann, (lending.borrow(program, saved, 10**4),)),
         "funds are passed as a loan": (bob, (lending.take(program, bank.cells.funds, 1, bank.tokens[bob]),)),
-        "price by a stranger": (carol, (oracle.post(bank.oracle, 10**9),)),
-        "price of nothing": (bank.feeds[0], (oracle.post(bank.oracle, 0),)),
+        "price by a stranger": (carol, (oracle.post(bank.oracle, 10**9, bank.slot + 9),)),
+        "price of nothing": (bank.feeds[0], (oracle.post(bank.oracle, 0, bank.slot + 9),)),
     }
     return Case(bank.world, attacks, bank.slot + 1, bank.producer)
 
@@ -179,7 +179,7 @@ def stale_price_case() -> Case:
         "a stale price": (bank.bob, (lending.borrow(bank.program, loan, 10**6),)),
         "a price by one feed": (bank.carol, (lending.borrow(bank.program, loan, 10**6),)),
     }
-    bank.world.send(bank.feeds[0], oracle.post(bank.oracle, 10**12))
+    bank.world.send(bank.feeds[0], oracle.post(bank.oracle, 10**12, late))
     bank.world.produce(late - 1, bank.producer, 1)
     return Case(bank.world, attacks, late, bank.producer)
 

@@ -17,17 +17,19 @@ RULES = lending.Rules(rate=10**4, min_debt=1000)
 
 
 class Bank:
-    """A pool, an oracle of two feeds, a lender, a borrower, a liquidator."""
+    """A pool, an oracle of three feeds, a lender, a borrower, a liquidator."""
 
-    def __init__(self, kernel: bool = True) -> None:
+    def __init__(self, kernel: bool = True, feeds: int = 3, post_age: int = RULES.max_age - 5) -> None:
         genesis = Genesis(7, 100)
         self.ann, self.bob, self.carol, self.producer = (account(genesis) for _ in range(4))
         people = (self.ann, self.bob, self.carol)
         self.tokens = {p: genesis.add(Purse(owner_cell(p), 10**12, asset=TOKEN)) for p in people}
-        self.feeds = [account(genesis) for _ in range(2)]
-        self.oracle = genesis.program(lambda cell: oracle.build(TOKEN, self.feeds, 50))
+        self.feeds = [account(genesis) for _ in range(feeds)]
+        self.oracle = genesis.program(lambda cell: oracle.build(TOKEN, self.feeds, post_age))
         price = oracle.price_cell(self.oracle)
-        self.program = genesis.program(lambda cell: lending.build(price, TOKEN, RULES))
+        self.program, self.other = (
+            genesis.program(lambda cell: lending.build(price, TOKEN, RULES)) for _ in range(2)
+        )
         self.world = World(genesis, kernel=kernel)
         self.slot = 0
         assert not self.failed(self.ann, oracle.open_feeds(self.oracle), lending.open_pool(self.program))
@@ -46,7 +48,10 @@ class Bank:
 
     def price(self, price: int) -> None:
         for feed in self.feeds:
-            self.done(feed, oracle.post(self.oracle, price))
+            self.post(feed, price)
+
+    def post(self, feed: int, price: int) -> None:
+        self.done(feed, oracle.post(self.oracle, price, self.slot + 1))
 
     def deposit(self, who: int, amount: int) -> int:
         move = Call.bank_move(who, self.cells.cash, amount)
@@ -114,9 +119,11 @@ def test_an_unhealthy_loan_is_liquidated_and_a_healthy_one_is_not() -> None:
     assert bank.world.balance(bank.tokens[bank.carol]) - before == 10**7 * 10_500 // 10_000 * 10**6 // (
         9 * 10**5
     )
-    half = bank.debt(loan) // 2 + 10**5
-    too_much = lending.liquidate(bank.program, loan, half, bank.tokens[bank.carol])
-    assert bank.failed(bank.carol, *bank.pay(bank.carol, too_much, half))
+    too_much = lending.liquidate(bank.program, loan, 10**9, bank.tokens[bank.carol])
+    before, owed = bank.world.balance(bank.carol), bank.world.data(loan)[2]
+    _, _, paid = bank.done(bank.carol, *bank.pay(bank.carol, too_much, 10**9))
+    assert paid == -(-owed * bank.index() // lending.INDEX) * RULES.close_factor // 10_000
+    assert bank.world.balance(bank.carol) == before - paid - bank.last.fee, "the rest comes back"
 
 
 def test_what_no_collateral_covers_is_lost_by_all_depositors() -> None:
@@ -136,16 +143,16 @@ def test_what_no_collateral_covers_is_lost_by_all_depositors() -> None:
     assert value <= 10**9 - 14 * 10**7 + 2 * 10**6
 
 
-def test_a_stale_price_or_one_feed_lends_nothing() -> None:
+def test_a_stale_price_or_two_feeds_lend_nothing() -> None:
     bank = Bank()
     bank.deposit(bank.ann, 10**9)
     _, loan, _ = bank.done(bank.bob, *bank.put(bank.bob, 2 * 10**8))
     bank.slot += RULES.max_age + 1
     assert bank.failed(bank.bob, lending.borrow(bank.program, loan, 10**6))
     bank.slot += 50
-    bank.done(bank.feeds[0], oracle.post(bank.oracle, 10**9))
-    assert bank.failed(bank.bob, lending.borrow(bank.program, loan, 10**6))
-    bank.done(bank.feeds[1], oracle.post(bank.oracle, 10**6))
+    for feed in bank.feeds:
+        assert bank.failed(bank.bob, lending.borrow(bank.program, loan, 10**6))
+        bank.post(feed, 10**6)
     bank.done(bank.bob, lending.borrow(bank.program, loan, 10**6))
 
 

@@ -12,7 +12,7 @@ from tests.circuits.programs.machine import ProgramMachine, run
 from tests.circuits.programs.world import account
 
 TOKEN, AGE = 9, 40
-RULES = lending.Rules(rate=9_000, min_debt=10_000, max_age=25, min_feeds=2)
+RULES = lending.Rules(rate=9_000, min_debt=10_000, max_age=45)
 ONE = 10**12
 
 
@@ -106,7 +106,12 @@ class LendingMachine(ProgramMachine):
             self.slot += c % 60
         loan = self.loans[a % len(self.loans)] if self.loans else None
         if kind < 2:
-            self.post(self.feeds[a % 3], 1 + c % 50 if a % 7 == 0 else 10**5 + c % 10**6)
+            price = 1 + c % 50 if a % 7 == 0 else 10**5 + c % 10**6
+            if b % 8 == 0:
+                self.send(self.feeds[a % 3], None, oracle.post(self.oracle, price, self.slot - 1))
+            else:
+                for feed in self.feeds[a % 2 * 2 :: c % 2 + 1]:  # all, two, or the last
+                    self.post(feed, price + feed)
         elif kind < 4:
             self.deposit(who, c % (10 * size) + 1)
         elif kind < 6 and self.deposits:
@@ -130,7 +135,7 @@ class LendingMachine(ProgramMachine):
         live = [(p, at) for p, at in bank.posts.values() if self.slot - at <= AGE]
         bank.price = sorted(p for p, _ in live)[(len(live) - 1) // 2]
         bank.oldest, bank.live = min(at for _, at in live), len(live)
-        self.send(feed, (price, bank.price), oracle.post(self.oracle, price))
+        self.send(feed, (price, bank.price), oracle.post(self.oracle, price, self.slot))
 
     def pay(self, who: int, amount: int) -> Call:
         return Call.bank_move(who, self.cells.cash, amount)
@@ -140,7 +145,7 @@ class LendingMachine(ProgramMachine):
         self.bank.accrue(self.slot)
         shares = amount * (self.bank.shares + 1000) // self.bank.assets()
         calls = self.pay(who, amount), lending.deposit(self.program, amount)
-        if shares == 0:
+        if shares == 0 or self.bank.shares + 1000 + shares >= 2**64:
             self.bank.index, self.bank.slot = index
             self.send(who, None, *calls)
             return
@@ -170,7 +175,7 @@ class LendingMachine(ProgramMachine):
             Call.bank_move(self.tokens[who], self.cells.collateral, amount),
             lending.put(self.program, loan.cell if loan else 0, amount),
         )
-        if (loan.pledged if loan else 0) + amount >= 2**44:
+        if (loan.pledged if loan else 0) + amount >= 2**43:
             self.send(who, None, *calls)
             return
         self.bank.accrue(self.slot)
@@ -239,11 +244,12 @@ class LendingMachine(ProgramMachine):
         bank.accrue(self.slot)
         debt, value = bank.debt(loan), bank.value(loan.pledged)
         calls = self.pay(who, amount), lending.liquidate(self.program, loan.cell, amount, self.tokens[who])
-        most = debt if debt < 2 * RULES.min_debt else debt * RULES.close_factor // 10_000
-        if loan.owed == 0 or not bank.fresh(self.slot) or bank.limit(loan.pledged) >= debt or amount > most:
+        if loan.owed == 0 or not bank.fresh(self.slot) or bank.limit(loan.pledged) >= debt:
             bank.index, bank.slot = index
             self.send(who, None, *calls)
             return
+        most = debt if debt < 2 * RULES.min_debt else debt * RULES.close_factor // 10_000
+        amount = min(amount, most, up(value, 10_000, RULES.bonus))
         shares = loan.owed if amount == debt else amount * ONE // bank.index
         worth = amount * RULES.bonus // 10_000
         seized = loan.pledged if worth >= value else worth * 10**6 // min(bank.price, 2**40)

@@ -15,7 +15,7 @@ AMOUNT, STRIKE, PREMIUM = 5_000, 10**6, 10**4
 
 
 class Desk:
-    """A writer, a holder, a stranger; a call on the token, or a put."""
+    """A writer, a holder, a stranger; a call on the token, or a put; `twin` is the same program once more."""
 
     def __init__(self) -> None:
         genesis = Genesis(7, 100)
@@ -23,6 +23,7 @@ class Desk:
         people = (self.ann, self.bob, self.carol)
         self.tokens = {p: genesis.add(Purse(owner_cell(p), 10**12, asset=TOKEN)) for p in people}
         self.program = genesis.program(lambda cell: options.build())
+        self.twin = genesis.program(lambda cell: options.build())
         self.world = World(genesis, kernel=True)
         self.slot = 0
 

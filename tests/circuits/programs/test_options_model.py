@@ -56,7 +56,7 @@ class OptionsMachine(ProgramMachine):
         elif kind == 2:
             self.offer(option.writer if b % 5 else who, option, c % 1000)
         elif kind < 5:
-            self.buy(who, option, b % 4)
+            self.buy(who, option, b % 4, c % 5 - 1)
         elif kind < 7:
             self.exercise(option.holder if b % 5 and option.holder else who, option, b % 4)
         else:
@@ -90,13 +90,14 @@ class OptionsMachine(ProgramMachine):
         option.premium = premium
         self.send(who, (option.cell, premium), call)
 
-    def buy(self, who: int, option: Option, slack: int) -> None:
+    def buy(self, who: int, option: Option, slack: int, more: int) -> None:
         most = max(option.premium + slack - 1, 0)
+        paid = max(option.premium + more, 0)
         calls = (
-            Call.bank_move(who, option.cell + 4, option.premium),
+            Call.bank_move(who, option.cell + 4, paid),
             options.buy(self.program, option.cell, most),
         )
-        fine = not option.over and not option.holder and option.premium and most >= option.premium
+        fine = not option.over and not option.holder and 0 < option.premium <= min(most, paid)
         if not fine or self.slot >= option.expiry:
             self.send(who, None, *calls)
             return

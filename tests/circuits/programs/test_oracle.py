@@ -12,6 +12,7 @@ from tests.circuits.programs.world import World, account
 
 MAX_AGE = 5
 ASSET = 77
+LATER = 2**64 - 1
 
 
 def chain(feeds: int, kernel: bool = True) -> tuple[World, int, list[int], int]:
@@ -37,7 +38,7 @@ def test_price_is_the_lower_median_of_live_posts(feeds: int) -> None:
         slot += rng.randrange(1, 4)
         for person in rng.sample(people, rng.randrange(1, feeds + 1)):
             price = rng.choice((1, 2, 3, 10**9, 2**64 - 1, rng.randrange(1, 10**6)))
-            world.send(person, oracle.post(program, price))
+            world.send(person, oracle.post(program, price, LATER))
             posts[person] = (price, slot)
         done = world.produce(slot, producer, 1)
         assert [receipt.failure for receipt in done.receipts] == [None] * len(done.receipts)
@@ -51,8 +52,8 @@ def test_price_is_the_lower_median_of_live_posts(feeds: int) -> None:
 
 def test_strangers_zero_and_a_second_opening_are_refused() -> None:
     world, program, people, stranger = chain(3)
-    world.send(stranger, oracle.post(program, 5))
-    world.send(people[0], oracle.post(program, 0))
+    world.send(stranger, oracle.post(program, 5, LATER))
+    world.send(people[0], oracle.post(program, 0, LATER))
     world.send(stranger, oracle.open_feeds(program))
     done = world.produce(2, stranger, 1)
     assert all(receipt.failure is not None for receipt in done.receipts)
@@ -62,9 +63,9 @@ def test_strangers_zero_and_a_second_opening_are_refused() -> None:
 def test_one_feed_moves_the_price_no_further_than_its_neighbours() -> None:
     world, program, people, producer = chain(3)
     for person, price in zip(people, (100, 110, 120), strict=True):
-        world.send(person, oracle.post(program, price))
+        world.send(person, oracle.post(program, price, LATER))
     world.produce(2, producer, 1)
     for lie, median in ((1, 100), (10**15, 120)):
-        world.send(people[1], oracle.post(program, lie))
+        world.send(people[1], oracle.post(program, lie, LATER))
         world.produce(world.ledger.system.slot + 1, producer, 1)
         assert told(world, program).price == median

@@ -12,6 +12,7 @@ import pytest
 from circuits.programs import staking
 from circuits.programs.election import Election
 from circuits.programs.staking import Said
+from circuits.rollup.cells import DataCell
 from circuits.rollup.transition import apply
 from circuits.rollup.types import BlockHash, Call
 from circuits.xmss.scheme import PublicKey
@@ -63,6 +64,12 @@ class Story:
     def one(self, signer: int, *calls: Call, cosigners: Sequence[PublicKey] = ()) -> tuple[int, ...] | None:
         """One list in a block of its own."""
         return self.produce((signer, calls), cosigners=cosigners)[0]
+
+    def stakes(self) -> list[tuple[int, tuple[int, ...]]]:
+        """Cells and words of what `rich` has staked."""
+        cells = self.world.ledger.cells.items()
+        data = [(i, cell.values) for i, cell in cells if isinstance(cell, DataCell) and i >= self.layout.end]
+        return [(i, words) for i, words in data if words[0] & 0xFFFFFFFF == self.rich]
 
     def pass_epoch(self) -> None:
         """A Bitcoin block of the next epoch, behind the freeze and the seed."""
@@ -310,7 +317,7 @@ def test_a_node_is_no_stake() -> None:
         assert story.one(story.rich, call(story.program, node)) is None
 
 
-def test_what_is_released_is_its_stakers_alone() -> None:
+def test_what_is_released_is_its_stakers_alone_and_once() -> None:
     story = Story()
     stake = story.staked()
     assert story.one(story.rich, staking.unstake(story.program, stake)) is not None
@@ -318,3 +325,36 @@ def test_what_is_released_is_its_stakers_alone() -> None:
         story.pass_epoch()
     assert story.one(story.owner, staking.release(story.program, stake)) is None
     assert story.left(stake) == AMOUNT
+    assert story.one(story.rich, staking.release(story.program, stake)) is None, (
+        "nothing is said to be released"
+    )
+
+
+def test_what_is_staked_is_not_released_even_if_it_has_earned_nothing() -> None:
+    """Its mark is then 0, which would be an epoch long past."""
+    story = Story()
+    (stake,) = (i for i, words in story.stakes() if words[0] >> 32 == story.offender)
+    amount, mark, rest = story.world.data(stake)[1:]
+    assert (mark, rest) == (0, 0)
+    while story.epoch < 3:
+        story.pass_epoch()
+    assert story.one(story.rich, staking.release(story.program, stake)) is None
+    assert story.world.data(stake)[1] == amount
+
+
+def test_a_node_of_the_tree_is_not_released_though_its_words_fit() -> None:
+    """In epoch 16 the owner with cell 16 is "staker" of the nodes that changed, their weights an unstaked stake's."""
+    story = Story()
+    assert story.owner == 16
+    (stake,) = (i for i, words in story.stakes() if words[0] >> 32 == story.offender)
+    amount = story.world.data(stake)[1]
+    while story.epoch < 16:
+        story.pass_epoch()
+    assert story.one(story.rich, staking.unstake(story.program, stake)) is not None
+    story.tip += 8  # behind the freeze of epoch 17, before its seed
+    story.produce(events=[block(story.tip)])
+    story.staked(2**32 - 1)
+    leaf = story.layout.nodes + (1 << RULES.depth) + (story.world.data(story.offender)[3] >> 32)
+    assert story.world.data(leaf) == (16 | story.offender << 32, amount, 0, 2**32 - 1)
+    assert story.one(story.owner, staking.release(story.program, leaf)) is None
+    assert story.world.data(leaf)[1] == amount
