@@ -11,7 +11,7 @@ that shows in the queries alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -38,7 +38,7 @@ from circuits.witness import witness
 from prover.air.logup import LookupChallenges
 from prover.air.point import missing_quotients
 from prover.commit import ProvingKey
-from prover.field import Kb6, add, sub
+from prover.field import add, sub
 from prover.proof import Proof
 from prover.prove import _Prover
 
@@ -140,31 +140,25 @@ LIES: Final = (
 class CunningProver(_Prover):
     """Proves what is false so that the head of the proof is right: the lie is left to the queries."""
 
-    def _write_elements(self, values: Sequence[Kb6]) -> None:
-        """Changes what is about to be sent and absorbed, in place: cumulative sums, openings at zeta."""
-        if isinstance(values, list):
-            if values is getattr(self, "at_zeta", None):
-                self._solve_openings(values)
-            elif len(values) == len(self.sums) and "alphas" not in self.__dict__:
-                self._cancel_sums(values)
-        super()._write_elements(values)
-
-    def _cancel_sums(self, sums: list[Kb6]) -> None:
+    def _send_sums(self) -> None:
+        """The last table's sum is what makes the total zero."""
         total = self.public_contribution()
-        for value in sums:
+        for value in self.sums.values():
             total = add(total, value)
-        sums[-1] = sub(sums[-1], total)
-        self.sums[self.layout.looking_tables[-1]] = sums[-1]
+        last = self.layout.looking_tables[-1]
+        self.sums[last] = sub(self.sums[last], total)
+        super()._send_sums()
 
-    def _solve_openings(self, at_zeta: list[Kb6]) -> None:
+    def _send_openings(self) -> None:
         """The first quotient column of each height makes up for what its identity misses."""
         challenges = LookupChallenges(self.lookup.alpha, self.lookup.betas)
         missing = missing_quotients(
-            self.layout, at_zeta, self.at_next, challenges, self.alphas, self.sums, self.zeta
+            self.layout, self.at_zeta, self.at_next, challenges, self.alphas, self.sums, self.zeta
         )
         for log, value in missing.items():
             start = self.layout.quotient_start(log)
-            at_zeta[start] = add(at_zeta[start], value)
+            self.at_zeta[start] = add(self.at_zeta[start], value)
+        super()._send_openings()
 
     def proof(self) -> Proof:
         """All nine steps."""
