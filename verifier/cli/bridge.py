@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from verifier.bridge.simulate.engine import ONLY, SCENARIOS, Result, playable, run
+from verifier.bridge.simulate.engine import ONLY, SCENARIOS, WITH_COMMITTEE, Result, playable, run
 from verifier.bridge.simulate.worlds import TREES, World, make_world, open_world
 from verifier.chain.policy import fee_of
 from verifier.cli.bridge_plan import plan
@@ -64,10 +64,13 @@ def simulate(
             raise click.BadParameter("no such scenario over this tree; see --list", param_hint="--scenario")
         for at, name in enumerate(chosen):
             over = ONLY.get(name, tree)
-            if over not in worlds:
-                worlds[over] = make_world(over, Path(directory), bar)
+            world = worlds.get(over)
+            if world is None:
+                world = worlds[over] = make_world(over, Path(directory), bar)
+            elif name in WITH_COMMITTEE and not world.setup.members:
+                world = make_world(over, Path(directory), bar)
             bar(name, at / len(chosen))
-            results.append(run(name, worlds[over], export))
+            results.append(run(name, world, export))
     data: dict[str, Any] = {
         "passed": all(result.passed for result in results),
         "trees": {name: world.as_json() for name, world in worlds.items()},

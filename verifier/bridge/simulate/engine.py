@@ -66,6 +66,10 @@ ONLY: Final[dict[str, str]] = {
 """The tree that a scenario needs: lies need a proof, and a committee that refuses needs a set-up made whole."""
 
 
+WITH_COMMITTEE: Final = frozenset({"19-absent-member"})
+"""Scenarios that set a slot up anew: not over one that was opened."""
+
+
 def playable(tree: str) -> list[str]:
     """The scenarios that can be told where a tree is asked for: with the rollup's all of them, one over the toy's."""
     return [name for name in SCENARIOS if tree == "rollup" or ONLY.get(name, tree) == tree]
