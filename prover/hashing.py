@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from blake3 import blake3
@@ -59,15 +59,20 @@ def to_words(data: bytes) -> array[int]:
     return buffer
 
 
-def ood_root(columns: list[bytes]) -> bytes:
+def ood_root(openings: Sequence[Sequence[bytes]]) -> bytes:
     """Root of the tree over the columns' openings, neighbours paired, padded with zero digests.
 
-    A leaf is four columns (fewer at the end), each its two openings (12 words), hashed under OOD_LEAF: what a
-    constraint reads lies close together, so that a few leaves and one path open it.
+    A leaf is four columns (fewer at the end) at one point, hashed under OOD_LEAF: what a constraint reads lies close
+    together, so that a few leaves and their common path open it.
+
+    Args:
+        openings: by point, the columns' values; the points' trees, of one size, stand side by side.
     """
-    groups = [columns[i : i + OOD_LEAF_COLUMNS] for i in range(0, len(columns), OOD_LEAF_COLUMNS)]
-    level = [digest(Context.OOD_LEAF, b"".join(group)) for group in groups]
-    level += [ZERO_DIGEST] * ((1 << (len(level) - 1).bit_length()) - len(level))
+    level: list[bytes] = []
+    for columns in openings:
+        groups = [columns[i : i + OOD_LEAF_COLUMNS] for i in range(0, len(columns), OOD_LEAF_COLUMNS)]
+        level += [digest(Context.OOD_LEAF, b"".join(group)) for group in groups]
+        level += [ZERO_DIGEST] * ((1 << (len(groups) - 1).bit_length()) - len(groups))
     while len(level) > 1:
         level = [digest(Context.NODE, level[j] + level[j + 1]) for j in range(0, len(level), 2)]
     return level[0]

@@ -18,7 +18,7 @@ from prover.layout import Layout, LeafKind, Span
 from prover.params import ProofParams
 
 MAGIC = b"PEGP"
-VERSION = 2
+VERSION = 3
 
 
 class FormatReason(StrEnum):

@@ -28,7 +28,7 @@ from prover.field import (
     scale,
     to_kb6,
 )
-from prover.hashing import Context, ood_root, to_bytes
+from prover.hashing import Context, digest, ood_root, to_bytes
 from prover.layout import NONCE_WORDS, Layout, TreeName
 from prover.machine import LookupValues, interaction_trace
 from prover.predict import available_bytes, predict
@@ -146,7 +146,9 @@ class _Prover:
     def _send_sums(self) -> None:
         sums = [self.sums[i] for i in self.layout.looking_tables]
         self._write_elements(sums)
-        self.transcript.absorb_words("cumulative sums", [word for s in sums for word in s])
+        self.transcript.absorb(
+            "cumulative sums", digest(Context.SEAL, to_bytes(word for s in sums for word in s))
+        )
 
     def public_contribution(self) -> Kb6:
         """The public tuples' sum of multiplicity / fingerprint."""
@@ -196,8 +198,8 @@ class _Prover:
     def _send_openings(self) -> None:
         self._write_elements(self.at_zeta)
         self._write_elements(self.at_next)
-        leaves = [to_bytes(a + b) for a, b in zip(self.at_zeta, self.at_next, strict=True)]
-        self.transcript.absorb("openings", ood_root(leaves))
+        points = [[to_bytes(value) for value in values] for values in (self.at_zeta, self.at_next)]
+        self.transcript.absorb("openings", ood_root(points))
 
     def _columns(self, name: TreeName, log: int) -> list[U32]:
         """The columns of a class on the second quotient coset."""

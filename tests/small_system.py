@@ -110,13 +110,13 @@ SYSTEM = AirSystem(
 )
 
 
-def make_tables(logs=None):
+def make_tables(logs=None, shift=0):
     logs = logs or SYSTEM_LOGS
     n, m, k = (1 << logs[name] for name in ("chain", "squares", "sink"))
     chain = np.zeros((4, n), np.int64)
     x = 5
     for i in range(n):
-        y = (7 * i + i * i) % min(m, 1 << 5)
+        y = (7 * i + i * i + shift) % min(m, 1 << 5)
         real = int(i < min(n - 1, k))
         chain[:, i] = x, y, y * y, real
         if real:

@@ -13,7 +13,7 @@ Source: Habock, "Multivariate lookups based on logarithmic derivatives", eprint 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from prover.air.graph import AirGraph, InteractionNodes
 
 B = TypeVar("B", contravariant=True)
 E = TypeVar("E")
+V = TypeVar("V")
 
 
 class LookupAlgebra(Protocol[B, E]):
@@ -46,6 +47,15 @@ class LookupAlgebra(Protocol[B, E]):
         """A * b."""
 
 
+class Fingerprints(Protocol[V, E]):
+    """The challenges, as an interaction's fingerprint asks for them."""
+
+    def fingerprint(
+        self, algebra: LookupAlgebra[V, E], table: AirGraph, item: InteractionNodes, values: Mapping[int, V]
+    ) -> E:
+        """D of one interaction."""
+
+
 @dataclass
 class LookupChallenges(Generic[E]):
     """alpha_lu and the powers of beta_lu.
@@ -60,31 +70,26 @@ class LookupChallenges(Generic[E]):
     betas: Sequence[E]
     offsets: dict[int, E] = field(default_factory=dict)
 
-
-def fingerprint(
-    algebra: LookupAlgebra[B, E],
-    table: AirGraph,
-    item: InteractionNodes,
-    values: dict[int, B],
-    challenges: LookupChallenges[E],
-) -> E:
-    """D of one interaction."""
-    relation = item.interaction.relation.id
-    if relation not in challenges.offsets:
-        challenges.offsets[relation] = algebra.ext_offset(challenges.alpha, relation)
-    total = challenges.offsets[relation]
-    for beta, node in zip(challenges.betas, item.values, strict=False):
-        if not (table.graph.op[node] is Op.CONST and table.graph.left[node] == 0):
-            total = algebra.ext_add(total, algebra.ext_scale(beta, values[node]))
-    return total
+    def fingerprint(
+        self, algebra: LookupAlgebra[B, E], table: AirGraph, item: InteractionNodes, values: Mapping[int, B]
+    ) -> E:
+        """As a sum of powers times values."""
+        relation = item.interaction.relation.id
+        if relation not in self.offsets:
+            self.offsets[relation] = algebra.ext_offset(self.alpha, relation)
+        total = self.offsets[relation]
+        for beta, node in zip(self.betas, item.values, strict=False):
+            if not (table.graph.op[node] is Op.CONST and table.graph.left[node] == 0):
+                total = algebra.ext_add(total, algebra.ext_scale(beta, values[node]))
+        return total
 
 
 def fraction(
-    algebra: LookupAlgebra[B, E],
+    algebra: LookupAlgebra[V, E],
     table: AirGraph,
     group: tuple[InteractionNodes, ...],
-    values: dict[int, B],
-    challenges: LookupChallenges[E],
+    values: Mapping[int, V],
+    challenges: Fingerprints[V, E],
 ) -> tuple[E, E]:
     """Numerator and denominator of a group's sum of fractions."""
 
@@ -94,7 +99,7 @@ def fraction(
             return a
         return algebra.ext_scale(a, values[node])
 
-    denominators = [fingerprint(algebra, table, item, values, challenges) for item in group]
+    denominators = [challenges.fingerprint(algebra, table, item, values) for item in group]
     if len(group) == 1:
         return algebra.embed(values[group[0].multiplicity]), denominators[0]
     first, second = group
@@ -105,10 +110,10 @@ def fraction(
 
 
 def group_constraints(
-    algebra: LookupAlgebra[B, E],
+    algebra: LookupAlgebra[V, E],
     table: AirGraph,
-    values: dict[int, B],
-    challenges: LookupChallenges[E],
+    values: Mapping[int, V],
+    challenges: Fingerprints[V, E],
     local: Sequence[E],
     following: E,
     share: E,

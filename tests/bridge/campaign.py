@@ -1,7 +1,8 @@
 """`make disprove`: the rollup's own proof at the small shape, attacked wire by wire, hint by hint, word by word.
 
-Wires: each wire of the root, of every node of the constraints and of everything below two queries is committed
-wrong alone; a leaf that reads it must convict, by evaluation, a seeded sample of them on the kernel. Hints: leaves
+Wires: each public value, each wire of the root, of the statement, of every node of the constraints and of everything
+below two queries is committed wrong alone; a leaf that reads it must convict, by evaluation, a seeded sample of them on
+the kernel. Hints: leaves
 of an honest run are given malformed hints on the kernel; none may spend. Proofs: a word of the proof is
 changed and everything made again from it; bisection must find the leaf that convicts within a path of the tree.
 """
@@ -152,21 +153,46 @@ class Outcome:
 
 def wires(names: list[str], rng: Random, on_kernel: int) -> Outcome:
     """Commits each wire wrong alone."""
+    values = case().values
+    return wrong([(name, corrupted(values[name], rng)) for name in names], rng, on_kernel)
+
+
+def public_values(rng: Random, on_kernel: int) -> Outcome:
+    """Commits each public value wrong alone."""
+    it = case()
+    start, length = it.tree.program.public
+    changes = []
+    for node, runs in zip(it.tree.nodes, it.tree.runs, strict=True):
+        names = (wire.name for group in node.wires for wire in group)
+        for name, (run, _) in zip(names, runs, strict=True):
+            for place, word in enumerate(run.words):
+                if start <= word < start + length:
+                    digits = list(it.values[name])
+                    digits[8 * place + rng.randrange(8)] ^= rng.randrange(1, 16)
+                    changes.append((name, tuple(digits)))
+    outcome = wrong(changes, rng, on_kernel)
+    if len(changes) != length:
+        outcome.survivors.append(f"{len(changes)} of {length} public values are committed")
+    return outcome
+
+
+def wrong(changes: list[tuple[str, Digits]], rng: Random, on_kernel: int) -> Outcome:
+    """Commits each of these values alone beside honest ones; a sample is judged by the kernel."""
     it = case()
     outcome = Outcome()
-    sample = set(rng.sample(names, min(on_kernel, len(names))))
-    for name in names:
-        values = ChainMap({name: corrupted(it.values[name], rng)}, it.values)
+    sample = set(rng.sample(range(len(changes)), min(on_kernel, len(changes))))
+    for number, (name, value) in enumerate(changes):
+        values = ChainMap({name: value}, it.values)
         outcome.tried += 1
-        for node, number in it.readers[name]:
-            leaf = it.tree.leaves[node][number]
+        for node, place in it.readers[name]:
+            leaf = it.tree.leaves[node][place]
             found = accuse(it.tree, leaf, values)
             if found is not None:
                 break
         else:
             outcome.survivors.append(name)
             continue
-        if name in sample:
+        if number in sample:
             items = it.witness(leaf, values, [encode_number(hint) for hint in found])
             outcome.on_kernel += 1
             if not kernel_accepts(tapscript_spend(it.script(leaf), items)):
@@ -291,7 +317,9 @@ def main(arguments: list[str] | None = None) -> int:
         for survivor in outcome.survivors[:10]:
             print(f"    {survivor}")
 
-    for part in ("root", "constraints", *QUERIES):
+    since = monotonic()
+    report("public values", public_values(rng, options.kernel), since)
+    for part in ("root", "statement", "constraints", *QUERIES):
         since, names = monotonic(), it.names(part)
         names = rng.sample(names, min(options.wires or len(names), len(names)))
         report(f"wires: {part}", wires(names, rng, options.kernel), since)

@@ -6,8 +6,11 @@ from functools import cache
 from random import Random
 
 from prover.params import ProofParams
+from prover.proof import Proof
+from prover.prove import prove
 from tests.proofs import decoded, small_key
 from tests.script.spends import tapscript_spend
+from tests.small_system import make_tables
 from verifier.bitcoin.sighash import Spending
 from verifier.bridge.accuse import ChunkAccuser
 from verifier.bridge.execution import Replay
@@ -27,6 +30,15 @@ def tree() -> ChunkTree:
 @cache
 def replay() -> Replay:
     proof = decoded(PARAMS)
+    return Replay(tree(), proof.words, proof.public_values)
+
+
+@cache
+def other() -> Replay:
+    """A true proof of another statement."""
+    key = small_key(PARAMS)
+    tables, public = make_tables(shift=1)
+    proof = Proof.decode(prove(key, tables, public).encode(), key.verifying_key.layout)
     return Replay(tree(), proof.words, proof.public_values)
 
 

@@ -105,3 +105,27 @@ def test_an_empty_purse_is_a_typed_error(shell: Shell) -> None:
     shell.done("kickoff", "operator")
     Store(shell.home / "watcher", "watcher", "regtest").put_meta(SECRET, b"\x2a" * 32)
     assert shell("challenge", "watcher")["error"]["kind"] == "InsufficientFunds"
+
+
+def test_what_is_announced_convicts_beside_what_is_asserted(shell: Shell, tmp_path: Path) -> None:
+    """The operator's directory as it was before it changed its mind still signs the other claim."""
+    before = Shell(Path(shutil.copytree(shell.home, tmp_path / "before")))
+    shell.done("kickoff", "operator", "--case", "withheld")
+    before.done("kickoff", "operator")
+    assert "error" not in before("announce", "operator", tmp_path / "announcement")
+    assert "error" not in shell("hear", "watcher", tmp_path / "announcement")
+    shell.done("challenge", "watcher")
+    shell.done("assert", "operator")
+    assert shell.done("disprove", "watcher") == ["disprove/0"]
+
+
+def test_a_bad_announcement_is_refused(shell: Shell, tmp_path: Path) -> None:
+    assert shell("announce", "operator", tmp_path / "none")["error"]["reason"] == "ORDER"
+    shell.done("kickoff", "operator")
+    shell("announce", "operator", tmp_path / "good")
+    good = (tmp_path / "good").read_bytes()
+    for bad in (good[:-1], good + b"\0", b"", b"\0", b"\xff" * 9):
+        (tmp_path / "bad").write_bytes(bad)
+        assert shell("hear", "watcher", tmp_path / "bad")["error"]["reason"] == "SIGNATURE"
+    assert shell("hear", "watcher", tmp_path / "missing")["error"]["kind"] == "FileNotFoundError"
+    assert "error" not in shell("hear", "watcher", tmp_path / "good")

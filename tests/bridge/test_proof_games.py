@@ -5,7 +5,7 @@ What it shows is that tree, accuser and game fit together on Bitcoin Core's code
 
 import pytest
 
-from tests.bridge.chunks import PARAMS, tree
+from tests.bridge.chunks import PARAMS, other, tree
 from tests.proofs import decoded
 from verifier.bridge.simulate.cases import ProofCase
 from verifier.bridge.simulate.engine import SCENARIOS, run
@@ -18,6 +18,7 @@ NAMES = [
     "02-unchallenged",
     "06d-no-reveal-level-3",
     "07-false-proof",
+    "08b-other-statement",
     "17-lost-state",
     "18-redirected-penalty",
 ]
@@ -26,7 +27,7 @@ NAMES = [
 @pytest.fixture(scope="module")
 def case() -> Case:
     proof = decoded(PARAMS)
-    return ProofCase(tree(), proof.words, proof.public_values, None)
+    return ProofCase(tree(), proof.words, proof.public_values, None, other())
 
 
 @pytest.fixture(scope="module")

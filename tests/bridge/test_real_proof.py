@@ -4,8 +4,11 @@ from random import Random
 
 import pytest
 
-from tests.bridge.campaign import QUERIES, Outcome, case, hint_sets, proofs, wires
+from tests.bridge.campaign import QUERIES, Outcome, case, hint_sets, proofs, public_values, wires
+from tests.whole import SHAPE
 from verifier.bridge.accuse import accuse
+from verifier.bridge.statement import claim_of
+from verifier.pipeline import DEFAULT_PRESET, proving_key
 
 pytestmark = pytest.mark.slow
 
@@ -39,3 +42,13 @@ def test_malformed_hints_never_spend():
 
 def test_false_proofs_are_found_within_a_path():
     assert survived(proofs(Random(11), 4, 4), 4, 4) == []
+
+
+def test_each_public_value_wrong_alone_is_convicted_on_the_kernel():
+    assert survived(public_values(Random(12), 116), 116, 116) == []
+
+
+def test_the_claim_of_the_root_is_of_the_key_and_the_statement():
+    it = case()
+    key = proving_key(DEFAULT_PRESET, SHAPE).verifying_key
+    assert it.values[it.tree.claim.name] == claim_of(key, it.proof.public_values)

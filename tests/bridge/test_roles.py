@@ -1,16 +1,22 @@
 """What roles do when things are missing, beyond the scenarios."""
 
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 
 import pytest
 
 from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
+from verifier.bitcoin.encoding import hash160
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.roles import open_towards
+from verifier.bridge.roles import Operator, all_wires, open_towards
 from verifier.bridge.simulate import silence
 from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
+from verifier.bridge.tree import Digits
+from verifier.bridge.vault import MAX_SLOT_NAME, payout_outputs
 from verifier.chain.wallet import Wallet
+from verifier.script.winternitz import LAST, WinternitzKey, read
 
 
 @pytest.fixture
@@ -49,4 +55,84 @@ def test_a_watcher_looks_at_the_same_wires_once(stage: Stage) -> None:
     stage.play(until=lambda: stage.view.commitment(5) is not None)
     for _ in range(3):
         watcher.step(stage.node)
-    assert looked == [3, 5]
+    assert looked == [0, 3, 5]
+
+
+def claim_in(stage: Stage, operator: Operator) -> Digits:
+    return operator.store.wires(stage.graph.terms.slot)[stage.graph.tree.claim.name]
+
+
+def test_a_kickoff_is_challenged_unless_it_is_announced_as_the_statement_that_is_known(stage: Stage) -> None:
+    operator = stage.kickoff(CASE.honest)
+    watcher = stage.watch()
+    assert watcher.due(stage.node) == []
+    watcher.claim = claim_in(stage, operator)
+    assert watcher.due(stage.node) == ["challenge"]
+    watcher.hear(operator.announce())
+    assert watcher.due(stage.node) == []
+    stage.play(until=lambda: stage.outcome == "paid")
+    assert "challenge" not in stage.names
+
+
+def test_another_statement_is_challenged_and_so_are_two(stage: Stage) -> None:
+    operator, watcher = stage.kickoff(CASE.other), stage.watch()
+    other = stage.open_operator("liar")
+    other.commit(CASE.honest)
+    watcher.claim = claim_in(stage, other)
+    assert watcher.claim != claim_in(stage, operator)
+    watcher.hear(operator.announce())
+    assert watcher.due(stage.node) == ["challenge"]
+    watcher.hear(other.announce())
+    assert watcher.due(stage.node) == ["challenge"]
+
+
+def test_an_announcement_is_the_same_signature_as_the_roots(stage: Stage) -> None:
+    operator = stage.open_operator()
+    with pytest.raises(BridgeError) as error:
+        operator.announce()
+    assert error.value.reason is BridgeReason.ORDER
+    operator.commit(CASE.honest)
+    items = operator.announce()
+    assert read(stage.graph.keys["claim"], items) == all_wires(stage.moves, CASE.honest)["claim"]
+    witness = [item for txin in operator.sign("assert").tx.inputs for item in txin.witness]
+    assert any(tuple(witness[i : i + len(items)]) == items for i in range(len(witness)))
+
+
+def test_what_is_no_signature_of_the_claim_or_could_not_be_relayed_is_not_kept(stage: Stage) -> None:
+    watcher, operator = stage.watch(), stage.open_operator()
+    operator.commit(CASE.honest)
+    items = operator.announce()
+    long = bytes(81)
+    key = stage.graph.keys["claim"]
+    place = next(i for i, digit in enumerate(claim_in(stage, operator)) if digit == 0)
+    last = long
+    for _ in range(LAST):
+        last = hash160(last)
+    links = (*key.links[:place], last, *key.links[place + 1 :])
+    graph = copy(stage.graph)
+    graph.keys = {**graph.keys, "claim": WinternitzKey(links, key.digits)}
+    stretched = (*items[: 2 * place], long, *items[2 * place + 1 :])
+    assert read(graph.keys["claim"], stretched) == claim_in(stage, operator)
+    trusting = stage.watch("trusting")
+    trusting.moves = replace(stage.moves, graph=graph)
+    for role, announced in ((watcher, items[2:]), (watcher, stretched), (trusting, stretched)):
+        with pytest.raises(BridgeError) as error:
+            role.hear(announced)
+        assert error.value.reason is BridgeReason.SIGNATURE
+        assert role.store.seen(stage.graph.terms.slot) == {}
+
+
+def test_a_payout_names_withdrawal_statement_and_slot() -> None:
+    claim = (1, 2) * 32
+    _, note = payout_outputs(b"\x51", 1_000, 7, claim, "s" * MAX_SLOT_NAME)
+    assert len(note.script) == 83  # what nodes relay by default
+    assert note.value == 0
+    others = [
+        payout_outputs(b"\x51", 1_000, 8, claim, "s" * MAX_SLOT_NAME),
+        payout_outputs(b"\x51", 1_000, 7, (2, 1) * 32, "s" * MAX_SLOT_NAME),
+        payout_outputs(b"\x51", 1_000, 7, claim, "s" * (MAX_SLOT_NAME - 1)),
+    ]
+    assert len({note.script, *(each[1].script for each in others)}) == 4
+    with pytest.raises(BridgeError) as error:
+        payout_outputs(b"\x51", 1_000, 7, claim, "s" * (MAX_SLOT_NAME + 1))
+    assert error.value.reason is BridgeReason.SHAPE

@@ -357,7 +357,7 @@ def test_rule_10_another_shape_is_refused() -> None:
     keys = one_time_keys("slot", tree)
     made = SlotGraph(terms(), tree, keys)
     other = Offer(made.terms, keys, made.digest, open_signatures(made, OPERATOR))
-    refuses(BridgeReason.REBUILD, partial(members()[0].adopt, other))
+    refuses(BridgeReason.SHAPE, partial(members()[0].adopt, other))
     few: dict[str, Any] = dict(list(one_time_keys("slot").items())[1:])
     refuses(BridgeReason.SHAPE, lambda: SlotGraph(terms(), TREE, few))
 

@@ -16,7 +16,7 @@ from prover.timing import Timings
 from tests import poseidon_system, small_system
 from tests.proofs import NO_WORK, TINY, rejection, small_key, small_proof, verdicts
 
-FROZEN = "9d908d08ac86bbec7329157ac460edefb5d1aeffe6e5e06549598551a51e05ed"
+FROZEN = "909578c90d98f55ea0180d4313aa3db73e49a66ffb8401e20a9bb0943d64fc3a"
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,17 @@ def test_words_and_bytes_are_inverse():
 
 @pytest.mark.parametrize("count", [1, 4, 5, 8, 9, 18, 32])
 def test_openings_tree_pairs_neighbours_and_is_zero_padded(count):
-    columns = [bytes([i]) * 48 for i in range(count)]
-    level = [_h(b"".join(columns[i : i + 4]), context="pegproof 2026 ood leaf") for i in range(0, count, 4)]
-    while len(level) & (len(level) - 1):
-        level.append(bytes(32))
-    while len(level) > 1:
-        level = [_h(level[i] + level[i + 1], context="pegproof 2026 node") for i in range(0, len(level), 2)]
-    assert ood_root(columns) == level[0]
+    points = [[bytes([i + 100 * point]) * 24 for i in range(count)] for point in (0, 1)]
+    roots = []
+    for columns in points:
+        level = [
+            _h(b"".join(columns[i : i + 4]), context="pegproof 2026 ood leaf") for i in range(0, count, 4)
+        ]
+        while len(level) & (len(level) - 1):
+            level.append(bytes(32))
+        while len(level) > 1:
+            level = [
+                _h(level[i] + level[i + 1], context="pegproof 2026 node") for i in range(0, len(level), 2)
+            ]
+        roots.append(level[0])
+    assert ood_root(points) == _h(b"".join(roots), context="pegproof 2026 node")

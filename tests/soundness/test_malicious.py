@@ -117,7 +117,7 @@ def test_a_tree_that_leaves_out_shorter_tables(monkeypatch):
 
 def test_openings_left_out_of_the_transcript(monkeypatch):
     """A prover that draws gamma before it fixes the openings."""
-    monkeypatch.setattr(prove_module, "ood_root", lambda leaves: ood_root([bytes(48)] * len(leaves)))
+    monkeypatch.setattr(prove_module, "ood_root", lambda points: ood_root([[bytes(24)] * len(points[0])] * 2))
     reason = rejection(small_key(TINY).verifying_key, _prove(), public_values())
     assert reason is RejectReason.BATCHING_GRINDING
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from verifier.bitcoin.encoding import DecodeError, Reader
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.accuse import ChunkAccuser
 from verifier.bridge.errors import BridgeError, BridgeReason
@@ -143,6 +144,21 @@ def open_slot(store: Store) -> tuple[Moves, list[Deposit]]:
     if graph.digest != digest:
         raise BridgeError(BridgeReason.STATE, "keys, scripts and terms do not make the published graph")
     return Moves(graph, store.signatures(terms.slot)), deposits
+
+
+def read_announcement(data: bytes) -> tuple[bytes, ...]:
+    """The items of an announcement as it is published: a witness stack.
+
+    Raises:
+        BridgeError: SIGNATURE where it cannot be read.
+    """
+    reader = Reader(data)
+    try:
+        items = tuple(reader.var_bytes() for _ in range(reader.size()))
+        reader.finish()
+    except DecodeError as error:
+        raise BridgeError(BridgeReason.SIGNATURE, f"the announcement cannot be read: {error}") from error
+    return items
 
 
 def open_store(directory: Path, role: str, network: str) -> Store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from native.hashing import blake3_context_key
@@ -13,12 +13,15 @@ from verifier.bridge.steps import (
     CHUNK_WORDS,
     DERIVE,
     END,
+    MAX_LEAVES,
     MAX_TERMS,
     PARENT,
     ROOT,
     START,
     Kind,
     Lowered,
+    Opening,
+    Seal,
     Step,
     Words,
     blocks,
@@ -37,14 +40,19 @@ _DIRECT = {
 }
 
 
-def lower(program: Program) -> Lowered:
-    """All steps of a Program, in order."""
-    return _Lowering(program).run()
+def lower(program: Program, known: Mapping[int, int] | None = None) -> Lowered:
+    """All steps of a Program, in order.
+
+    Args:
+        program: a recorded verifier.
+        known: place of a public value -> what it must be.
+    """
+    return _Lowering(program, known or {}).run()
 
 
 class _Lowering:
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, program: Program, known: Mapping[int, int]) -> None:
+        self.program, self.known = program, known
         self.out = Lowered(program, words=program.memory_words)
         self.alias: dict[int, int] = {}
         self.interned: dict[int, int] = {}
@@ -65,11 +73,7 @@ class _Lowering:
         for number, block in enumerate(program.blocks):
             self.steps, self.units = [], []
             if not number:
-                start, length = program.public
-                self.units += [
-                    (tuple(range(at, min(at + BLOCK_WORDS, start + length))), 0)
-                    for at in range(start, start + length, BLOCK_WORDS)
-                ]
+                self.take_public_values()
             for index in range(len(block)):
                 line = block.code[INSTRUCTION_WORDS * index : INSTRUCTION_WORDS * (index + 1)]
                 self.scope, self.source = block.scopes[index], index
@@ -81,8 +85,21 @@ class _Lowering:
             out.data.append(self.units)
         self.close_opening()
         shared = _shared(out)
-        out.blocks = [fuse(steps, shared) for steps in out.blocks]
+        out.blocks = [fuse(steps, shared, out.opening) for steps in out.blocks]
         return out
+
+    def take_public_values(self) -> None:
+        """The statement's words in units, each below p: the transcript absorbs words, sums take residues."""
+        start, length = self.program.public
+        self.scope = self.program.scopes.index(Scope.STATEMENT)
+        for at in range(start, start + length, BLOCK_WORDS):
+            words = tuple(range(at, min(at + BLOCK_WORDS, start + length)))
+            self.units.append((words, self.scope))
+            self.add(Kind.CANONICAL, (), words)
+        if self.known:
+            places = sorted(self.known)
+            named = tuple(start + place for place in places)
+            self.add(Kind.EQUAL, (), named, self.constant([self.known[place] for place in places]))
 
     def word(self, address: int) -> int:
         return self.alias.get(address, address)
@@ -208,12 +225,12 @@ class _Lowering:
             self.add(Kind.PRODUCT, written, *factors)
 
     def hash(self, context: Context, words: Words, out: Words) -> None:
+        known = self.out.constants
+        if all(word in known for word in words):  # of the key alone
+            data = to_bytes(known[word] for word in words)
+            known.update(zip(out, to_words(digest(context, data)), strict=True))
+            return
         if self.program.scopes[self.scope].endswith(Scope.OPENINGS):
-            known = self.out.constants
-            if all(word in known for word in words):  # padding
-                data = to_bytes(known[word] for word in words)
-                known.update(zip(out, to_words(digest(context, data)), strict=True))
-                return
             self.out.opening.hashes.append((context, words, out))
             if context is Context.OOD_LEAF:
                 self.leaves.append((words, out, self.source))
@@ -223,7 +240,9 @@ class _Lowering:
             self.digests[right] = (out, left, 1, self.source)
             return
         if context is Context.SEAL:
-            self.out.seals.append((words, out))
+            self.out.seals.append(Seal(words, out, self.scope))
+        if self.program.scopes[self.scope] == Scope.STATEMENT:
+            self.out.claim = out
         key = self.constant(blake3_context_key(context))
         self.subtree(key, words, 0, ROOT, out)
 
@@ -323,8 +342,11 @@ def _shared(lowered: Lowered) -> set[int]:
     return shared
 
 
-def fuse(steps: list[Step], shared: set[int]) -> list[Step]:
-    """Sums of sums as one sum, a product added to as HORNER, where nobody else reads what is between."""
+def fuse(steps: list[Step], shared: set[int], opening: Opening) -> list[Step]:
+    """Sums of sums as one sum, a product added to as HORNER, where nobody else reads what is between.
+
+    A sum reads at most `MAX_LEAVES` leaves of openings, since its node brings them all.
+    """
     makers: dict[int, Step] = {}
     gone: set[int] = set()
     out: list[Step] = []
@@ -337,21 +359,29 @@ def fuse(steps: list[Step], shared: set[int]) -> list[Step]:
 
     for step in steps:
         if step.kind is Kind.SUM:
-            step = _absorb(step, maker, gone)
+            step = _absorb(step, maker, gone, opening)
         out.append(step)
         makers.update(dict.fromkeys(step.out, step))
     return [step for step in out if id(step) not in gone]
 
 
 def _absorb(
-    step: Step, maker: Callable[[Step, Words, tuple[Kind, ...]], Step | None], gone: set[int]
+    step: Step,
+    maker: Callable[[Step, Words, tuple[Kind, ...]], Step | None],
+    gone: set[int],
+    opening: Opening,
 ) -> Step:
     terms: list[tuple[int, Words]] = []
     merged: list[int] = []
     for i, arg in enumerate(step.args):
         sign = step.number >> i & 1
         inner = maker(step, arg, (Kind.SUM,))
-        if inner is None or len(inner.args) + len(terms) + len(step.args) - i - 1 > MAX_TERMS:
+        if (
+            inner is None
+            or len(inner.args) + len(terms) + len(step.args) - i - 1 > MAX_TERMS
+            or len(opening.leaves_of([*inner.reads, *step.reads, *(w for _, a in terms for w in a)]))
+            > MAX_LEAVES
+        ):
             terms.append((sign, arg))
             continue
         terms += [(sign ^ (inner.number >> j & 1), word) for j, word in enumerate(inner.args)]

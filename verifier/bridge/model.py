@@ -63,6 +63,11 @@ class ModelTree:
             levels.append(here)
         return made
 
+    @property
+    def claim(self) -> Wire:
+        """The root's wire."""
+        return self.nodes[0].wires[0][0]
+
     def leaf(self, node: int, number: int, keys: Mapping[str, WinternitzKey]) -> bytes:
         """Nothing: the model decides what convicts."""
         return b"\x51"

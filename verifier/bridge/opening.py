@@ -51,15 +51,16 @@ class ChunkTree:
 
     Args:
         program: a recorded verifier.
+        known: place of a public value -> what set-up knows it to be (`statement.known_state`).
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, known: Mapping[int, int] | None = None) -> None:
         self.program = program
         with _no_garbage():
-            self._build_all(program)
+            self._build_all(program, known)
 
-    def _build_all(self, program: Program) -> None:
-        self.lowered: Lowered = lower(program)
+    def _build_all(self, program: Program, known: Mapping[int, int] | None) -> None:
+        self.lowered: Lowered = lower(program, known)
         self.partition: Partition = partition(self.lowered)
         self._shapes: dict[int, Shape] = {}
         self._patterns: dict[object, int] = {}
@@ -73,14 +74,21 @@ class ChunkTree:
         self.nodes: Sequence[Node] = self._build()
 
     @classmethod
-    def of(cls, key: VerifyingKey) -> ChunkTree:
-        """The tree of a key."""
-        return cls(record(key))
+    def of(cls, key: VerifyingKey, known: Mapping[int, int] | None = None) -> ChunkTree:
+        """The tree of a key, and of what is known of the statement."""
+        return cls(record(key), known)
 
     @cached_property
     def num_queries(self) -> int:
         """How often the query's chunks are repeated."""
         return len(self.lowered.items)
+
+    @cached_property
+    def claim(self) -> Wire:
+        """The transcript's state after key and statement."""
+        words = self.lowered.claim
+        run = next(run for run in self.partition.wires[0] if run.words == words)
+        return Wire(self._names[id(run), MAIN], run.digits)
 
     # Structure
 

@@ -47,8 +47,10 @@ CHECK_ITEMS = 11
 SPARE_ITEMS = 30
 """What an arithmetic step has above its operands."""
 MAX_BYTES = 330_000
-PART_LINKS = 2_400
-"""Links that a part's own wires should not exceed."""
+PART_LINKS = (1_800, 2_400)
+"""Links that a part's own wires should not exceed, in the main program and in a query."""
+STEPS_A_WIRE = (6, 4)
+"""Arithmetic steps for each result that leaves its chunk, about."""
 ROW_LINKS = 1_700
 """The same of a row's part, which has all of a query above it."""
 MAX_PARTS = 24
@@ -74,10 +76,11 @@ class _Partitioner:
         self.out = Partition(lowered)
         self._needs: dict[int, tuple[Step, frozenset[int]]] = {}
         self.made_again: set[int] = set()
+        self.outer: set[Path] = set()  # scopes with scopes inside
         self.readers: dict[int, int] = defaultdict(int)  # word -> steps that read it
         self.unit: dict[int, Words] = {}  # word -> the run that would be committed with it
         self.copies: list[list[Words]] = [[], []]  # by block
-        self.sealed = {word: i for i, (words, _) in enumerate(lowered.seals) for word in words}
+        self.sealed = {word: i for i, seal in enumerate(lowered.seals) for word in seal.words}
         for block in lowered.data:
             for words, _ in block:
                 self.unit.update(dict.fromkeys(words, words))
@@ -93,7 +96,7 @@ class _Partitioner:
         return known[1]
 
     def run(self) -> Partition:
-        self.items = set(self.lowered.items)
+        self.shown = {*self.lowered.items, *self.lowered.claim}
         for steps in self.lowered.blocks:
             for step in steps:
                 for word in self.needs(step):
@@ -103,6 +106,8 @@ class _Partitioner:
             for step in steps:
                 by_scope[step.scope].append(step)
             chunks = []
+            paths = [self.scope_path(number, scope) for scope in by_scope]
+            self.outer = {path[:size] for path in paths for size in range(len(path))}
             for scope, group in by_scope.items():
                 path = self.scope_path(number, scope)
                 if path == (CHECKS_NODE, Scope.INDICES):
@@ -123,14 +128,15 @@ class _Partitioner:
 
     def cut_scope(self, block: int, path: Path, steps: list[Step]) -> list[Chunk]:
         rows = [w for w, s in self.lowered.data[block] if s == steps[0].scope and len(w) == BLOCK_WORDS]
-        parts = self.parts_by_row(rows, steps) if rows and block else self.parts_in_order(steps)
+        parts = self.parts_by_row(rows, steps) if rows and block else self.parts_in_order(steps, block)
         chunks = []
         for i, part in enumerate(parts):
-            if len(parts) > 1:
+            if len(parts) > 1 or (not block and path in self.outer):
                 where = (*path[:-1], f"{path[-1]} part {i}") if block else (*path, *_places(i, len(parts)))
             else:
                 where = path
-            part = self.with_seals(part) if block else self.with_openings(part)
+            part = self.with_seals(part, block)
+            part = part if block else self.with_openings(part)
             chunks += [replace_path(chunk, where) for chunk in self.gather(part)]
         return chunks
 
@@ -148,35 +154,39 @@ class _Partitioner:
             parts[part].append(step)
         return parts
 
-    def parts_in_order(self, steps: list[Step]) -> list[list[Step]]:
+    def parts_in_order(self, steps: list[Step], block: int) -> list[list[Step]]:
+        """Parts whose own wires come to about `PART_LINKS`."""
+        limit, inside = PART_LINKS[block], STEPS_A_WIRE[block]
         parts: list[list[Step]] = [[]]
-        cost, seen = 0, set[object]()
-        opening = self.lowered.opening
-        per_leaf = (
-            8 * links_of(DEGREE) + (len(opening.paths[0]) * 3 // 2 + 1) * links_of(DIGEST_WORDS)
-            if opening.paths
-            else 0
-        )
+        cost, seen = 0, set[Words]()
         for step in steps:
-            new: set[object] = set()
-            price = links_of(len(step.out)) // (2 if step.kind in HASHING else 4)
-            for word in self.needs(step):
-                if word in opening.leaf:
-                    key: object = ("leaf", opening.leaf[word])
-                    price += per_leaf if key not in seen | new else 0
-                elif self.unit.get(word, ()) and word not in self.produced:
-                    key = self.unit[word]
-                    price += links_of(len(self.unit[word])) if key not in seen | new else 0
-                else:
-                    continue
-                new.add(key)
-            if cost + price > PART_LINKS and parts[-1]:
+            price, new = self.price(step, seen, inside)
+            if cost + price > limit and parts[-1]:
                 parts.append([])
                 cost, seen = 0, set()
+                price, new = self.price(step, seen, inside)
             cost += price
             seen |= new
             parts[-1].append(step)
         return parts
+
+    def price(self, step: Step, seen: set[Words], inside: int) -> tuple[int, set[Words]]:
+        """Links that a step adds to a part which has `seen` already: data, and nodes of the tree of openings."""
+        opening = self.lowered.opening
+        price = links_of(len(step.out)) // (MAX_COMPRESSIONS if step.kind in HASHING else inside)
+        new: set[Words] = set()
+        for word in self.needs(step):
+            if word in opening.leaf:
+                leaf = opening.leaf[word]
+                if opening.digests[leaf] not in seen | new:
+                    nodes = {opening.digests[leaf], *(parent for _, _, parent in opening.paths[leaf])}
+                    price += links_of(DEGREE) * len(opening.leaves[leaf]) // DEGREE
+                    price += links_of(DIGEST_WORDS) * len(nodes - seen - new) * 3 // 2
+                    new |= nodes
+            elif word in self.unit and word not in self.produced and self.unit[word] not in seen | new:
+                price += links_of(len(self.unit[word]))
+                new.add(self.unit[word])
+        return price, new
 
     @cached_property
     def produced(self) -> set[int]:
@@ -197,9 +207,8 @@ class _Partitioner:
         if not read:
             return steps
         names: dict[int, int] = {}
-        opened: list[Step] = []
-        for leaf in sorted({opening.leaf[word] for word in read}):
-            opened += self.open_leaf(leaf, names, steps[0].scope)
+        leaves = sorted({opening.leaf[word] for word in read})
+        opened = self.open_leaves(leaves, names, steps[0].scope)
         opened += [_renamed(step, names) for step in steps]
         for step in opened:
             for word in self.needs(step):
@@ -243,41 +252,67 @@ class _Partitioner:
         self.unit.update(dict.fromkeys(out, out))
         return out
 
-    def open_leaf(self, leaf: int, names: dict[int, int], scope: int) -> list[Step]:
-        """Copies of a leaf's values, its digest from them, the path, and the root compared."""
+    def open_leaves(self, leaves: list[int], names: dict[int, int], scope: int) -> list[Step]:
+        """Copies of the leaves' values, their digests from them, all that lies above, and the root compared."""
         opening = self.lowered.opening
-        words = opening.leaves[leaf]
+        below: dict[
+            Words, tuple[Words, Words, int]
+        ] = {}  # a node above some leaf -> its children, its source
+        hashed = {opening.digests[leaf]: leaf for leaf in leaves}
+        for leaf in leaves:
+            node = opening.digests[leaf]
+            for (sibling, side, parent), source in zip(
+                opening.paths[leaf], opening.sources[leaf][1:], strict=True
+            ):
+                below[parent] = (sibling, node, source) if side else (node, sibling, source)
+                node = parent
+        steps: list[Step] = []
+        key = self.constant(blake3_context_key(Context.NODE))
+        number = domain(0, 64, START | END | ROOT | DERIVE)
+
+        def made(node: Words) -> Words:
+            if node in hashed:
+                return self.hash_leaf(hashed[node], names, scope, steps)
+            if node not in below:
+                constant = all(word in self.lowered.constants for word in node)
+                return node if constant else self.copy(node, 0)
+            left, right, source = below[node]
+            both = made(left) + made(right)
+            result = self.fresh(node)
+            steps.append(Step(Kind.COMPRESS, result, (key, both), number, scope, source))
+            return result
+
+        root = made(opening.root)
+        steps.append(Step(Kind.EQUAL, (), (root, opening.root), 0, scope, opening.sources[leaves[0]][-1]))
+        return steps
+
+    def hash_leaf(self, leaf: int, names: dict[int, int], scope: int, steps: list[Step]) -> Words:
+        """Copies of a leaf's values, and its digest from them."""
+        opening = self.lowered.opening
+        words, source = opening.leaves[leaf], opening.sources[leaf][0]
         units = [self.copy(words[at : at + DEGREE], 0) for at in range(0, len(words), DEGREE)]
         copies = tuple(word for unit in units for word in unit)
         names.update(zip(words, copies, strict=True))
-        sources = opening.sources[leaf]
-        steps = [Step(Kind.CANONICAL, (), (unit,), 0, scope, sources[0]) for unit in units]
+        steps += [Step(Kind.CANONICAL, (), (unit,), 0, scope, source) for unit in units]
         key = self.constant(blake3_context_key(Context.OOD_LEAF))
-        node_key = self.constant(blake3_context_key(Context.NODE))
-        flags = START | END | ROOT | DERIVE
         padded = copies + self.constant([0] * (-len(copies) % BLOCK_WORDS))
         node = self.fresh(opening.digests[leaf])
         results = [*(self.inner() for _ in range(len(padded) // BLOCK_WORDS - 1)), node]
         for chaining, block, number, result in blocks(key, padded, len(copies), 0, ROOT, results):
-            steps.append(Step(Kind.COMPRESS, result, (chaining, block), number, scope, sources[0]))
-        for (sibling, side, parent), source in zip(opening.paths[leaf], sources[1:], strict=True):
-            constant = all(word in self.lowered.constants for word in sibling)
-            other = sibling if constant else self.copy(sibling, 0)
-            both = other + node if side else node + other
-            node = self.fresh(parent)
-            steps.append(Step(Kind.COMPRESS, node, (node_key, both), domain(0, 64, flags), scope, source))
-        steps.append(Step(Kind.EQUAL, (), (node, opening.root), 0, scope, sources[-1]))
-        return steps
+            steps.append(Step(Kind.COMPRESS, result, (chaining, block), number, scope, source))
+        return node
 
-    # Sealed words: a query's own copies, where a hash is shorter than they are
+    # Sealed words: a node's own copies, where a hash is shorter than they are
 
-    def with_seals(self, steps: list[Step]) -> list[Step]:
-        """The steps of a query on copies of the sealed words that they read, each seal hashed again."""
+    def with_seals(self, steps: list[Step], block: int) -> list[Step]:
+        """The steps on copies of the sealed words that they read from elsewhere, each seal hashed again."""
+        seals, scope = self.lowered.seals, steps[0].scope
         read = {self.sealed[word] for step in steps for word in self.needs(step) if word in self.sealed}
+        read = {seal for seal in read if block or seals[seal].scope != scope}
         names: dict[int, int] = {}
         opened: list[Step] = []
         for seal in sorted(read):
-            opened += self.open_seal(seal, names, steps[0])
+            opened += self.open_seal(seal, names, steps[0], block)
         if not opened:
             return steps
         opened += [_renamed(step, names) for step in steps]
@@ -286,10 +321,10 @@ class _Partitioner:
                 self.readers[word] += word in self.out.copy_of or word in self.out.inner
         return opened
 
-    def open_seal(self, seal: int, names: dict[int, int], like: Step) -> list[Step]:
+    def open_seal(self, seal: int, names: dict[int, int], like: Step, block: int) -> list[Step]:
         """Copies of the words, their hash, and the hash compared."""
-        words, digest = self.lowered.seals[seal]
-        units = [self.copy(words[at : at + BLOCK_WORDS], 1) for at in range(0, len(words), BLOCK_WORDS)]
+        words, digest = self.lowered.seals[seal].words, self.lowered.seals[seal].digest
+        units = [self.copy(words[at : at + BLOCK_WORDS], block) for at in range(0, len(words), BLOCK_WORDS)]
         copies = tuple(word for unit in units for word in unit)
         names.update(zip(words, copies, strict=True))
         padded = copies + self.constant([0] * (-len(copies) % BLOCK_WORDS))
@@ -337,9 +372,8 @@ class _Partitioner:
         units = {self.unit[word] for word in read if word in self.unit}
         links = sum(links_of(len(unit)) for unit in units)
         links += sum(links_of(1) for word in read if word not in self.unit)  # the query's index
-        items = self.items
         for step in steps:
-            outside = sum(word in items or self.readers[word] > inside[word] for word in step.out)
+            outside = sum(word in self.shown or self.readers[word] > inside[word] for word in step.out)
             links += links_of(outside) if outside else 0
         if (
             compressions
@@ -384,7 +418,7 @@ class _Partitioner:
             runs += self.copies[number]
             for chunk in chunks:
                 for step in chunk.steps:
-                    outside = [word for word in step.out if readers[word] or word in items]
+                    outside = [word for word in step.out if readers[word] or word in self.shown]
                     runs += _runs([word for word in outside if word not in items])
                     runs += [(word,) for word in outside if word in items]
             for run in runs:
@@ -394,7 +428,7 @@ class _Partitioner:
                     paths.append(())
                 if not paths:
                     continue  # read by nobody
-                wire = Wire(run, _common(paths))
+                wire = Wire(run, () if run == lowered.claim else _common(paths))
                 wires.append(wire)
                 owner.update(dict.fromkeys(run, wire))
             out.wires.append(wires)

@@ -16,7 +16,7 @@ from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, commitment_coin
-from verifier.bridge.moves import Moves
+from verifier.bridge.moves import Moves, wire_label
 from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.store import Store
 from verifier.bridge.template import Coin
@@ -26,6 +26,7 @@ from verifier.chain.chain import Chain, Refused
 from verifier.chain.fees import spending_of
 from verifier.chain.policy import fee_of
 from verifier.chain.wallet import InsufficientFunds, Wallet
+from verifier.script.winternitz import LINK_BYTES, read, sign
 
 MAX_VERSIONS: Final = 64
 """Combinations of a node's wire signatures that a watcher tries; an honest operator leaves one."""
@@ -91,6 +92,21 @@ class Operator:
             BridgeError: EQUIVOCATION.
         """
         self.store.commit_wires(self._slot, all_wires(self.moves, execution))
+
+    def announce(self) -> tuple[bytes, ...]:
+        """The signature of the claim, published with the proof: what the kickoff stands for.
+
+        The root signs the same wire. Whoever announces one statement and asserts another has signed two values with
+        one key, and each leaf that reads the claim takes either.
+
+        Raises:
+            BridgeError: ORDER where the wires are not durable.
+        """
+        name = self.moves.graph.tree.claim.name
+        wires = self.store.wires(self._slot)
+        if name not in wires:
+            raise BridgeError(BridgeReason.ORDER, "the claim is not durable")
+        return sign(self.seed, wire_label(self._slot, name), wires[name])
 
     def kickoff(self, chain: Chain) -> Sent:
         """Starts the game; the wires must be durable.
@@ -194,6 +210,7 @@ class Watcher:
         wallet: pays for the challenge and openings.
         reward: scriptPubKey for what the stake holds beyond penalty and fee.
         challenge: whether it finds the claim false, or cannot see the proof.
+        claim: of the statement that it finds true; a kickoff that nobody announced as this is challenged.
         guide: which nodes it opens.
         fee_rate: sat/vB.
         innocent: nodes with signatures that no leaf convicts: not looked at again.
@@ -208,8 +225,33 @@ class Watcher:
     challenge: bool = False
     guide: Guide = open_nothing
     fee_rate: int = 2
+    claim: Digits | None = None
     innocent: set[tuple[int, tuple[tuple[bytes, ...], ...]]] = field(default_factory=set, repr=False)
     kept: set[tuple[int, Transaction]] = field(default_factory=set, repr=False)
+
+    def hear(self, announcement: tuple[bytes, ...]) -> None:
+        """Keeps what the operator announces: it convicts beside whatever the root commits.
+
+        Raises:
+            BridgeError: SIGNATURE where it is not of the slot's claim.
+        """
+        graph = self.moves.graph
+        name = graph.tree.claim.name
+        long = any(len(item) > LINK_BYTES for item in announcement)  # would not relay in a disproof
+        if long or read(graph.keys[name], announcement) is None:
+            raise BridgeError(BridgeReason.SIGNATURE, "the announced claim")
+        if len(self.store.seen(graph.terms.slot).get(name, [])) < 2:  # two that differ are all that is needed
+            self.store.see(graph.terms.slot, {name: announcement})
+
+    @property
+    def doubts(self) -> bool:
+        """Whether the kickoff is to be challenged: told so, or what was announced is not the statement known."""
+        if self.challenge or self.claim is None:
+            return self.challenge
+        graph = self.moves.graph
+        name = graph.tree.claim.name
+        heard = self.store.seen(graph.terms.slot).get(name, [])
+        return not heard or any(read(graph.keys[name], each) != self.claim for each in heard)
 
     def due(self, chain: Chain) -> list[str]:
         """The moves that the chain asks for now, the surest first.
@@ -221,7 +263,7 @@ class Watcher:
         if view.unspent("K2") and view.unspent("K1.0"):
             if view.age("K1.0") >= windows.assert_timeout:
                 return ["assert_timeout"]
-            return ["challenge"] if self.challenge and view.unspent("K0") else []
+            return ["challenge"] if self.doubts and view.unspent("K0") else []
         if not view.unspent("S"):
             return []
         revealed, pending = view.revealed(), view.pending()

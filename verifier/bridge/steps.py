@@ -8,7 +8,7 @@ only those that are read become steps, in the scope of their first reader.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -21,6 +21,9 @@ START, END, PARENT, ROOT, DERIVE = 1, 2, 4, 8, 64
 """BLAKE3's domain flags."""
 MAX_TERMS = 7
 """Of a sum: so many elements and the result still fit a leaf."""
+
+MAX_LEAVES = 2
+"""Leaves of openings that a sum of several reads."""
 
 Words = tuple[int, ...]
 
@@ -92,7 +95,7 @@ class Opening:
     """The hash tree over the out-of-domain values, from which every node opens what it reads.
 
     Attributes:
-        leaves: words of a leaf: of some columns the value at zeta and at zeta w.
+        leaves: words of a leaf: of some columns the values at a point.
         leaf: word -> leaf.
         digests: leaf -> its digest.
         paths: leaf -> (sibling's words, whether the node is the right child, parent's words), leaf to root.
@@ -109,6 +112,25 @@ class Opening:
     hashes: list[tuple[Context, Words, Words]] = field(default_factory=list)
     sources: list[list[int]] = field(default_factory=list)
 
+    def leaves_of(self, words: Iterable[int]) -> set[int]:
+        """The leaves that hold some of the words."""
+        return {self.leaf[word] for word in words if word in self.leaf}
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Words that others read by their hash.
+
+    Attributes:
+        words: what is sealed.
+        digest: its hash.
+        scope: of the main program, where it is hashed; who else reads the words opens a copy.
+    """
+
+    words: Words
+    digest: Words
+    scope: int
+
 
 @dataclass
 class Lowered:
@@ -121,7 +143,8 @@ class Lowered:
         constants: word -> value.
         light: word -> the light step that makes it.
         opening: the out-of-domain tree.
-        seals: words that queries read by their hash, and its words.
+        claim: the transcript's state once it has absorbed the key and the statement; empty without public values.
+        seals: words that are read by their hash.
         items: the main program's word of every query's index; `item` is the query's own name for it.
         words: how many numbers are taken.
         offsets: data word -> its place in the body, in a query counted from the query's part.
@@ -134,7 +157,8 @@ class Lowered:
     constants: dict[int, int] = field(default_factory=dict)
     light: dict[int, Step] = field(default_factory=dict)
     opening: Opening = field(default_factory=Opening)
-    seals: list[tuple[Words, Words]] = field(default_factory=list)
+    claim: Words = ()
+    seals: list[Seal] = field(default_factory=list)
     items: Words = ()
     item: int = -1
     words: int = 0

@@ -1,9 +1,10 @@
 """A small opening tree with real keys and real tapscripts, for the game's tests and first simulations.
 
-The statement: under a BLAKE3 digest in the root, every query's block is two halves whose hash it is; the left
-half is the hash of a path block; the first three nibbles of a path block add up (a + b = c, mod 16).
+The statement: the claim is the BLAKE3 hashes of the query digests, two by two; under a digest, every query's block
+is two halves whose hash it is; the left half is the hash of a path block; the first three nibbles of a path block
+add up (a + b = c, mod 16).
 
-    root: query digests    group: no wires    query i: its block    path i: block under the left half
+    root: query digests, claim    group: no wires    query i: its block    path i: block under the left half
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from verifier.script.winternitz import LINK_BYTES, WinternitzKey, checksum_digit
 
 _ONE_BLOCK = 1 | 2 | 8
 DIGEST, BLOCK = 64, 128
+MAX_QUERIES = 10
+"""With more, a leaf that reads the claim would start with more than 1,000 items."""
 _START = nibbles(b"".join(word.to_bytes(4, "little") for word in IV))
 
 
@@ -41,12 +44,20 @@ def _differs(count: int) -> bytes:
     return script(number(0), *step)
 
 
-def _hash_leaf(digest: WinternitzKey, block: WinternitzKey, first: int) -> bytes:
-    """[signature of block, signature of digest] -> [hash of block is not digest[first : first + 64]]."""
+def _hash_leaf(digest: WinternitzKey, blocks: Sequence[WinternitzKey], first: int) -> bytes:
+    """[signatures of the block's parts, signature of digest] -> [hash of block is not digest[first : first + 64]].
+
+    Args:
+        digest: holds the hash, and perhaps more.
+        blocks: the block's parts, the last checked first.
+        first: nibble of `digest`.
+    """
     drop = bytes([Op.DROP])
     above = digest.digits - first - DIGEST
     keep = script(drop * above, bytes([Op.TOALTSTACK]) * DIGEST, drop * first)
-    return script(digest.check(), keep, block.check(), _hash_block(), _differs(DIGEST))
+    later = [script(part.check(), bytes([Op.TOALTSTACK]) * part.digits) for part in reversed(blocks[1:])]
+    back = bytes([Op.FROMALTSTACK]) * sum(part.digits for part in blocks[1:])
+    return script(digest.check(), keep, *later, blocks[0].check(), back, _hash_block(), _differs(DIGEST))
 
 
 def _sum_leaf(block: WinternitzKey) -> bytes:
@@ -61,7 +72,7 @@ class ToyTree:
     """Two groups of queries, a path below each query.
 
     Attributes:
-        queries: an even number.
+        queries: an even number, at most `MAX_QUERIES`.
     """
 
     queries: int = 2
@@ -73,7 +84,7 @@ class ToyTree:
         first_query, first_path = 1 + groups, 1 + groups + q
         half = q // groups
         digests = tuple(Wire(f"query {i} digest", DIGEST) for i in range(q))
-        nodes = [Node(0, "root", -1, (1, 2), (digests[:half], digests[half:]), 0)]
+        nodes = [Node(0, "root", -1, (1, 2), (digests[:half], digests[half:], (self.claim,)), half)]
         for g in range(groups):
             below = tuple(first_query + g * half + i for i in range(half))
             nodes.append(Node(1 + g, f"root/group {g}", 0, below, (), 0))
@@ -87,8 +98,15 @@ class ToyTree:
             nodes.append(Node(first_path + i, f"{nodes[parent].name}/path", parent, (), wires, 2))
         return nodes
 
+    @property
+    def claim(self) -> Wire:
+        """A hash of every two digests."""
+        return Wire("claim", DIGEST * (self.queries // 2))
+
     def reads(self, node: int, number: int) -> tuple[str, ...]:
         """The wires that a leaf reads, in the order of its checks."""
+        if node == 0:
+            return ("claim", f"query {2 * number + 1} digest", f"query {2 * number} digest")
         i = (node - 3) % self.queries
         if node < 3 + self.queries:
             return (f"query {i} digest", f"query {i} block")
@@ -97,7 +115,9 @@ class ToyTree:
     def leaf(self, node: int, number: int, keys: Mapping[str, WinternitzKey]) -> bytes:
         """The tapscript of a leaf."""
         read_keys = [keys[name] for name in self.reads(node, number)]
-        return _sum_leaf(read_keys[0]) if len(read_keys) == 1 else _hash_leaf(read_keys[0], read_keys[1], 0)
+        if len(read_keys) == 1:
+            return _sum_leaf(read_keys[0])
+        return _hash_leaf(read_keys[0], read_keys[:0:-1], 0 if node else DIGEST * number)
 
     def leaf_bytes(self, node: int, number: int) -> int:
         """The length of a leaf's tapscript."""
@@ -154,7 +174,9 @@ class ToyExecution:
         i = (node - 3) % q
         if node == 0:
             digests = tuple(nibbles(digest) for digest in self.digests)
-            return digests[: q // 2], digests[q // 2 :]
+            pairs = zip(self.digests[::2], self.digests[1::2], strict=True)
+            claim = b"".join(blake3(left + right).digest() for left, right in pairs)
+            return digests[: q // 2], digests[q // 2 :], (nibbles(claim),)
         if node < 3:
             return ()
         return ((nibbles(self.query_blocks[i] if node < 3 + q else self.path_blocks[i]),),)
@@ -174,15 +196,15 @@ class ToyAccuser:
             values = [read(self.keys[name], signatures[name]) for name in names]
             if any(value is None for value in values):
                 continue
-            if _convicts([value for value in values if value is not None]):
+            if _convicts([value for value in values if value is not None], 0 if node else DIGEST * leaf):
                 return Spend(leaf, tuple(item for name in reversed(names) for item in signatures[name]))
         return None
 
 
-def _convicts(values: Sequence[Digits]) -> bool:
+def _convicts(values: Sequence[Digits], first: int) -> bool:
     if len(values) == 1:
         a, b, c = values[0][:3]
         return (a + b) % 16 != c
-    digest, block = values
+    digest, block = values[0], sum(values[:0:-1], ())
     data = bytes(high << 4 | low for high, low in zip(block[::2], block[1::2], strict=True))
-    return nibbles(blake3(data).digest()) != digest[:DIGEST]
+    return nibbles(blake3(data).digest()) != digest[first : first + DIGEST]

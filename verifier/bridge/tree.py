@@ -67,6 +67,10 @@ class OpeningTree(Protocol):
     def nodes(self) -> Sequence[Node]:
         """Parents before children, the root first."""
 
+    @property
+    def claim(self) -> Wire:
+        """The root's wire that names the statement, as a digest of it."""
+
     def leaf(self, node: int, number: int, keys: Mapping[str, WinternitzKey]) -> bytes:
         """The tapscript of a leaf; `keys` has the key of every wire of the node and of its ancestors."""
 

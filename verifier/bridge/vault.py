@@ -8,13 +8,18 @@ from typing import Final
 from verifier.bitcoin.sighash import Sighash
 from verifier.bitcoin.taproot import TaprootOutput, leaf_hash
 from verifier.bitcoin.transaction import OutPoint, TxOut
+from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.params import Amounts, Windows
 from verifier.bridge.scripts import committee_output, delayed_key
 from verifier.bridge.template import Coin, Input, Signer, Template
+from verifier.bridge.tree import Digits
 from verifier.script.opcodes import Op
 from verifier.script.script import P2A, push
+from verifier.script.winternitz import from_nibbles
 
 PAYOUT_TAG: Final = b"pegproof"
+MAX_SLOT_NAME: Final = 32
+"""Bytes: with tag, number and claim the note has 80, which every node relays."""
 
 
 def deposit_output(committee: bytes, user: bytes, refund: int) -> TaprootOutput:
@@ -92,7 +97,23 @@ class Deposit:
         return Template(f"pegin/{self.name}", 3, (spend,), outputs)
 
 
-def payout_outputs(script: bytes, sats: int, withdrawal: int, slot: str) -> tuple[TxOut, TxOut]:
-    """What an operator pays to a user from its own purse, and whose claim it is for."""
-    note = PAYOUT_TAG + withdrawal.to_bytes(8, "little") + slot.encode()[:32]
+def payout_outputs(
+    script: bytes, sats: int, withdrawal: int, claim: Digits, slot: str
+) -> tuple[TxOut, TxOut]:
+    """What an operator pays to a user from its own purse, and what it will ask for it.
+
+    Args:
+        script: the user's.
+        sats: the amount.
+        withdrawal: which one.
+        claim: of the statement under whose exit root the withdrawal lies; the slot's root commits the same.
+        slot: whose vault the operator takes.
+
+    Raises:
+        BridgeError: SHAPE where the slot's name is too long to be told whole.
+    """
+    name = slot.encode()
+    if len(name) > MAX_SLOT_NAME:
+        raise BridgeError(BridgeReason.SHAPE, f"a slot's name of {len(name)} bytes")
+    note = PAYOUT_TAG + withdrawal.to_bytes(8, "little") + from_nibbles(claim) + name
     return TxOut(sats, script), TxOut(0, bytes([Op.RETURN]) + push(note))

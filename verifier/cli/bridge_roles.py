@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from verifier.bitcoin.transaction import serialize_stack
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.files import open_operator, open_slot, open_store, open_watcher
+from verifier.bridge.files import open_operator, open_slot, open_store, open_watcher, read_announcement
 from verifier.bridge.graph import commitment_coin
 from verifier.bridge.roles import Sent
 from verifier.bridge.simulate.rehearsal import deposit
@@ -90,6 +91,33 @@ def kickoff(directory: Path, case: str, node: Path | None, as_json: bool) -> Non
         operator.commit(known.honest if false is None else false[0])
         sent = [operator.kickoff(chain)]
     _report(sent, as_json)
+
+
+@click.command("announce", short_help="the operator's signature of what it claims")
+@click.argument("directory", type=DIRECTORY)
+@click.argument("out", type=DIRECTORY)
+@node_option
+@json_option
+@reports_errors
+def announce(directory: Path, out: Path, node: Path | None, as_json: bool) -> None:
+    """Write to OUT what the operator in DIRECTORY publishes with its proof: its signature of the claim."""
+    with _node(directory, node) as chain:
+        out.write_bytes(serialize_stack(open_operator(directory, NETWORK, chain).announce()))
+    emit({"announcement": str(out)}, as_json, lambda: console.print(str(out)))
+
+
+@click.command("hear", short_help="keep what an operator announces")
+@click.argument("directory", type=DIRECTORY)
+@click.argument("announcement", type=DIRECTORY)
+@node_option
+@json_option
+@reports_errors
+def hear(directory: Path, announcement: Path, node: Path | None, as_json: bool) -> None:
+    """Let the watcher in DIRECTORY keep an ANNOUNCEMENT: it convicts an operator who asserts something else."""
+    items = read_announcement(announcement.read_bytes())
+    with _node(directory, node) as chain:
+        open_watcher(directory, NETWORK, chain).hear(items)
+    emit({"heard": str(announcement)}, as_json, lambda: console.print(f"{announcement} kept"))
 
 
 def _operator_move(kind: str) -> Any:
@@ -194,6 +222,8 @@ COMMANDS = [
     mine,
     pegin,
     kickoff,
+    announce,
+    hear,
     _command(
         "challenge", "object to a kickoff", "Object, with the watcher's purse.", _watcher_move("challenge")
     ),

@@ -16,6 +16,7 @@ from verifier.bridge.opening import ChunkTree
 from verifier.bridge.simulate.rehearsal import ROLES, rehearse
 from verifier.bridge.simulate.setup import COMMITTEE_SIZE, SetUp, all_signatures
 from verifier.bridge.slot_setup import compile_shapes, cpu_seconds
+from verifier.bridge.toy import MAX_QUERIES
 from verifier.cli.output import console, emit, json_option, progress_bar, reports_errors, show_table
 from verifier.pipeline import DEFAULT_PRESET, verifying_key
 
@@ -26,7 +27,11 @@ from verifier.pipeline import DEFAULT_PRESET, verifying_key
     "--shape", type=click.Choice(SHAPES), help="The verifier's tree of this shape, not the small one."
 )
 @click.option(
-    "--queries", type=click.IntRange(2, 32), default=2, show_default=True, help="Of the small tree; even."
+    "--queries",
+    type=click.IntRange(2, MAX_QUERIES),
+    default=2,
+    show_default=True,
+    help="Of the small tree; even.",
 )
 @click.option(
     "--processes", type=click.IntRange(1, 256), help="That share the work; default: one a processor."

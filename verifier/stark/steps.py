@@ -5,32 +5,37 @@ Nothing branches on a value of the proof: the key alone fixes what runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from prover.air.air import Rows
-from prover.air.composition import Row, compose
 from prover.air.expression import Space
-from prover.air.logup import LookupChallenges
 from prover.domains import log_ratio, periodic_coefficients, point_inverse
 from prover.field import DEGREE, TWO_ADIC_ROOTS, ZERO, P
 from prover.hashing import DIGEST_WORDS, OOD_LEAF_COLUMNS, Context, to_words
 from prover.key import VerifyingKey
 from prover.layout import NONCE_WORDS, TreeName
 from prover.transcript import INDICES_PER_BLOCK
+from verifier.stark.composition import Composer, HornerFingerprints, Place
 from verifier.stark.ops import Ops
 from verifier.stark.query import QueryContext, verify_query
 from verifier.stark.reasons import RejectReason
 
 V = TypeVar("V")
 
+PUBLIC_TUPLES = 5
+"""Of a scope."""
+
 
 class Scope(StrEnum):
     """Names of the main program's parts."""
 
+    STATEMENT = "statement"
     TRANSCRIPT = "transcript"
     OPENINGS = "openings"
     CONSTRAINTS = "constraints"
+    HEIGHTS = "heights"
     BATCH = "batch"
     INDICES = "indices"
 
@@ -83,6 +88,35 @@ class PointAlgebra(Generic[V]):
         return self._ops.ext_add(a, self.constant(value))
 
 
+class Selectors(Generic[V]):
+    """A height's selectors of rows at zeta, each made when first asked for.
+
+    Args:
+        ops: where they are written.
+        zeta: the point.
+        vanishing: zeta^n - 1.
+        log: of the height n.
+    """
+
+    def __init__(self, ops: Ops[V], zeta: V, vanishing: V, log: int) -> None:
+        self._ops, self._zeta, self._vanishing, self._log = ops, zeta, vanishing, log
+        self._made: dict[Rows, V] = {}
+
+    def __call__(self, rows: Rows) -> V:
+        """Of FIRST, LAST or TRANSITION."""
+        if rows not in self._made:
+            self._made[rows] = self._make(rows)
+        return self._made[rows]
+
+    def _make(self, rows: Rows) -> V:
+        ops = self._ops
+        point = 1 if rows is Rows.FIRST else point_inverse(self._log)
+        difference = ops.ext_sub(self._zeta, ops.constant((point, 0, 0, 0, 0, 0)))
+        if rows is Rows.TRANSITION:
+            return difference
+        return ops.ext_mul(self._vanishing, ops.ext_inverse(difference, f"{rows} row"))
+
+
 class Verification(Generic[V]):
     """One run of the steps; the attributes are what later steps need of earlier ones."""
 
@@ -96,10 +130,14 @@ class Verification(Generic[V]):
     def run(self) -> None:
         """All nine steps, in order."""
         scope = self.ops.scope
-        with scope(Scope.TRANSCRIPT):
+        with scope(Scope.STATEMENT):
             self.bind_statement()
+        with scope(Scope.TRANSCRIPT):
             self.read_main_commitment()
             self.read_interaction_commitment()
+        with scope(Scope.STATEMENT):
+            self.check_lookup_sum()
+        with scope(Scope.TRANSCRIPT):
             self.read_quotient_commitment()
             self.read_openings()
         with scope(Scope.CONSTRAINTS):
@@ -138,41 +176,51 @@ class Verification(Generic[V]):
         self._read_root(TreeName.MAIN)
 
     def read_interaction_commitment(self) -> None:
-        """Step 3: lookup challenges, interaction commitment, cumulative sums and their total."""
+        """Step 3: lookup challenges, interaction commitment, cumulative sums."""
         ops, layout = self.ops, self.layout
-        self.lookup = LookupChallenges(self.transcript.challenge(), self._betas())
-        if not layout.looking_tables and not layout.system.public_tuples:
-            return
-        total = ops.constant(ZERO)
+        self.lookup = HornerFingerprints(self.transcript.challenge(), self.transcript.challenge())
         if layout.looking_tables:
             self._read_root(TreeName.INTERACTION)
             self.sums = ops.read_elements(DEGREE * len(layout.looking_tables), "cumulative sums")
-            self.transcript.absorb(self.sums)
+            self.transcript.absorb(ops.hash(Context.SEAL, self.sums))
+
+    def check_lookup_sum(self) -> None:
+        """Step 3, continued: the cumulative sums and the public tuples' come to zero."""
+        ops, layout = self.ops, self.layout
+        if not layout.looking_tables and not layout.system.public_tuples:
+            return
+        total = ops.constant(ZERO)
+        with ops.scope("sums"):
             for i in range(len(layout.looking_tables)):
                 total = ops.ext_add(total, self.element(self.sums, i))
         total = ops.ext_add(total, self._public_contribution())
         ops.assert_zero(total, RejectReason.LOOKUP_SUM, "step 3")
 
-    def _betas(self) -> list[V]:
-        count = self.layout.max_tuple + 1
-        powers = self.ops.powers(self.transcript.challenge(), count)
-        return [self.element(powers, i) for i in range(1, count)]
-
     def _public_contribution(self) -> V:
         """The public tuples' sum of multiplicity / fingerprint."""
-        ops, total = self.ops, self.ops.constant(ZERO)
-        for i, public in enumerate(self.layout.system.public_tuples):
-            d = self.algebra.ext_offset(self.lookup.alpha, public.relation.id)
-            for beta, (kind, value) in zip(self.lookup.betas, public.values, strict=False):
-                word = ops.constant([value]) if kind == "constant" else ops.part(self.public_values, value, 1)
-                d = ops.ext_add(d, ops.ext_scale(beta, word))
-            inverse = ops.ext_inverse(d, f"public tuple {i}")
-            total = ops.ext_add(total, self.algebra.scale(inverse, public.multiplicity))
+        tuples, total = self.layout.system.public_tuples, self.ops.constant(ZERO)
+        for start in range(0, len(tuples), PUBLIC_TUPLES):
+            end = min(start + PUBLIC_TUPLES, len(tuples))
+            with self.ops.scope(f"public tuples {start} to {end - 1}"):
+                part = self._public_tuple(start)
+                for i in range(start + 1, end):
+                    part = self.ops.ext_add(part, self._public_tuple(i))
+            total = self.ops.ext_add(total, part)
         return total
+
+    def _public_tuple(self, number: int) -> V:
+        """Multiplicity / fingerprint."""
+        ops, public = self.ops, self.layout.system.public_tuples[number]
+        words = [
+            ops.constant([value]) if kind == "constant" else ops.part(self.public_values, value, 1)
+            for kind, value in public.values
+        ]
+        d = self.lookup.fold(self.algebra, public.relation.id, [ops.embed(word) for word in words])
+        return self.algebra.scale(ops.ext_inverse(d, f"public tuple {number}"), public.multiplicity)
 
     def read_quotient_commitment(self) -> None:
         """Step 4: alpha, quotient commitment."""
-        self.alphas = self.ops.powers(self.transcript.challenge(), max(self.layout.constraint_starts[-1], 1))
+        self.alpha = self.transcript.challenge()
         self._read_root(TreeName.QUOTIENT)
 
     def read_openings(self) -> None:
@@ -183,13 +231,14 @@ class Verification(Generic[V]):
         self.at_zeta = ops.read_elements(DEGREE * columns, "openings at zeta")
         self.at_next = ops.read_elements(DEGREE * columns, "openings at zeta w")
         with ops.scope(Scope.OPENINGS):
-            level = []
-            for start in range(0, columns, OOD_LEAF_COLUMNS):
-                group = range(start, min(start + OOD_LEAF_COLUMNS, columns))
-                pairs = [self.element(values, k) for k in group for values in (self.at_zeta, self.at_next)]
-                level.append(ops.hash(Context.OOD_LEAF, ops.join(pairs)))
-            padding = (1 << (len(level) - 1).bit_length()) - len(level)
-            level += [ops.constant([0] * DIGEST_WORDS)] * padding
+            level: list[V] = []
+            for values in (self.at_zeta, self.at_next):
+                starts = range(0, columns, OOD_LEAF_COLUMNS)
+                for start in starts:
+                    group = self.elements(values, start, min(OOD_LEAF_COLUMNS, columns - start))
+                    level.append(ops.hash(Context.OOD_LEAF, group))
+                padding = (1 << (len(starts) - 1).bit_length()) - len(starts)
+                level += [ops.constant([0] * DIGEST_WORDS)] * padding
             while len(level) > 1:
                 level = [ops.hash(Context.NODE, ops.join(level[j : j + 2])) for j in range(0, len(level), 2)]
         self.transcript.absorb(level[0])
@@ -197,34 +246,28 @@ class Verification(Generic[V]):
     def check_constraints(self) -> None:
         """Step 5, continued: every height class's composition at zeta equals Z_H times its quotient."""
         ops, layout = self.ops, self.layout
-        one = ops.constant((1, 0, 0, 0, 0, 0))
-        self.zeta_powers = [self.zeta]  # zeta^(2^i)
-        for _ in range(layout.log_max_height):
-            self.zeta_powers.append(ops.ext_mul(self.zeta_powers[-1], self.zeta_powers[-1]))
         self._periodic: dict[tuple[int, int], V] = {}
-        for log in layout.distinct:
-            vanishing = ops.ext_sub(self.zeta_powers[log], one)
-            last = ops.constant((point_inverse(log), 0, 0, 0, 0, 0))
-            to_first, to_last = ops.ext_sub(self.zeta, one), ops.ext_sub(self.zeta, last)
-            selectors = {
-                Rows.FIRST: ops.ext_mul(vanishing, ops.ext_inverse(to_first, "first row")),
-                Rows.LAST: ops.ext_mul(vanishing, ops.ext_inverse(to_last, "last row")),
-                Rows.TRANSITION: to_last,
-            }
-            total = ops.constant(ZERO)
-            for i, air in enumerate(layout.system.airs):
-                if layout.log_heights[i] != log:
-                    continue
-                start, end = layout.constraint_starts[i : i + 2]
-                alphas = [self.element(self.alphas, k) for k in range(start, end)]
-                with ops.scope(air.name):
-                    for rows, value in compose(self.algebra, air, self._row(i), self.lookup, alphas).items():
-                        part = value if rows is Rows.ALL else ops.ext_mul(value, selectors[rows])
-                        total = ops.ext_add(total, part)
-            quotient = self._quotient(log)
-            ops.assert_equal(
-                ops.ext_mul(vanishing, quotient), total, RejectReason.CONSTRAINTS, f"height 2^{log}"
-            )
+        with ops.scope(Scope.HEIGHTS):
+            self.zeta_powers = [self.zeta]  # zeta^(2^i)
+            for _ in range(layout.log_max_height):
+                self.zeta_powers.append(ops.ext_mul(self.zeta_powers[-1], self.zeta_powers[-1]))
+            one = ops.constant((1, 0, 0, 0, 0, 0))
+            vanishing = {log: ops.ext_sub(self.zeta_powers[log], one) for log in layout.distinct}
+        totals = {log: ops.constant(ZERO) for log in layout.distinct}
+        for i, air in enumerate(layout.system.airs):
+            log = layout.log_heights[i]
+            with ops.scope(air.name):
+                with ops.scope("periodic"):
+                    periodic = [self._periodic_value(values, log) for values in air.periodic.values()]
+                place = self._place(i, periodic, Selectors(ops, self.zeta, vanishing[log], log))
+                composer = Composer(ops, self.algebra, air, place, self.lookup, self.alpha)
+                part = composer.compose(layout.constraint_starts[i])
+            with ops.scope(Scope.HEIGHTS):
+                totals[log] = ops.ext_add(totals[log], part)
+        with ops.scope(Scope.HEIGHTS):
+            for log in layout.distinct:
+                quotient = ops.ext_mul(vanishing[log], self._quotient(log))
+                ops.assert_equal(quotient, totals[log], RejectReason.CONSTRAINTS, f"height 2^{log}")
 
     def _extension_column(self, openings: V, start: int) -> V:
         """Six base columns' openings as one value: sum of X^i times the i-th."""
@@ -237,32 +280,35 @@ class Verification(Generic[V]):
         high = self._extension_column(self.at_zeta, start + DEGREE)
         return self.ops.ext_add(low, self.ops.ext_mul(self.zeta_powers[log], high))
 
-    def _row(self, table: int) -> Row[V, V]:
-        """The table's values at zeta."""
+    def _place(self, table: int, periodic: Sequence[V], selectors: Selectors[V]) -> Place[V]:
+        """The table at zeta; `periodic` are the values of its periodic columns."""
         layout = self.layout
-        air, log = layout.system.airs[table], layout.log_heights[table]
+        log = layout.log_heights[table]
         starts = {
             Space.MAIN: layout.column_start(TreeName.MAIN, table),
             Space.PREPROCESSED: layout.column_start(TreeName.PREPROCESSED, table),
         }
-        periods = list(air.periodic.values())
+        interaction = layout.column_start(TreeName.INTERACTION, table)
 
         def variable(space: Space, index: int, offset: int) -> V:
             if space is Space.PERIODIC:
-                return self._periodic_value(periods[index], log)
+                return periodic[index]
             return self.element(self.at_next if offset else self.at_zeta, starts[space] + index)
 
-        if table not in layout.looking_tables:
-            return Row(variable, [], None, None)
-        start = layout.column_start(TreeName.INTERACTION, table)
-        groups = (layout.constraint_starts[table + 1] - layout.constraint_starts[table]) - len(
-            air.record.constraints
-        )
-        columns = [self._extension_column(self.at_zeta, start + DEGREE * g) for g in range(groups)]
-        following = self._extension_column(self.at_next, start + DEGREE * (groups - 1))
-        cumulative = self.element(self.sums, layout.looking_tables.index(table))
-        share = self.algebra.scale(cumulative, pow(1 << log, P - 2, P))
-        return Row(variable, columns, following, share)
+        def leaf(space: Space, index: int, offset: int) -> tuple[int, int] | None:
+            return None if space is Space.PERIODIC else (offset, (starts[space] + index) // OOD_LEAF_COLUMNS)
+
+        def column(number: int, offset: int) -> V:
+            return self._extension_column(
+                self.at_next if offset else self.at_zeta, interaction + DEGREE * number
+            )
+
+        def share() -> V:
+            with self.ops.scope("share"):
+                cumulative = self.element(self.sums, layout.looking_tables.index(table))
+                return self.algebra.scale(cumulative, pow(1 << log, P - 2, P))
+
+        return Place(variable, column, selectors, share, leaf)
 
     def _periodic_value(self, values: tuple[int, ...], log: int) -> V:
         """The column's polynomial at zeta: one period's interpolant at zeta^(n / period)."""

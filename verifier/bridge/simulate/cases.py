@@ -67,6 +67,7 @@ class ToyCase:
             ToyExecution.make(self.tree, wrong_sum=queries - 1),
             3 + 2 * queries - 1,
         )
+        self.other: Execution = ToyExecution.make(self.tree, seed=1)
         withheld = ToyExecution.make(self.tree).withholding(queries - 1)
         self.withheld: tuple[Execution, int | None] = (withheld, 3 + queries - 1)
         self.scope: Sequence[int] = range(len(self.tree.nodes))
@@ -107,14 +108,21 @@ class ProofCase:
         words: the proof's words.
         public_values: its statement.
         bits: its proven soundness.
+        other: of a proof of another statement, for who needs one.
 
     Raises:
         ScenarioFailure: the proof does not verify.
     """
 
     def __init__(
-        self, tree: ChunkTree, words: Sequence[int], public_values: Sequence[int], bits: float | None
+        self,
+        tree: ChunkTree,
+        words: Sequence[int],
+        public_values: Sequence[int],
+        bits: float | None,
+        other: Execution | None = None,
     ) -> None:
+        self._other = other
         self.tree, self.proven_bits, self.queries = tree, bits, tree.num_queries
         self._words, self._public_values = words, public_values
         self._replay = Replay(tree, words, public_values)
@@ -122,6 +130,13 @@ class ProofCase:
         if self._replay.faults:
             raise ScenarioFailure("the proof does not verify")
         self._bisection = Bisection(tree, self._replay)
+
+    @property
+    def other(self) -> Execution:
+        """See `Case.other`."""
+        if self._other is None:
+            raise ScenarioFailure("there is no proof of another statement")
+        return self._other
 
     @cached_property
     def false(self) -> tuple[Execution, int]:

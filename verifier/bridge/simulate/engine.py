@@ -39,6 +39,7 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
         for letter, lie in zip("abcd", LIES, strict=True)
     },
     "08-corrupted-root": (faults.corrupted_root, "penalised"),
+    "08b-other-statement": (faults.other_statement, "penalised"),
     "09-double-claims": (adversaries.double_claims, "paid"),
     "10a-equivocation": (adversaries.equivocation, "penalised"),
     "10b-restarted-in-mid-reveal": (adversaries.restarted_in_mid_reveal, "paid"),

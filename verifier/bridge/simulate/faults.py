@@ -139,6 +139,19 @@ def corrupted_root(stage: Stage) -> str:
     return stage.play()
 
 
+def other_statement(stage: Stage) -> str:
+    """8b: the operator announces one statement and asserts a true proof of another: its two signatures convict it."""
+    claim = stage.graph.tree.claim.name
+    announced = Signed(stage, stage.case.honest)[claim]
+    reader = next(node for node, leaf in _playable(stage) if claim in stage.case.reads(node, leaf))
+    stage.kickoff(stage.case.other)
+    watcher = stage.watch(challenge=True, guide=open_towards(reader))
+    watcher.hear(announced)
+    outcome = stage.play()
+    expect(stage.names[-1] == f"disprove/{reader}", f"the end is {stage.names[-1]}")
+    return outcome
+
+
 def data_withheld(stage: Stage) -> str:
     """12: nobody saw the proof, and a hash in it has no preimage: openings at random force it out."""
     execution, fault = stage.case.withheld

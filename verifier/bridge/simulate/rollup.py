@@ -6,6 +6,8 @@ tells it. Whatever the game commits to, it commits to with the values of these p
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from circuits.rollup.ledger import Ledger
@@ -17,6 +19,8 @@ from verifier.bridge.execution import Replay
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.simulate.cases import ProofCase
 from verifier.bridge.simulate.lies import Lie, prove_falsely
+from verifier.bridge.statement import known_state
+from verifier.bridge.tree import Execution
 from verifier.pipeline import DEFAULT_PRESET, proving_key
 
 SHAPE: Final = "small"
@@ -38,9 +42,17 @@ class RollupCase(ProofCase):
         made = witness(apply(self.ledger, self.batch))
         proof = prove(self.key, made.tables(SHAPE), made.public_values)
         bits = self.key.verifying_key.security().proven_bits
-        tree = tree or ChunkTree.of(self.key.verifying_key)
+        tree = tree or ChunkTree.of(self.key.verifying_key, known_state(made.public_values[:8]))
         super().__init__(tree, proof.words, proof.public_values, bits)
         self._told: dict[str, tuple[Replay, int]] = {}
+
+    @cached_property
+    def other(self) -> Execution:
+        """The batch without its last transaction, from the same ledger: true as well, and not what was announced."""
+        shorter = replace(self.batch, transactions=self.batch.transactions[:-1])
+        made = witness(apply(self.ledger, shorter))
+        proof = prove(self.key, made.tables(SHAPE), made.public_values)
+        return Replay(self.tree, proof.words, proof.public_values)
 
     def told(self, lie: Lie) -> tuple[Replay, int]:
         """The run of a proof of a lie, and the node that convicts it."""

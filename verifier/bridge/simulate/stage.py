@@ -68,6 +68,10 @@ class Case(Protocol):
         """A proof with a hash that has no preimage; with the node that cannot be revealed truly, if it is one alone."""
 
     @property
+    def other(self) -> Execution:
+        """A true proof's of another statement."""
+
+    @property
     def scope(self) -> Sequence[int]:
         """The nodes that scenarios try leaf by leaf, parents first: all, where the tree is small."""
 
