@@ -36,7 +36,7 @@ def funded(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     made = Shell(tmp_path_factory.mktemp("rehearsal") / "bridge")
     done = made("setup", ".")
     assert "error" not in done, done
-    assert (done["nodes"], done["leaves"], done["playable"]) == (7, 6, True)
+    assert (done["nodes"], done["leaves"], done["playable"]) == (7, 7, True)
     assert made("setup", ".")["error"]["reason"] == "STATE"
     assert made.done("pegin", "user") == ["deposit"]
     assert made.done("pegin", "user") == ["pegin"]
