@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from native import hash160_chains, links_words, words_links
@@ -24,9 +25,7 @@ from verifier.script.script import (
     MAX_NUMBER_BYTES,
     decode_number,
     encode_number,
-    join,
     number,
-    push,
     script,
 )
 
@@ -57,9 +56,9 @@ class WinternitzKey:
 
         Size: 64 bytes a link, 3 a nibble and up to 25 more. Peak: 11 items above the signature.
         """
-        checksums = [_check_digit(link) for link in reversed(self.links[self.digits :])]
-        values = [_check_digit(link) for link in reversed(self.links[: self.digits])]
-        return join([*checksums, *values, _collect(self.digits, len(self.links) - self.digits)])
+        head, tail = _check_digit()
+        digits = (tail + head).join(reversed(self.links))
+        return head + digits + tail + _collect(self.digits, len(self.links) - self.digits)
 
 
 def checksum_digits(digits: int) -> int:
@@ -67,24 +66,26 @@ def checksum_digits(digits: int) -> int:
     return -(-(LAST * digits).bit_length() // 4)
 
 
-def _check_digit(link: bytes) -> bytes:
-    """[s d] -> [], alt [] -> [d]; fails unless the (15 - d)th hash of s is the link. 64 bytes.
+@cache
+def _check_digit() -> tuple[bytes, bytes]:
+    """[s d] -> [], alt [] -> [d]; fails unless the (15 - d)th hash of s is the link between the two parts. 64 bytes.
 
     A d above 15 counts as 15; a negative one fails at PICK.
     """
     hashes = bytes([Op.HASH160]) * _HALF
     low_half = script(Op.TOALTSTACK, hashes)  # [s r] -> [s hashed 8 times], r = d
     high_half = script(number(_HALF), Op.SUB, Op.TOALTSTACK)  # r = d - 8
-    return script(
+    head = script(
         *(number(LAST), Op.MIN, Op.DUP, Op.TOALTSTACK),  # [s d], alt [d]
         *(Op.DUP, number(_HALF), Op.LESSTHAN),
         *(Op.IF, low_half, Op.ELSE, high_half, Op.ENDIF),  # [h_0], alt [d r]
         bytes([Op.DUP, Op.HASH160]) * (_HALF - 1),  # [h_0 .. h_7]
-        *(Op.FROMALTSTACK, Op.PICK, push(link), Op.EQUALVERIFY),  # h_(7-r) is the link
-        bytes([Op.OP_2DROP]) * (_HALF // 2),
+        *(Op.FROMALTSTACK, Op.PICK, LINK_BYTES),  # the link is pushed, h_(7-r) is the link
     )
+    return head, script(Op.EQUALVERIFY, bytes([Op.OP_2DROP]) * (_HALF // 2))
 
 
+@cache
 def _collect(digits: int, checksums: int) -> bytes:
     """[], alt [checksum, m_{n-1} .. m_0] -> [m_0 .. m_{n-1}]; fails unless checksum + sum = 15 n."""
     times_16 = bytes([Op.DUP, Op.ADD]) * 4
