@@ -151,7 +151,7 @@ class Member:
         self._batch = batch
         self._secret = secret
         self._nonces: list[SecretNonce] | None = [
-            aggregate.nonce(secret, job.message)
+            aggregate.nonce(secret, job.message, own)
             for aggregate, job in zip(batch.aggregates, batch.jobs, strict=True)
         ]
         self.nonces = batch.id + b"".join(nonce.public for nonce in self._nonces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -14,9 +14,12 @@ from verifier.bitcoin.taproot import TaprootOutput
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, SlotGraph
 from verifier.bridge.template import Coin, Signer, Template
+from verifier.bridge.tree import Node, runs
 from verifier.bridge.vault import Deposit
 
 NO_LEAF: Final = -1
+PART_SIGNATURES: Final = 1_000
+"""About as many are signed in one session of a large slot."""
 
 
 class Phase(IntEnum):
@@ -79,22 +82,36 @@ def _requests(template: Template, chosen: tuple[bytes, ...] = ()) -> Iterator[Re
             yield Request(Slot(template.name, index), template.message(index), key)
 
 
-def protect_requests(graph: SlotGraph) -> Iterator[Request]:
-    """Every penalty of a slot."""
-    yield from _requests(graph.assert_timeout())
-    for node in graph.nodes:
-        if node.index != ROOT:
+def protect_requests(graph: SlotGraph, nodes: Sequence[Node] | None = None) -> Iterator[Request]:
+    """The penalties of some nodes, or of all."""
+    for node in graph.nodes if nodes is None else nodes:
+        if node.index == ROOT:
+            yield from _requests(graph.assert_timeout())
+        else:
             yield from _requests(graph.open_timeout(node.index))
         if node.num_leaves:
-            yield from _requests(graph.disprove(node.index), graph.disprove_hashes[node.index])
+            yield from _requests(graph.disprove(node.index), graph.scripts[node.index].leaves)
 
 
-def answer_requests(graph: SlotGraph) -> Iterator[Request]:
-    """What the operator needs to survive."""
-    yield from _requests(graph.assertion())
-    for node in graph.nodes[1:]:
-        yield from _requests(graph.reveal(node.index))
-        yield from _requests(graph.close(node.index))
+def answer_requests(graph: SlotGraph, nodes: Sequence[Node] | None = None) -> Iterator[Request]:
+    """What the operator needs to survive in some nodes, or in all."""
+    for node in graph.nodes if nodes is None else nodes:
+        if node.index == ROOT:
+            yield from _requests(graph.assertion())
+        else:
+            yield from _requests(graph.reveal(node.index))
+            yield from _requests(graph.close(node.index))
+
+
+def parts(graph: SlotGraph, phase: Phase) -> list[tuple[int, int]]:
+    """A phase cut into runs of nodes that are signed one by one, so that a cut costs one of them; PAY is not cut."""
+    if phase is Phase.PAY:
+        return [(0, 0)]
+    if phase is Phase.PROTECT:
+        weights = [3 + node.num_leaves for node in graph.nodes]
+    else:
+        weights = [1 + graph.groups(node.index) for node in graph.nodes]
+    return runs(weights, PART_SIGNATURES)
 
 
 def pay_requests(graph: SlotGraph, vault: Coin) -> Iterator[Request]:

@@ -92,6 +92,12 @@ class Store:
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def metas(self, head: str) -> dict[str, bytes]:
+        """All values whose key begins with `head`."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT key, value FROM meta WHERE substr(key, 1, ?) = ?", (len(head), head))
+            return {key: bytes(value) for key, value in rows}
+
     def erase_meta(self, key: str) -> None:
         """Forgets a value; the file's page is overwritten."""
         with self._transaction() as db:
@@ -121,11 +127,26 @@ class Store:
             rows = db.execute("SELECT name, value FROM wires WHERE slot = ?", (slot,)).fetchall()
         return {name: tuple(value) for name, value in rows}
 
-    def save_signatures(self, slot: str, signatures: Mapping[Slot, bytes]) -> None:
-        """Adds signatures; a second session's replace the first's, both hold."""
+    def save_signatures(self, slot: str, signatures: Mapping[Slot, bytes], mark: str | None = None) -> None:
+        """Adds signatures; a second session's replace the first's, both hold.
+
+        Args:
+            slot: whose.
+            signatures: to keep.
+            mark: a key of `meta` that gets their number, with them or not at all.
+        """
         rows = [(slot, s.template, s.index, s.leaf, raw) for s, raw in signatures.items()]
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO signatures VALUES (?, ?, ?, ?, ?)", rows)
+            if mark is not None:
+                number = len(rows).to_bytes(8, "big")
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (mark, number))
+
+    def count_signatures(self, slot: str) -> int:
+        """How many signatures of a slot are kept."""
+        with self._transaction() as db:
+            found = db.execute("SELECT COUNT(*) FROM signatures WHERE slot = ?", (slot,)).fetchone()
+        return int(found[0])
 
     def signatures(self, slot: str) -> dict[Slot, bytes]:
         """All signatures of a slot."""

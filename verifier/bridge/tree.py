@@ -98,9 +98,25 @@ class Accuser(Protocol):
         """
 
 
+def levels(nodes: Sequence[Node]) -> list[int]:
+    """How many Reveals lead to each node; 0 at the root."""
+    found: list[int] = []
+    for node in nodes:
+        found.append(0 if node.parent < 0 else found[node.parent] + 1)
+    return found
+
+
 def depth(nodes: Sequence[Node]) -> int:
     """How many Reveals follow each other at most."""
-    levels: list[int] = []
-    for node in nodes:
-        levels.append(0 if node.parent < 0 else levels[node.parent] + 1)
-    return max(levels)
+    return max(levels(nodes))
+
+
+def runs(weights: Sequence[int], limit: int) -> list[tuple[int, int]]:
+    """Consecutive numbers cut into runs (first, end) of about `limit` weight each, one number at least."""
+    found, first, total = [], 0, 0
+    for number, weight in enumerate(weights):
+        if number > first and total + weight > limit:
+            found.append((first, number))
+            first, total = number, 0
+        total += weight
+    return [*found, (first, len(weights))]

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Final
 
 from native import hash160_chains, links_words, words_links
-from verifier.bitcoin.encoding import hash160, tagged_hash
+from verifier.bitcoin.encoding import hash160, tagged_hasher
 from verifier.script.opcodes import Op
 from verifier.script.script import (
     MAX_NUMBER_BYTES,
@@ -98,9 +98,15 @@ def _collect(digits: int, checksums: int) -> bytes:
     )
 
 
-def _chain_start(seed: bytes, label: bytes, index: int) -> bytes:
-    data = seed + len(label).to_bytes(2, "big") + label + index.to_bytes(4, "big")
-    return tagged_hash("pegproof/winternitz", data)[:LINK_BYTES]
+def _chain_starts(seed: bytes, label: bytes, count: int) -> list[bytes]:
+    head = tagged_hasher("pegproof/winternitz")
+    head.update(seed + len(label).to_bytes(2, "big") + label)
+    starts = []
+    for index in range(count):
+        hasher = head.copy()
+        hasher.update(index.to_bytes(4, "big"))
+        starts.append(hasher.digest()[:LINK_BYTES])
+    return starts
 
 
 def _advance(link: bytes, steps: int) -> bytes:
@@ -129,20 +135,28 @@ def public_keys(seed: bytes, wires: Sequence[tuple[bytes, int]]) -> list[Wintern
     Raises:
         WinternitzError: as `public_key`.
     """
-    for _, digits in wires:
-        if digits < 1 or len(seed) < 16:
-            raise WinternitzError(f"{digits} digits, seed of {len(seed)} bytes")
-    counts = [digits + checksum_digits(digits) for _, digits in wires]
-    starts = (
-        _chain_start(seed, label, i) for (label, _), n in zip(wires, counts, strict=True) for i in range(n)
-    )
-    ends = words_links(hash160_chains(links_words(b"".join(starts)), LAST))
+    ends = public_links(seed, wires)
     links = [ends[at : at + LINK_BYTES] for at in range(0, len(ends), LINK_BYTES)]
     keys, at = [], 0
-    for (_, digits), count in zip(wires, counts, strict=True):
+    for _, digits in wires:
+        count = digits + checksum_digits(digits)
         keys.append(WinternitzKey(tuple(links[at : at + count]), digits))
         at += count
     return keys
+
+
+def public_links(seed: bytes, wires: Sequence[tuple[bytes, int]]) -> bytes:
+    """The links of `public_keys`, one after the other.
+
+    Raises:
+        WinternitzError: as `public_key`.
+    """
+    starts: list[bytes] = []
+    for label, digits in wires:
+        if digits < 1 or len(seed) < 16:
+            raise WinternitzError(f"{digits} digits, seed of {len(seed)} bytes")
+        starts += _chain_starts(seed, label, digits + checksum_digits(digits))
+    return words_links(hash160_chains(links_words(b"".join(starts)), LAST)) if starts else b""
 
 
 def sign(seed: bytes, label: bytes, value: Sequence[int]) -> tuple[bytes, ...]:
@@ -160,8 +174,8 @@ def sign(seed: bytes, label: bytes, value: Sequence[int]) -> tuple[bytes, ...]:
     places = checksum_digits(len(value))
     digits = [*value, *(total >> 4 * i & LAST for i in reversed(range(places)))]
     items: list[bytes] = []
-    for index, digit in enumerate(digits):
-        items += (_advance(_chain_start(seed, label, index), digit), encode_number(digit))
+    for start, digit in zip(_chain_starts(seed, label, len(digits)), digits, strict=True):
+        items += (_advance(start, digit), encode_number(digit))
     return tuple(items)
 
 

@@ -17,7 +17,7 @@ from verifier.bitcoin.musig import Aggregate, sort_keys
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.taproot import taproot_output
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
-from verifier.bridge.committee import Batch, Member, Offer, graph_digest, sign_batch
+from verifier.bridge.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.graph import SlotGraph, Terms
 from verifier.bridge.moves import Moves, open_signatures, sign_key_paths, wire_label
 from verifier.bridge.params import Amounts, Windows
@@ -111,7 +111,8 @@ def make_setup(
     terms = Terms(
         *(SLOT, committee, xonly_key(secret_of("operator")), nowhere, script_of("pot"), windows, amounts)
     )
-    graph = SlotGraph(terms, tree, keys, progress=lambda share: progress("scripts", 0.1 + 0.2 * share))
+    progress("scripts", 0.1)
+    graph = SlotGraph(terms, tree, keys)
     refund = script_of("user")
     draft = Deposit("vault 0", committee, xonly_key(secret_of("user")), nowhere, refund, windows, amounts)
     bank = bank_transaction(graph.funding_sats, draft.value + 1_000)
@@ -122,7 +123,7 @@ def make_setup(
         deposits.append(replace(draft, name=f"vault {i}", outpoint=tx.outpoint(0)))
         deposit_txs.append(tx)
     openings = open_signatures(graph, secret_of("operator"))
-    offer = Offer(graph.terms, graph.keys, graph_digest(graph), openings)
+    offer = Offer(graph.terms, graph.keys, graph.digest, openings)
     for at, member in enumerate(members):
         progress("committee", 0.3 + 0.3 * at / len(members))
         member.adopt(offer)
