@@ -198,8 +198,10 @@ class SlotGraph:
 
     def _committed_outputs(self, node: Node) -> list[TaprootOutput]:
         """K1 or R of a node, one a group of wires."""
-        hashes = [binding.leaf_hash for binding in self.scripts[node.index].bindings]
-        return [committee_output(self.terms.committee, each) for each in hashes or [None]]
+        bindings = self.scripts[node.index].bindings
+        if not bindings:
+            return [committee_output(self.terms.committee)]
+        return [committee_output(self.terms.committee, binding.leaf_hash) for binding in bindings]
 
     # Amounts and outpoints
 

@@ -109,8 +109,9 @@ def repeated_link(books: Iterable[Mapping[str, WinternitzKey]]) -> bytes | None:
     ordered = np.sort(prefixes)
     suspects = ordered[1:][ordered[1:] == ordered[:-1]]
     seen = set[bytes]()
-    for row in rows[np.isin(prefixes, suspects)]:
-        link = row.tobytes()
+    for number in np.flatnonzero(np.isin(prefixes, suspects)):
+        at = LINK_BYTES * int(number)
+        link = data[at : at + LINK_BYTES]
         if link in seen:
             return link
         seen.add(link)

@@ -160,7 +160,7 @@ def lost_state(stage: Stage) -> str:
 def absent_member(stage: Stage) -> str:
     """19: a member is offline, signs out of order, or sends a wrong share: a clear error, and nothing is locked."""
     with TemporaryDirectory() as directory:
-        members, _ = new_members(Path(directory), stage.case.tree)
+        members = new_members(Path(directory), stage.case.tree)
         offer = stage.setup.offer
         deposit = stage.setup.deposits[0]
         for member in members:
