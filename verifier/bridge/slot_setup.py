@@ -97,17 +97,9 @@ class SlotSetup:
 
     def compile_shapes(self) -> None:
         """The scripts of a tree of chunks without their keys, in memory: a process that starts again does it again."""
-        tree = self.tree
-        if not isinstance(tree, ChunkTree):
-            return
-        with self.stage("shapes") as report:
-            new = tree.uncompiled()
-            tasks = [new[at : at + SHAPES_A_TASK] for at in range(0, len(new), SHAPES_A_TASK)]
-            done = spread(tasks, lambda task: [tree.shape(leaf) for leaf in task], self.processes)
-            for count, (task, shapes) in enumerate(done):
-                for leaf, shape in zip(task, shapes, strict=True):
-                    tree.keep(leaf, shape)
-                report((count + 1) / len(tasks))
+        if isinstance(self.tree, ChunkTree):
+            with self.stage("shapes") as report:
+                compile_shapes(self.tree, self.processes, report)
 
     def make_keys(self, seed: bytes) -> None:
         """The operator publishes the one-time keys of all wires."""
@@ -192,6 +184,25 @@ class SlotSetup:
             for deposit in deposits:
                 sign_batch(self.members, Batch(Phase.PAY, self.slot, deposit))
         return self.members[0].store.signatures(self.slot)
+
+
+def compile_shapes(
+    tree: ChunkTree, processes: int = 1, report: Callable[[float], None] = lambda share: None
+) -> None:
+    """Compiles what is not compiled yet of a tree's shapes.
+
+    Args:
+        tree: that gets them.
+        processes: that share the work.
+        report: called with the share done.
+    """
+    new = tree.uncompiled()
+    tasks = [new[at : at + SHAPES_A_TASK] for at in range(0, len(new), SHAPES_A_TASK)]
+    done = spread(tasks, lambda task: [tree.shape(leaf) for leaf in task], processes)
+    for count, (task, shapes) in enumerate(done):
+        for leaf, shape in zip(task, shapes, strict=True):
+            tree.keep(leaf, shape)
+        report((count + 1) / len(tasks))
 
 
 def read_scripts(store: Store, slot: str, num_nodes: int) -> list[NodeScripts]:

@@ -51,6 +51,7 @@ class Store:
 
     def __init__(self, directory: Path, role: str, network: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
         self._path = directory / _FILE
         wanted = {"format": FORMAT, "role": role, "network": network}
         with self._transaction() as db:
@@ -89,8 +90,12 @@ class Store:
 
     def put_meta(self, key: str, value: bytes) -> None:
         """Writes or replaces a value."""
+        self.put_metas({key: value})
+
+    def put_metas(self, values: Mapping[str, bytes]) -> None:
+        """Writes or replaces values, all of them or none."""
         with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def metas(self, head: str) -> dict[str, bytes]:
         """All values whose key begins with `head`."""

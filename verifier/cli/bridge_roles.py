@@ -15,13 +15,14 @@ from verifier.bridge.files import open_operator, open_slot, open_store, open_wat
 from verifier.bridge.graph import commitment_coin
 from verifier.bridge.roles import Sent
 from verifier.bridge.simulate.cases import toy_case
-from verifier.bridge.simulate.rehearsal import deposit, rehearse
+from verifier.bridge.simulate.rehearsal import deposit
 from verifier.bridge.simulate.setup import NETWORK
 from verifier.bridge.toy import MAX_QUERIES, ToyTree
 from verifier.bridge.view import SlotView
 from verifier.chain.fees import spending_of
 from verifier.chain.node import EmbeddedNode
-from verifier.cli.output import console, emit, json_option, progress_bar, reports_errors, show_table
+from verifier.cli.bridge_setup import setup
+from verifier.cli.output import console, emit, json_option, reports_errors, show_table
 
 DIRECTORY = click.Path(path_type=Path)
 node_option = click.option(
@@ -46,28 +47,6 @@ def _report(sent: list[Sent], as_json: bool) -> None:
     rows = [(each.name, each.spending.tx.txid_hex, each.spending.tx.vbytes) for each in sent]
     data = {"sent": [{"name": name, "txid": txid, "vbytes": vbytes} for name, txid, vbytes in rows]}
     emit(data, as_json, lambda: show_table("Sent", ("transaction", "txid", "vbytes"), rows))
-
-
-@click.command("setup", short_help="a bridge in directories, for rehearsal on regtest")
-@click.argument("directory", type=DIRECTORY)
-@click.option(
-    "--queries", type=click.IntRange(2, MAX_QUERIES), default=2, show_default=True, help="An even number."
-)
-@json_option
-@reports_errors
-def setup(directory: Path, queries: int, as_json: bool) -> None:
-    """Make node, committee, user, operator and watcher below DIRECTORY, with every signature of one slot.
-
-    The keys are public: for rehearsal alone.
-    """
-    if queries % 2:
-        raise click.BadParameter("an even number is needed", param_hint="--queries")
-    with progress_bar("setup", as_json) as bar:
-        rehearse(directory, queries, bar)
-    roles = ["node", "committee", "user", "operator", "watcher"]
-    emit(
-        {"directory": str(directory), "roles": roles}, as_json, lambda: console.print(f"{directory}: {roles}")
-    )
 
 
 @click.command("mine", short_help="blocks on the embedded node")

@@ -19,6 +19,7 @@ from verifier.bitcoin.taproot import taproot_output
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 from verifier.bridge.committee import Member, Offer
 from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.files import KEYS, PUBLISHED
 from verifier.bridge.graph import SlotGraph, Terms
 from verifier.bridge.key_book import KeyBook
 from verifier.bridge.moves import Moves, open_signatures, sign_key_paths
@@ -38,9 +39,6 @@ OTHER_SLOT: Final = "slot B"
 PURSE_COINS: Final = 24
 PURSE_SATS: Final = 2_000_000
 COMMITTEE_SIZE: Final = 5
-PUBLISHED: Final = "published"
-"""Directory of what every member serves."""
-KEYS: Final = "keys.db"
 _BEGUN: Final = "set-up begun"
 _SIGNED: Final = "set-up signed"
 _NOWHERE: Final = OutPoint(bytes(32), 0)
