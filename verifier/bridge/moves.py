@@ -11,7 +11,7 @@ from verifier.bitcoin.sighash import Sighash, Spending, taproot_sighash
 from verifier.bitcoin.taproot import output_secret
 from verifier.bitcoin.transaction import TxOut
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.graph import SlotGraph
+from verifier.bridge.graph import ROOT, SlotGraph
 from verifier.bridge.presign import Slot
 from verifier.bridge.template import Coin, Signer, Template, sign_input
 from verifier.bridge.tree import Digits, Spend
@@ -70,6 +70,18 @@ class Moves:
             items = [item for wire in reversed(group) for item in _sign_wire(graph, seed, wire.name, wires)]
             witnesses.append((*items, signature, graph.reveal_script(node, index), _control(each.coin, 0)))
         return _done(template, witnesses)
+
+    def check_answers(self, node: int) -> None:
+        """The committee has signed all that the operator may have to send of a node.
+
+        Raises:
+            BridgeError: ORDER where it has not.
+        """
+        names = ["assert"] if node == ROOT else [f"reveal/{node}", f"close/{node}"]
+        for template in map(self.graph.template, names):
+            for index, each in enumerate(template.inputs):
+                if each.signer is Signer.COMMITTEE:
+                    self.committee_witness(template, index)
 
     def close(self, node: int, secret: bytes) -> Spending:
         """Signed by O beside the committee."""

@@ -119,9 +119,7 @@ class Operator:
         for node in self.moves.graph.nodes:
             if any(wire.name not in wires for group in node.wires for wire in group):
                 raise BridgeError(BridgeReason.ORDER, f"the wires of {node.name} are not durable")
-            self.moves.commit(node.index, self.seed, wires)
-            if node.index != ROOT:
-                self.moves.close(node.index, self.secret)
+            self.moves.check_answers(node.index)
         return _send(chain, "kickoff", self.moves.kickoff(self.secret))
 
     def due(self, chain: Chain) -> list[str]:
