@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.bridge.chunks import honest, tree
 from verifier.bitcoin.encoding import Reader
-from verifier.bitcoin.taproot import leaf_hash
+from verifier.bitcoin.taproot import commits, leaf_hash
 from verifier.bridge.committee import Member
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import TreeName, open_slot, open_store
@@ -72,11 +73,10 @@ def test_every_leaf_is_under_its_output(made: tuple[Path, SetUp]) -> None:
     for node in rng.sample(nodes, 12):
         number = rng.randrange(node.num_leaves)
         code = graph.disprove_leaf(node.index, number)
-        assert leaf_hash(code) == graph.scripts[node.index].leaves[number]
         output = graph.coins[f"D{node.index}"].output
         assert output is not None
-        assert output.tree is not None
-        assert len(output.control_block(number)) == 33 + len(output.tree.paths[number])
+        assert commits(output.key, output.control_block(number), leaf_hash(code))
+        assert not commits(output.key, output.control_block(number), leaf_hash(code + b"\0"))
 
 
 def test_every_signature_holds_at_every_member(made: tuple[Path, SetUp]) -> None:
@@ -105,6 +105,24 @@ def test_counts_are_those_of_the_slot(made: tuple[Path, SetUp]) -> None:
 
 
 # Nobody trusts
+
+
+def test_keys_that_are_not_those_of_the_graph_make_no_script(made: tuple[Path, SetUp]) -> None:
+    graph = made[1].moves.graph
+    node = next(node for node in graph.nodes if node.num_leaves and node.wires)
+    seed = bytes(32)
+    other = {
+        wire.name: public_keys(seed, [(wire.name.encode(), wire.digits)])[0]
+        for at in graph.ancestry(node.index)
+        for group in graph.nodes[at].wires
+        for wire in group
+    }
+    forged = copy(graph)
+    forged.keys = other
+    for make in (forged.disprove_leaf, forged.reveal_script):
+        with pytest.raises(BridgeError) as error:
+            make(node.index, 0)
+        assert error.value.reason is BridgeReason.REBUILD
 
 
 def test_a_member_that_makes_other_scripts_refuses(made: tuple[Path, SetUp], tmp_path: Path) -> None:

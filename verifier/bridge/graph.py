@@ -181,15 +181,31 @@ class SlotGraph:
     # Scripts, made again when needed
 
     def disprove_leaf(self, node: int, number: int) -> bytes:
-        """A leaf of disprove(node), guard included."""
-        return guarded(self.terms.committee, self.tree.leaf(node, number, self.keys))
+        """A leaf of disprove(node), guard included.
+
+        Raises:
+            BridgeError: REBUILD where tree and keys make another than the graph stands on.
+        """
+        code = guarded(self.terms.committee, self.tree.leaf(node, number, self.keys))
+        self._check_script(code, self.scripts[node].leaves[number], f"leaf {number} of node {node}")
+        return code
 
     def reveal_script(self, node: int, group: int) -> bytes:
-        """The leaf that binds the operator to a group of wires; empty for a node without wires."""
+        """The leaf that binds the operator to a group of wires; empty for a node without wires.
+
+        Raises:
+            BridgeError: REBUILD as above.
+        """
         wires = self.nodes[node].wires
         if not wires:
             return b""
-        return reveal_leaf(self.terms.committee, [self.keys[wire.name] for wire in wires[group]])
+        code = reveal_leaf(self.terms.committee, [self.keys[wire.name] for wire in wires[group]])
+        self._check_script(code, self.scripts[node].bindings[group].leaf_hash, f"wires of node {node}")
+        return code
+
+    def _check_script(self, code: bytes, wanted: bytes, what: str) -> None:
+        if leaf_hash(code) != wanted:
+            raise BridgeError(BridgeReason.REBUILD, f"{what}: another script")
 
     @property
     def operator_leaf(self) -> bytes:
