@@ -17,7 +17,7 @@ from verifier.bitcoin.taproot import commits, leaf_hash
 from verifier.bridge.committee import Member
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import TreeName, open_slot, open_store
-from verifier.bridge.forecast import count, measure, predict
+from verifier.bridge.forecast import count, graph_seconds, measure, predict
 from verifier.bridge.graph import SlotGraph
 from verifier.bridge.key_book import KeyBook, repeated_link
 from verifier.bridge.moves import wire_label
@@ -102,6 +102,7 @@ def test_counts_are_those_of_the_slot(made: tuple[Path, SetUp]) -> None:
     assert sum(each.script_bytes for each in graph.scripts) == found.script_bytes + guard * found.leaves
     stages = predict(found, measure(tree(), MEMBERS), MEMBERS)
     assert all(seconds > 0 for seconds in stages.values())
+    assert graph_seconds(tree(), MEMBERS) > 0
 
 
 # Nobody trusts

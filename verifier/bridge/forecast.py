@@ -1,30 +1,36 @@
 """How long the set-up of a slot takes: what a tree asks for, times rates that are measured on samples of it.
 
-Left out: what the kernel and the disk take, and the making of the tree itself, which whoever asks has just done.
+Left out: what the disk takes, and tree and shapes, which whoever asks has just made.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from verifier.bitcoin.encoding import sha256
-from verifier.bitcoin.keys import public_key, verify_schnorr
+from verifier.bitcoin.keys import public_key, verify_schnorr, xonly_key
 from verifier.bitcoin.musig import Aggregate, sort_keys
 from verifier.bitcoin.musig_session import Batch, Job, Member, combine
-from verifier.bridge.arithmetic import compile_chunk
-from verifier.bridge.key_book import num_links
-from verifier.bridge.node_scripts import node_scripts
+from verifier.bitcoin.transaction import OutPoint
+from verifier.bridge.committee import check_openings
+from verifier.bridge.graph import SlotGraph, Terms
+from verifier.bridge.key_book import first_repeat, num_links
+from verifier.bridge.moves import open_signatures
+from verifier.bridge.node_scripts import Binding, NodeScripts, node_scripts
 from verifier.bridge.opening import ChunkTree
+from verifier.bridge.params import Amounts, Windows
 from verifier.bridge.plan import MAX_WEIGHT, reveal_weight
+from verifier.bridge.presign import Slot
+from verifier.bridge.tree import Wire, depth
 from verifier.script.winternitz import LINK_BYTES, WinternitzKey, checksum_digits, public_links
 
 SAMPLE_LINKS: Final = 20_000
-SAMPLE_BYTES: Final = 50_000_000
-SAMPLE_SIGNATURES: Final = 60
-SAMPLE_SHAPES: Final = 40
+SAMPLE_NODES: Final = 60
+SAMPLE_SIGNATURES: Final = 100
 
 
 @dataclass(frozen=True)
@@ -75,13 +81,11 @@ class Rates:
     """Seconds of one processor.
 
     Attributes:
-        shape: to compile one.
         link: to make one.
-        script_byte: to make and hash one, key look-up included.
+        script_byte: to make and hash one, its keys at hand.
         signature: by all members of a committee, its last verification by each of them included.
     """
 
-    shape: float
     link: float
     script_byte: float
     signature: float
@@ -91,39 +95,72 @@ def measure(tree: ChunkTree, members: int) -> Rates:
     """Rates of this machine, now, on samples of a tree that is compiled.
 
     Args:
-        tree: whose shapes and scripts are sampled.
+        tree: whose scripts are sampled.
         members: of the committee.
     """
-    some = [
-        leaf for leaves in tree.leaves[:: max(1, len(tree.leaves) // SAMPLE_SHAPES)] for leaf in leaves[:1]
-    ]
-    shape = _seconds(lambda: [compile_chunk(leaf.chunk, tree.lowered) for leaf in some]) / len(some)
     digits = 64
     wires = [(b"wire %d" % i, digits) for i in range(SAMPLE_LINKS // digits)]
     link = _seconds(lambda: public_links(bytes(32), wires)) / (
         len(wires) * (digits + checksum_digits(digits))
     )
-    keys, total = _any_keys(tree), 0
-
-    def scripts() -> None:
-        nonlocal total
-        for node in tree.nodes[1:]:
-            total += node_scripts(tree, node, keys, bytes(32)).script_bytes
-            if total > SAMPLE_BYTES:
-                break
-
-    byte = _seconds(scripts) / max(total, 1)
-    return Rates(shape, link, byte, _seconds(lambda: _sign(members)) / SAMPLE_SIGNATURES)
+    keys, sizes = _any_keys(tree), [0]
+    some = tree.nodes[:: max(1, len(tree.nodes) // SAMPLE_NODES)]
+    for node in some:  # what is made once a shape
+        for number in range(node.num_leaves):
+            tree.leaf(node.index, number, keys)
+    byte = _seconds(
+        lambda: sizes.extend(node_scripts(tree, node, keys, bytes(32)).script_bytes for node in some)
+    )
+    return Rates(link, byte / sum(sizes), _seconds(lambda: _sign(members)) / SAMPLE_SIGNATURES)
 
 
 def predict(counts: Counts, rates: Rates, members: int) -> dict[str, float]:
-    """Seconds of one processor, by stage."""
+    """Seconds of one processor, by stage, of those that processes share."""
     return {
-        "shapes": counts.shapes * rates.shape,
         "keys": counts.links * rates.link,
         "scripts": (members + 1) * counts.script_bytes * rates.script_byte,
         "signatures": counts.signatures * rates.signature,
     }
+
+
+def graph_seconds(tree: ChunkTree, members: int) -> float:
+    """Seconds of the graph and its adoption by every member, measured on a graph of the tree with made-up scripts."""
+    secret = sha256(b"forecast")
+    key, nowhere, levels = xonly_key(secret), OutPoint(bytes(32), 0), depth(tree.nodes)
+    terms = Terms("forecast", key, key, nowhere, bytes(34), Windows.longest(levels), Amounts())
+    scripts = [
+        NodeScripts(
+            tuple(_binding(group) for group in node.wires),
+            tuple(sha256(b"%d %d" % (node.index, number)) for number in range(node.num_leaves)),
+            *(0, max((len(tree.shape(leaf).code) for leaf in leaves), default=0)),
+        )
+        for node, leaves in zip(tree.nodes, tree.leaves, strict=True)
+    ]
+    links = os.urandom(LINK_BYTES * sum(map(num_links, tree.nodes)))
+
+    def build() -> tuple[SlotGraph, dict[Slot, bytes]]:
+        draft = SlotGraph(terms, tree, {}, scripts=scripts, allow_oversized=True)
+        graph = draft.at(nowhere, Windows.for_tree(levels, draft.widest_level_vbytes)).at(
+            OutPoint(bytes(32), 1)
+        )
+        _ = graph.digest
+        return graph, open_signatures(graph, secret)
+
+    begun = time.process_time()
+    graph, openings = build()
+    once = time.process_time() - begun
+
+    def adopt() -> None:
+        first_repeat(links)
+        check_openings(graph, openings)
+
+    return once + members * _seconds(adopt)
+
+
+def _binding(group: Sequence[Wire]) -> Binding:
+    names = " ".join(wire.name for wire in group).encode()
+    count = sum(wire.digits + checksum_digits(wire.digits) for wire in group)
+    return Binding(sha256(names), 64 * count, count)
 
 
 def _any_keys(tree: ChunkTree) -> dict[str, WinternitzKey]:

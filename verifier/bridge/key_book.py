@@ -103,22 +103,26 @@ class KeyBook(Mapping[str, WinternitzKey]):
 
 def repeated_link(books: Iterable[Mapping[str, WinternitzKey]]) -> bytes | None:
     """A link that serves twice in these books, None if there is none."""
-    data = b"".join(part for book in books for part in _all_links(book))
-    rows = np.frombuffer(data, np.uint8).reshape(-1, LINK_BYTES)
-    prefixes = np.ascontiguousarray(rows[:, :_PREFIX]).view(np.uint64).ravel()
-    ordered = np.sort(prefixes)
-    suspects = ordered[1:][ordered[1:] == ordered[:-1]]
-    seen = set[bytes]()
-    for number in np.flatnonzero(np.isin(prefixes, suspects)):
-        at = LINK_BYTES * int(number)
-        link = data[at : at + LINK_BYTES]
-        if link in seen:
-            return link
-        seen.add(link)
-    return None
+    return first_repeat(b"".join(part for book in books for part in _all_links(book)))
 
 
 def _all_links(book: Mapping[str, WinternitzKey]) -> Iterator[bytes]:
     if isinstance(book, KeyBook):
         return book.links()
     return (link for key in book.values() for link in key.links)
+
+
+def first_repeat(links: bytes) -> bytes | None:
+    """A link that comes twice among links one after the other; eight of its bytes are sorted, then a few compared."""
+    rows = np.frombuffer(links, np.uint8).reshape(-1, LINK_BYTES)
+    prefixes = np.ascontiguousarray(rows[:, :_PREFIX]).view(np.uint64).ravel()
+    ordered = np.sort(prefixes)
+    suspects = ordered[1:][ordered[1:] == ordered[:-1]]
+    seen = set[bytes]()
+    for number in np.flatnonzero(np.isin(prefixes, suspects)):
+        at = LINK_BYTES * int(number)
+        link = links[at : at + LINK_BYTES]
+        if link in seen:
+            return link
+        seen.add(link)
+    return None

@@ -89,11 +89,11 @@ class SlotSetup:
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[float], None]]:
         """Measures what is done inside, which reports its share."""
-        begun, cpu = time.perf_counter(), _cpu_seconds()
+        begun, cpu = time.perf_counter(), cpu_seconds()
         first = sum(list(STAGES.values())[: list(STAGES).index(name)])
         self.progress(name, first)
         yield lambda share: self.progress(name, first + STAGES[name] * share)
-        self.took[name] = Took(time.perf_counter() - begun, _cpu_seconds() - cpu)
+        self.took[name] = Took(time.perf_counter() - begun, cpu_seconds() - cpu)
 
     def compile_shapes(self) -> None:
         """The scripts of a tree of chunks without their keys, in memory: a process that starts again does it again."""
@@ -240,6 +240,7 @@ def identity(tree: OpeningTree, *parts: bytes) -> bytes:
     return hasher.digest()
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
+    """What this process and its workers that have ended took of all processors."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(each.ru_utime + each.ru_stime for each in both)

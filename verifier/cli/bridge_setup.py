@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ import click
 
 from circuits.statement import SHAPES
 from verifier.bridge.files import TreeName
-from verifier.bridge.forecast import count, measure, predict
+from verifier.bridge.forecast import count, graph_seconds, measure, predict
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.simulate.rehearsal import ROLES, rehearse
 from verifier.bridge.simulate.setup import COMMITTEE_SIZE, SetUp
-from verifier.bridge.slot_setup import compile_shapes
+from verifier.bridge.slot_setup import compile_shapes, cpu_seconds
 from verifier.bridge.toy import MAX_QUERIES
 from verifier.cli.output import console, emit, json_option, progress_bar, reports_errors, show_table
 from verifier.pipeline import DEFAULT_PRESET, verifying_key
@@ -101,24 +100,26 @@ def _render(directory: Path, made: SetUp) -> None:
 
 def _predict(shape: str, processes: int, as_json: bool) -> None:
     with progress_bar("setup", as_json) as bar:
-        begun = time.process_time()
         bar("tree", 0.0)
+        begun = cpu_seconds()
         tree = ChunkTree.of(verifying_key(DEFAULT_PRESET, shape))
-        tree_seconds = time.process_time() - begun
+        made = cpu_seconds()
         compile_shapes(tree, processes, lambda share: bar("shapes", 0.2 + 0.6 * share))
-        counts, rates = count(tree), measure(tree, COMMITTEE_SIZE)
-    stages = {"tree": tree_seconds, **predict(counts, rates, COMMITTEE_SIZE)}
-    total = stages["tree"] + (sum(stages.values()) - stages["tree"]) / processes
+        shared = {"shapes": cpu_seconds() - made}
+        counts = count(tree)
+        shared |= predict(counts, measure(tree, COMMITTEE_SIZE), COMMITTEE_SIZE)
+        bar("graph", 0.9)
+        alone = {"tree": made - begun, "graph": graph_seconds(tree, COMMITTEE_SIZE)}
+    total = sum(alone.values()) + sum(shared.values()) / processes
     data = {
         "shape": shape,
         "members": COMMITTEE_SIZE,
         "processes": processes,
         "counts": asdict(counts),
-        "rates": asdict(rates),
-        "processor_seconds": stages,
+        "processor_seconds": alone | shared,
         "seconds": total,
     }
     rows = [(name.replace("_", " "), value) for name, value in asdict(counts).items()]
-    rows += [(f"processor seconds, {name}", round(value, 1)) for name, value in stages.items()]
+    rows += [(f"processor seconds, {name}", round(value, 1)) for name, value in (alone | shared).items()]
     rows.append((f"seconds on {processes} quiet processors", round(total, 1)))
     emit(data, as_json, lambda: show_table(f"Set-up at {shape}", ("figure", "value"), rows))
