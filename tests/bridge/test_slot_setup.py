@@ -255,35 +255,38 @@ from verifier.bridge.files import TreeName
 from verifier.bridge.simulate.rehearsal import rehearse
 slot_setup.LINKS_A_RUN, slot_setup.LEAVES_A_RUN, presign.PART_SIGNATURES = 400, 3, 8
 report = lambda step, share: print(step, share, flush=True)
-rehearse(Path(sys.argv[1]), TreeName.toy(8), report, processes=2)
+rehearse(Path(sys.argv[1]), TreeName.toy(4), report, processes=2)
 print("done", flush=True)
 """
 
 
-def run_until(directory: Path, step: int) -> bool:
-    """Sets up until so many steps are reported, then kills; whether it was done before."""
+def killed(directory: Path, stage: str, reports: int) -> bool:
+    """Sets up until a stage has reported so often, then kills; whether it was done before."""
     command = [sys.executable, "-c", SETTING_UP, str(directory)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stderr is not None
-    for _ in range(step):
+    line = ""
+    while reports and line != "done\n":
         line = process.stdout.readline()
-        if line == "done\n":
-            break
         assert line, process.stderr.read()
+        reports -= line.startswith(stage)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    return line == "done\n"
+    return line != "done\n"
 
 
-def test_kill_9_at_random_moments_costs_a_run_at_most(tmp_path: Path) -> None:
-    rng, kills = random.Random(5), 0
-    while not run_until(tmp_path / "bridge", rng.randrange(4, 40) if kills < 6 else 10_000):
-        kills += 1
-    assert kills >= 3
+def test_kill_9_in_every_stage_costs_a_run_at_most(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    assert killed(tmp_path / "bridge", "keys", rng.randrange(1, 5))
+    for _ in range(2):
+        assert killed(tmp_path / "bridge", "scripts", rng.randrange(2, 20))
+    assert killed(tmp_path / "bridge", "signatures, protect", rng.randrange(1, 6))
+    assert killed(tmp_path / "bridge", "signatures, answer", 1)
+    assert not killed(tmp_path / "bridge", "never", 1)
     store = open_store(tmp_path / "bridge" / "watcher", "watcher", NETWORK)
     moves, deposits = open_slot(store)
-    calm = make_setup(tmp_path / "calm", ToyTree(8), processes=2)
+    calm = make_setup(tmp_path / "calm", ToyTree(4), processes=2)
     assert moves.graph.digest == calm.moves.graph.digest
     assert dict(moves.graph.keys) == dict(calm.moves.graph.keys)
     assert moves.signatures.keys() == calm.moves.signatures.keys()
@@ -295,12 +298,12 @@ def test_kill_9_at_random_moments_costs_a_run_at_most(tmp_path: Path) -> None:
         for request in (*protect_requests(moves.graph), *answer_requests(moves.graph)):
             assert request.holds(moves.graph.terms.committee, served[request.slot])
     with pytest.raises(BridgeError) as error:
-        rehearse(tmp_path / "bridge", TreeName.toy(8))
+        rehearse(tmp_path / "bridge", TreeName.toy(4))
     assert error.value.reason is BridgeReason.STATE
 
 
 def test_a_set_up_does_not_go_on_with_another_tree(tmp_path: Path) -> None:
-    assert not run_until(tmp_path / "bridge", 6)
+    assert killed(tmp_path / "bridge", "keys", 2)
     with pytest.raises(BridgeError) as error:
         rehearse(tmp_path / "bridge", TreeName.toy(6))
     assert error.value.reason is BridgeReason.STATE
