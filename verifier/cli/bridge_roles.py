@@ -17,7 +17,7 @@ from verifier.bridge.roles import Sent
 from verifier.bridge.simulate.cases import toy_case
 from verifier.bridge.simulate.rehearsal import deposit
 from verifier.bridge.simulate.setup import NETWORK
-from verifier.bridge.toy import MAX_QUERIES, ToyTree
+from verifier.bridge.toy import ToyTree
 from verifier.bridge.view import SlotView
 from verifier.chain.fees import spending_of
 from verifier.chain.node import EmbeddedNode

@@ -27,7 +27,11 @@ from verifier.pipeline import DEFAULT_PRESET, verifying_key
     "--shape", type=click.Choice(SHAPES), help="The verifier's tree of this shape, not the small one."
 )
 @click.option(
-    "--queries", type=click.IntRange(2, MAX_QUERIES), default=2, show_default=True, help="Of the small tree; even."
+    "--queries",
+    type=click.IntRange(2, MAX_QUERIES),
+    default=2,
+    show_default=True,
+    help="Of the small tree; even.",
 )
 @click.option(
     "--processes", type=click.IntRange(1, 256), help="That share the work; default: one a processor."
