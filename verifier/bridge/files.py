@@ -19,6 +19,7 @@ from verifier.bridge.opening import ChunkTree
 from verifier.bridge.params import Amounts, Windows
 from verifier.bridge.roles import Operator, Watcher
 from verifier.bridge.slot_setup import read_scripts
+from verifier.bridge.statement import known_state
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyAccuser, ToyTree
 from verifier.bridge.tree import Accuser, OpeningTree
@@ -46,12 +47,14 @@ class TreeName:
         queries: of the toy.
         preset: of the verifier: proof parameters.
         shape: of the verifier: table heights.
+        ledger: of the verifier: the state root from which the batch must start, if set-up knows it.
     """
 
     kind: str
     queries: int = 0
     preset: str = ""
     shape: str = ""
+    ledger: tuple[int, ...] = ()
 
     def make(self) -> OpeningTree:
         """The tree: everybody makes the same.
@@ -63,7 +66,7 @@ class TreeName:
             return ToyTree(self.queries)
         if self.kind != _VERIFIER:
             raise BridgeError(BridgeReason.STATE, f"a tree of kind {self.kind!r}")
-        return ChunkTree.of(verifying_key(self.preset, self.shape))
+        return ChunkTree.of(verifying_key(self.preset, self.shape), known_state(self.ledger))
 
     @classmethod
     def toy(cls, queries: int) -> TreeName:
@@ -71,9 +74,9 @@ class TreeName:
         return cls(_TOY, queries)
 
     @classmethod
-    def verifier(cls, preset: str, shape: str) -> TreeName:
+    def verifier(cls, preset: str, shape: str, ledger: Sequence[int] = ()) -> TreeName:
         """The tree of the rollup's verifier."""
-        return cls(_VERIFIER, 0, preset, shape)
+        return cls(_VERIFIER, 0, preset, shape, tuple(ledger))
 
 
 def publication(graph: SlotGraph, deposits: Sequence[Deposit], tree: TreeName, keys_digest: bytes) -> bytes:
