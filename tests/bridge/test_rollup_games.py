@@ -5,7 +5,7 @@ import pytest
 from prover.prove import prove
 from verifier.bridge.execution import Replay
 from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
-from verifier.bridge.simulate.faults import Signed, convict, judge
+from verifier.bridge.simulate.faults import convict
 from verifier.bridge.simulate.lies import LIES, prove_falsely
 from verifier.bridge.simulate.rollup import SHAPE, RollupCase
 from verifier.bridge.simulate.setup import open_node
@@ -50,11 +50,8 @@ def test_a_lie_is_hidden_from_all_but_the_queries(lie, world: World) -> None:
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.name)
-def test_a_lie_that_nobody_hides_is_convicted_as_far_as_its_nodes_can_be_revealed(lie, world: World) -> None:
-    """What a plain prover makes of the tables is false in the head: where lookups are added up, or in constraints.
-
-    The leaf spends on the kernel. Where a node on the way is too wide for a transaction, that is all there is today.
-    """
+def test_a_lie_that_nobody_hides_is_convicted_in_the_head(lie, world: World) -> None:
+    """What a plain prover makes of the tables is false where lookups are added up, or in a constraint."""
     case, setup = world.case, world.setup
     assert isinstance(case, RollupCase)
     claim = lie.tell(case.ledger, case.batch, SHAPE)
@@ -64,17 +61,9 @@ def test_a_lie_that_nobody_hides_is_convicted_as_far_as_its_nodes_can_be_reveale
     assert case.tree.nodes[fault].name.startswith("root/checks/")
     with open_node(setup) as node:
         stage = Stage(setup, case, node)
-        if set(stage.graph.ancestry(fault)) & set(stage.graph.too_wide):
-            signed = Signed(stage, replay)
-            spend = case.accuser(stage.moves).disprove(fault, signed)
-            assert spend is not None and judge(stage.moves, fault, spend)
-        else:
-            assert convict(stage, replay, fault) == "penalised"
+        assert convict(stage, replay, fault) == "penalised"
         stage.close()
 
 
-def test_nodes_that_are_too_wide_are_constraints_or_transcript(world: World) -> None:
-    """What no transaction can reveal today lies outside the queries."""
-    nodes = world.case.tree.nodes
-    wide = [nodes[index].name for index in world.setup.moves.graph.too_wide]
-    assert all(name.startswith(("root/checks/constraints", "root/checks/transcript")) for name in wide)
+def test_every_node_can_be_revealed(world: World) -> None:
+    assert world.setup.moves.graph.too_wide == ()
