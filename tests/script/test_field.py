@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -9,11 +10,14 @@ from hypothesis import strategies as st
 
 from prover import field
 from prover.field import DEGREE, P
-from tests.script.arithmetic import digits, expects, items, judged, known, outcome
+from tests.script.arithmetic import compiled, digits, expects, items, judged, known, outcome
+from tests.script.sizes import HORNER, KB6
 from tests.script.spends import judge_tapscript, tapscript_spend
-from verifier.script.bilinear import HINTS, Bilinear, compile_bilinear
+from verifier.script.bilinear import HINTS, SPLIT_HINTS, Arithmetic, Bilinear, Sum
 from verifier.script.errors import STANDARD, ScriptError
-from verifier.script.field import dot, kb6_dot, kb6_mul, linear, mul
+from verifier.script.field import challenge, linear, product_sum, words_of
+from verifier.script.gadget import drop
+from verifier.script.opcodes import Op
 from verifier.script.spend import run_tapscript, verify_input
 from verifier.script.tracker import Tracker
 
@@ -23,176 +27,261 @@ elements = st.one_of(st.sampled_from(EDGES), st.integers(0, P - 1))
 kb6 = st.tuples(*[elements] * DEGREE)
 WORST = (P - 1,) * DEGREE
 MIXED = (0x7EFFFFFF, 0xFFFF, 0, P - 1, 1, 0x7EFFFFFF)
+MUL, PRODUCT = product_sum(((1, 1),)), product_sum((KB6,))
+Pairs = Sequence[tuple[Sequence[int], Sequence[int]]]
 
 
-def check(
+def lifted(words: Sequence[int]) -> field.Kb6:
+    return field.to_kb6([*words, *[0] * (DEGREE - len(words))])
+
+
+def total(pairs: Pairs, addend: Sequence[int] = ()) -> field.Kb6:
+    found = lifted(addend)
+    for x, y in pairs:
+        found = field.add(found, field.mul(lifted(x), lifted(y)))
+    return found
+
+
+def check(pairs: Pairs, addend: Sequence[int] = ()) -> None:
+    """The result is the right one, and no other is accepted."""
+    spec = product_sum(tuple((len(x), len(y)) for x, y in pairs), len(addend))
+    columns, found = words_of([x for x, _ in pairs]), words_of([y for _, y in pairs])
+    agrees(spec, columns, found, addend, total(pairs, addend)[: len(spec.sums)])
+
+
+def agrees(
     spec: Bilinear, columns: Sequence[int], digits: Sequence[int], addends: Sequence[int], want: Sequence[int]
 ) -> None:
-    """The result is the wanted one, and no other is accepted."""
-    gadget = compile_bilinear(spec)
     hints = spec.hints(columns, digits, addends)
     words = [*columns, *addends, *digits]
-    assert judged(gadget, hints, words, want) is ScriptError.OK
+    assert judged(spec, hints, words, want) is ScriptError.OK
     wrong = list(want)
     wrong[RNG.randrange(len(wrong))] ^= 1 << RNG.randrange(32)
-    assert judged(gadget, hints, words, wrong) is ScriptError.NUMEQUALVERIFY
+    assert judged(spec, hints, words, wrong) is ScriptError.NUMEQUALVERIFY
 
 
 @pytest.mark.parametrize("x", EDGES)
 def test_a_product_of_edge_values(x: int) -> None:
     for y in EDGES:
-        hints = mul().hints([x], [y])
-        assert outcome(compile_bilinear(mul()), hints, [x, y])[:2] == (ScriptError.OK, [x * y % P])
+        assert outcome(MUL, MUL.hints([x], [y]), [x, y])[:2] == (ScriptError.OK, [x * y % P])
 
 
 @settings(max_examples=30, deadline=None)
 @given(elements, elements)
 def test_a_product_in_both_judges(x: int, y: int) -> None:
-    check(mul(), [x], [y], [], [x * y % P])
+    check([((x,), (y,))])
 
 
 @settings(max_examples=15, deadline=None)
 @given(kb6, kb6, kb6)
 def test_kb6_product_and_horner_step(a: field.Kb6, b: field.Kb6, c: field.Kb6) -> None:
-    product = field.mul(a, b)
-    check(kb6_mul(), b[::-1], a, [], product)
-    check(kb6_mul(6), b[::-1], a, c, field.add(product, c))
-    check(kb6_mul(1), b[::-1], a, c[:1], field.add(product, field.lift(c[0])))
+    check([(a, b)])
+    check([(a, b)], c)
+    check([(a, b)], c[:1])
 
 
-@pytest.mark.parametrize("a", [field.ZERO, field.ONE, WORST, MIXED])
-@pytest.mark.parametrize("b", [field.ZERO, field.ONE, WORST, MIXED])
+@pytest.mark.parametrize(
+    ("a", "b"), list(product([field.ZERO, field.ONE, WORST, MIXED, MIXED[::-1]], repeat=2))
+)
 def test_kb6_product_of_edge_values(a: field.Kb6, b: field.Kb6) -> None:
-    check(kb6_mul(), b[::-1], a, [], field.mul(a, b))
-
-
-def test_an_inverse_multiplies_back_to_one() -> None:
-    a = tuple(RNG.randrange(P) for _ in range(DEGREE))
-    check(kb6_mul(), field.inv(a)[::-1], a, [], field.ONE)  # type: ignore[arg-type]
+    check([(a, b)])
 
 
 @settings(max_examples=8, deadline=None)
-@given(kb6, kb6, kb6, kb6)
-def test_two_kb6_products_in_one_sum(a: field.Kb6, b: field.Kb6, c: field.Kb6, d: field.Kb6) -> None:
-    total = field.add(field.mul(a, b), field.mul(c, d))
-    check(kb6_dot(2), [*b[::-1], *d[::-1]], [*a, *c], [], total)
+@given(kb6, st.lists(st.tuples(elements, kb6), min_size=3, max_size=3), elements)
+def test_a_step_of_horner_with_four_base_values(
+    a: field.Kb6, rest: list[tuple[int, field.Kb6]], v: int
+) -> None:
+    check([(a, WORST), *(((x,), y) for x, y in rest)], (v,))
+
+
+@pytest.mark.parametrize("draw", [lambda: P - 1, lambda: RNG.choice(EDGES), lambda: RNG.randrange(P)])
+@pytest.mark.parametrize(
+    "sizes",
+    [((1, 6),), ((6, 1),), ((1, 6),) * 4, ((1, 1),) * 8, ((6, 1), (6, 6)), (KB6, KB6), HORNER],
+    ids=str,
+)
+def test_sums_of_products_of_every_kind(sizes, draw) -> None:
+    pairs = [tuple(tuple(draw() for _ in range(size)) for size in pair) for pair in sizes]
+    check(pairs)
+    check(pairs, tuple(draw() for _ in range(1 if sizes == ((1, 1),) * 8 else DEGREE)))
 
 
 @settings(max_examples=15, deadline=None)
-@given(kb6, kb6)
-def test_sum_and_difference(a: field.Kb6, b: field.Kb6) -> None:
-    check(linear(1, 1), [], [], [*a, *b], field.add(a, b))
-    check(linear(1, -1), [], [], [*a, *b], field.sub(a, b))
+@given(kb6, kb6, elements)
+def test_sums_and_differences(a: field.Kb6, b: field.Kb6, c: int) -> None:
+    agrees(linear((6, 6), (1, 1)), [], [], [*a, *b], field.add(a, b))
+    agrees(linear((6, 6), (1, -1)), [], [], [*a, *b], field.sub(a, b))
+    agrees(linear((1, 6), (-1, -1)), [], [], [c, *a], field.sub(field.sub(field.ZERO, lifted([c])), a))
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 8])
-def test_inner_products(count: int) -> None:
-    for draw in (lambda: P - 1, lambda: RNG.choice(EDGES), lambda: RNG.randrange(P)):
-        values = [draw() for _ in range(count)]
-        weights = [tuple(draw() for _ in range(DEGREE)) for _ in range(count)]
-        extra = tuple(draw() for _ in range(DEGREE))
-        total = field.ZERO
-        for value, weight in zip(values, weights, strict=True):
-            total = field.add(total, field.scale(weight, value))  # type: ignore[arg-type]
-        flat = [word for weight in weights for word in weight]
-        check(dot(count), values, flat, [], total)
-        check(dot(count, 6), values, flat, extra, field.add(total, extra))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "value", [0, 1, P, P - 1, 2**32, 2**63, 2**64 - 1, P * (2**33 - 1), RNG.randrange(2**64)]
+)
+def test_a_challenge_is_six_words_of_64_bits_mod_p(value: int) -> None:
+    values = [value, *(RNG.randrange(2**64) for _ in range(5))]
+    words = [half for v in values for half in (v & 0xFFFFFFFF, v >> 32)]
+    agrees(challenge(), [], [], words, [v % P for v in values])
 
 
 @pytest.mark.parametrize("place", range(HINTS))
-@pytest.mark.parametrize("by", [-256, -1, 1, 16, 1 << 24, 1 << 31])
+@pytest.mark.parametrize("by", [-65536, -1, 1, 16, 1 << 24, 1 << 31])
 def test_a_malformed_hint_fails_the_script(place: int, by: int) -> None:
     for x, y in ((P - 1, P - 1), (0, 0), (1, P - 1), (0x12345678, 0x6789ABCD)):
-        hints = list(mul().hints([x], [y]))
+        hints = list(MUL.hints([x], [y]))
         hints[place] += by
-        assert outcome(compile_bilinear(mul()), hints, [x, y])[0] is not ScriptError.OK
+        assert outcome(MUL, hints, [x, y])[0] is not ScriptError.OK
 
 
-def test_a_quotient_one_too_small_makes_no_second_result() -> None:
-    """The same sum with r + p for r: bytes in range, yet p or more."""
-    gadget = compile_bilinear(linear(1))
-    for r in (0, 1, 0x00FFFFFF):
-        words = [r, 0, 0, 0, 0, 0]
-        honest = list(linear(1).hints([], [], words))
-        assert outcome(gadget, honest, words)[1] == words
-        rest = [(r + P) >> 8 * k & 255 for k in range(4)]
-        d = linear(1).residues([], [], words)[0]
-        h_0 = (d[0] + 1 - rest[0]) // 256
-        h_1 = (d[1] + h_0 - rest[1]) // 256
-        h_2 = (d[2] + h_1 - rest[2]) // 256
-        forged = [-1, h_0, h_1, h_2, *(byte >> 4 for byte in rest), *honest[HINTS:]]
-        assert outcome(gadget, forged, words)[0] is ScriptError.VERIFY
+def test_a_quotient_one_off_makes_no_second_result() -> None:
+    """The same sum with r + p, or r - p, for r: halves in range, yet no number below p."""
+    spec = linear((1,), (1,))
+    for r in (0, 1, 0x00FFFFFF, 0xFFFF, P - 1):
+        assert outcome(spec, spec.hints([], [], [r]), [r])[1] == [r]
+        for q in (-1, 1):
+            other = r - q * P
+            assert outcome(spec, (other & 0xFFFF, other >> 16, q), [r])[0] is ScriptError.VERIFY
+
+
+@pytest.mark.parametrize("word", [P, P + 1, 0x7F00FFFF, 0x7F010000, 2**31, 2**32 - 1, -1, -65536, 1 << 40])
+def test_a_hinted_element_is_below_p(word: int) -> None:
+    for value, well in ((word, False), (P - 1, True), (0x7EFFFFFF, True), (0, True)):
+        t = Tracker()
+        hints = [t.push(), t.push()]
+        Arithmetic(t).element(hints)
+        ran = run_tapscript(t.code, items([value & 0xFFFF, value >> 16]))
+        assert ran.verdict.accepted is well
 
 
 def test_random_hints_never_give_another_result() -> None:
     a, b = MIXED, tuple(RNG.randrange(P) for _ in range(DEGREE))
-    spec = kb6_mul()
-    honest = spec.hints(b[::-1], a)
+    honest = PRODUCT.hints(a, b)
     for _ in range(60):
         hints = list(honest)
         for _ in range(RNG.randrange(1, 4)):
             hints[RNG.randrange(len(hints))] += RNG.choice([-1, 1, 255, -256, RNG.randrange(-(2**31), 2**31)])
-        error, out, _ = outcome(compile_bilinear(spec), hints, [*b[::-1], *a])
+        error, out, _ = outcome(PRODUCT, hints, [*a, *b])
         assert error is not ScriptError.OK or (hints == list(honest) and tuple(out) == field.mul(a, b))
 
 
-@pytest.mark.parametrize("keep", [True, False])
-def test_gadgets_compose_by_names(keep: bool) -> None:
-    """(a b) c with the product where it was left."""
-    a, b, c = (RNG.randrange(P) for _ in range(3))
+def test_known_results_take_quotients_only() -> None:
+    """An inverse times its element is 1, and no other pair is accepted."""
+    a = tuple(RNG.randrange(P) for _ in range(DEGREE))
+    for b, well in ((field.inv(a), True), (field.add(field.inv(a), field.ONE), False), (field.ZERO, False)):
+        t = Tracker()
+        hints = [t.push() for _ in range(DEGREE)]
+        x, y = (known(t, DEGREE) for _ in range(2))
+        calculation = Arithmetic(t)
+        columns = [calculation.halves(word) for word in x]
+        assert calculation.sums(PRODUCT, columns, y, [], hints, expected=field.ONE) == []
+        t.emit(drop(len(t)), Op.OP_1)
+        quotients = PRODUCT.quotients(b, a, field.ONE)
+        verdict = judge_tapscript(t.code, items([*quotients, *digits([*b, *a])]))
+        assert verdict is (ScriptError.OK if well else ScriptError.VERIFY)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_sums_compose_by_names(shared: bool) -> None:
+    """(a b) c c d with the products where they were left, c's digits shared, a product split for the last."""
+    a, b, c, d = (tuple(RNG.randrange(P) for _ in range(DEGREE)) for _ in range(4))
     t = Tracker()
-    hints = [t.push() for _ in range(2 * HINTS)]
-    first, second, third = known(t, 3)
-    gadget = compile_bilinear(mul())
-    product = gadget.apply(t, [*first, *second], hints[:HINTS], keep)
-    result = gadget.apply(t, [*third, *product], hints[HINTS:], keep)
-    ab = a * b % P
-    stack = [*mul().hints([a], [b]), *mul().hints([c], [ab])]
-    ran = run_tapscript(t.code, items([*stack, *digits([a, b, c])]))
+    hints = [t.push() for _ in range(3 * HINTS * DEGREE)]
+    first, second, third = (known(t, DEGREE) for _ in range(3))
+    split = [t.push() for _ in range(DEGREE * SPLIT_HINTS)]
+    last = [t.push() for _ in range(HINTS * DEGREE)]
+    calculation = Arithmetic(t)
+    each = HINTS * DEGREE
+    value = calculation.sums(PRODUCT, [calculation.halves(w) for w in first], second, [], hints[:each])
+    for i in (1, 2):
+        value = calculation.sums(PRODUCT, value, third, [], hints[each * i : each * (i + 1)], shared=shared)
+    nibbles = [
+        calculation.split(word, split[SPLIT_HINTS * i : SPLIT_HINTS * (i + 1)])
+        for i, word in enumerate(value)
+    ]
+    fourth = [((word & 0xFFFF,), (word >> 16,)) for word in d]
+    value = calculation.sums(PRODUCT, fourth, nibbles, [], last)
+    products = [field.mul(a, b)]
+    products += [field.mul(products[-1], c)]
+    products += [field.mul(products[-1], c)]
+    found = [
+        *PRODUCT.hints(a, b), *PRODUCT.hints(products[0], c), *PRODUCT.hints(products[1], c)
+    ]  # fmt: skip
+    halves = [n for word in products[2] for n in (word >> 4 * k & 15 for k in reversed(range(8)))]
+    stack = [*found, *digits([*a, *b, *c]), *halves, *PRODUCT.hints(d, products[2])]
+    ran = run_tapscript(t.code, items(stack))
     assert ran.verdict.accepted
+    assert ran.verdict.peak_stack <= calculation.peak
     by_name = dict(zip(t.items, ran.stack, strict=True))
-    assert [by_name[name] for name in result] == items(digits([ab * c % P]))
-    assert len(t) == 8 if not keep else len(t) == 40
+    want = field.mul(products[2], d)
+    assert [by_name[half] for word in value for half in word] == items(
+        [half for word in want for half in (word & 0xFFFF, word >> 16)]
+    )
 
 
-def test_arguments_on_top_in_order_are_moved_for_nothing() -> None:
-    t = Tracker()
-    hints = [t.push() for _ in range(HINTS)]
-    words = [name for word in known(t, 2) for name in word]
-    compile_bilinear(mul()).apply(t, words, hints, keep=False)
-    assert t.code == compile_bilinear(mul()).code
+@pytest.mark.parametrize("place", range(SPLIT_HINTS))
+def test_nibbles_of_another_word_fail(place: int) -> None:
+    for word in (0, P - 1, 0x12345678):
+        honest = [word >> 4 * k & 15 for k in reversed(range(8))]
+        t = Tracker()
+        low, high = t.push(), t.push()
+        Arithmetic(t).split((low, high), [t.push() for _ in range(SPLIT_HINTS)])
+        assert run_tapscript(t.code, items([word & 0xFFFF, word >> 16, *honest])).verdict.accepted
+        for by in (-16, -1, 1, 16):
+            wrong = list(honest)
+            wrong[place] += by
+            if place + 1 < SPLIT_HINTS:  # the same sum in other digits
+                wrong[place + 1] -= 16 * by
+            assert not run_tapscript(t.code, items([word & 0xFFFF, word >> 16, *wrong])).verdict.accepted
 
 
 @pytest.mark.parametrize("x", [P, P + 1, 0x7FFFFFFF, 2**31, 2**32 - 1])
-def test_words_of_p_or_more_never_give_a_wrong_result(x: int) -> None:
+def test_words_of_p_or_more_give_the_right_residue_or_fail(x: int) -> None:
+    """A difference of digits apart: there such a word, which convicts its signer, may give any result."""
     for y in (0, 1, P, 2**32 - 1):
-        error, out, _ = outcome(compile_bilinear(mul()), mul().hints([x], [y]), [x, y])
+        error, out, _ = outcome(MUL, MUL.hints([x], [y]), [x, y])
         assert (error, out) == (ScriptError.OK, [x * y % P])
-    spec, a, b = kb6_dot(2), [x] * 12, [2**32 - 1] * 12
-    error, out, _ = outcome(compile_bilinear(spec), spec.hints(b, a), [*b, *a])
-    product = field.mul((x % P,) * 6, ((2**32 - 1) % P,) * 6)
-    assert error is not ScriptError.OK or tuple(out) == field.add(product, product)
+    spec, values, weights = product_sum(((1, 6),) * 4), [x] * 4, [2**32 - 1] * 24
+    error, out, _ = outcome(spec, spec.hints(values, weights), [*values, *weights])
+    assert error is not ScriptError.OK or out == [4 * x * (2**32 - 1) % P] * DEGREE
 
 
 def test_an_oddly_encoded_hint_changes_no_number() -> None:
-    gadget = compile_bilinear(mul())
     x, y = 0x12345678, 0x6789ABCD
-    stack = items([*mul().hints([x], [y]), *digits([x, y])])
-    stack[4:8] = [(item or b"\0") + b"\0" for item in stack[4:8]]
-    assert judge_tapscript(gadget.code + expects([x * y % P]), stack) is ScriptError.OK
+    stack = items([*MUL.hints([x], [y]), *digits([x, y])])
+    stack[:2] = [(item or b"\0") + b"\0" for item in stack[:2]]
+    assert judge_tapscript(compiled(MUL).code + expects([x * y % P]), stack) is ScriptError.OK
 
 
 def test_standard_flags_accept_a_product() -> None:
-    gadget, want = compile_bilinear(kb6_mul()), field.mul(MIXED, WORST)
-    stack = items([*kb6_mul().hints(WORST, MIXED), *digits([*WORST, *MIXED])])
-    assert verify_input(tapscript_spend(gadget.code + expects(want), stack), 0, STANDARD).accepted
+    want = field.mul(MIXED, WORST)
+    stack = items([*PRODUCT.hints(WORST, MIXED), *digits([*WORST, *MIXED])])
+    assert verify_input(tapscript_spend(compiled(PRODUCT).code + expects(want), stack), 0, STANDARD).accepted
 
 
 def test_sums_beyond_32_bits_are_refused() -> None:
     with pytest.raises(ValueError, match="28 products"):
-        compile_bilinear(dot(28))
+        product_sum(((1, 6),) * 28).check()
+    with pytest.raises(ValueError, match="202 halves"):
+        linear((6,) * 101, (1,) * 101).check()
 
 
-def test_arguments_are_counted() -> None:
-    with pytest.raises(ValueError, match="expected 8 and 16"):
-        compile_bilinear(mul()).apply(Tracker(), [], [])
+def test_the_largest_sums_stay_within_32_bits() -> None:
+    """27 products of the largest words of either sign: every number on the way is a script's."""
+    for sign in (1, -1):
+        products = tuple((sign, column, 0) for column in range(27))
+        spec = Bilinear(27, 1, (), 0, (Sum(products, ()),))
+        values = [P - 1] * 27
+        assert outcome_of_wide(spec, values, P - 1) == sign * 27 % P
+
+
+def outcome_of_wide(spec: Bilinear, values: Sequence[int], digit: int) -> int:
+    """The result where the columns are constants, as there is no room for so many words."""
+    t = Tracker()
+    hints = [t.push() for _ in range(HINTS)]
+    (word,) = known(t, 1)
+    columns = [((value & 0xFFFF,), (value >> 16,)) for value in values]
+    ((low, high),) = Arithmetic(t).sums(spec, columns, [word], [], hints)
+    ran = run_tapscript(t.code, items([*spec.hints(values, [digit]), *digits([digit])]))
+    assert ran.verdict.accepted, ran.verdict
+    by_name = dict(zip(t.items, ran.stack, strict=True))
+    return sum(int.from_bytes(by_name[half], "little") << shift for half, shift in ((low, 0), (high, 16)))

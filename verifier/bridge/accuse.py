@@ -8,8 +8,8 @@ from prover.hashing import to_words
 from verifier.bridge.evaluate import run, value
 from verifier.bridge.opening import ChunkTree, Leaf
 from verifier.bridge.pieces import Wire as Run
-from verifier.bridge.relations import hints
-from verifier.bridge.steps import CHECKS, HASHING, Kind
+from verifier.bridge.relations import relations
+from verifier.bridge.steps import Kind
 from verifier.bridge.tree import Digits, Spend
 from verifier.script.script import encode_number
 from verifier.script.winternitz import WinternitzKey, from_nibbles, read
@@ -64,14 +64,15 @@ def hints_of(
         memory.update(zip(wire.words, _words(tree, leaf, wire, committed), strict=True))
     found: list[int] = []
     wrong = False
-    for step in leaf.chunk.steps:
+    for step, relation in zip(leaf.chunk.steps, relations(leaf.chunk.steps, lowered), strict=True):
         out, fault = run(step, memory, lowered)
         wrong |= fault
-        if step.kind not in HASHING | CHECKS:
-            args = [[value(word, memory, lowered) for word in arg] for arg in step.args]
-            if step.kind is Kind.INVERSE and not any(args[0]):
+        if relation is not None:
+            if step.kind is Kind.INVERSE and not any(
+                value(word, memory, lowered) for word in relation.digits
+            ):
                 return None, False
-            found += hints(step, args, out)
+            found += relation.hints(lambda word: value(word, memory, lowered), out)
         memory.update(zip(step.out, out, strict=True))
     wrong |= any(
         [memory[word] for word in wire.words] != list(_words(tree, leaf, wire, committed))

@@ -1,18 +1,21 @@
-"""Arithmetic chunks: KoalaBear on bytes over the table of `verifier.script.koalabear`."""
+"""Arithmetic chunks: sums of products of KoalaBear words, `verifier.script.bilinear`."""
 
 from __future__ import annotations
 
-from prover.field import DEGREE
-from verifier.bridge.chunk import Compiler, Item, Shape
+from itertools import islice
+
+from verifier.bridge.chunk import ChunkError, Compiler, Shape
 from verifier.bridge.nibbles import NibbleCompiler
 from verifier.bridge.pieces import Chunk, Wire
-from verifier.bridge.relations import CHALLENGE_QUOTIENTS, Relation, inverse_relations, relations
+from verifier.bridge.relations import ONE, in_nibbles
 from verifier.bridge.steps import CHECKS, HASHING, Kind, Lowered, Step
-from verifier.script.koalabear import BYTES, Arithmetic, Element
+from verifier.script.bilinear import SPLIT_HINTS, Arithmetic
+from verifier.script.gadget import NIBBLES, TIMES_16, Halves, Word
 from verifier.script.opcodes import Op
+from verifier.script.tracker import Name
 
-_PAIR_TO_BYTE = bytes([Op.SWAP, *[Op.DUP, Op.ADD] * 4, Op.ADD])
-_ONE = [(1,), (0,), (0,), (0,)]
+_HALF = bytes([Op.SWAP, *TIMES_16, Op.ADD, *TIMES_16, Op.ROT, Op.ADD, *TIMES_16, Op.ADD])
+"""[h_0 l_0 h_1 l_1] -> [16 bits], byte 1 the upper one."""
 
 
 def compile_chunk(chunk: Chunk, lowered: Lowered) -> Shape:
@@ -22,78 +25,72 @@ def compile_chunk(chunk: Chunk, lowered: Lowered) -> Shape:
         ChunkError: more than 1,000 items.
     """
     hashes = chunk.steps[0].kind in HASHING | CHECKS
-    return (NibbleCompiler if hashes else ByteCompiler)(chunk, lowered).run()
+    return (NibbleCompiler if hashes else FieldCompiler)(chunk, lowered).run()
 
 
-class ByteCompiler(Compiler):
-    """Chunks that calculate. Wires become bytes at once; the table is pushed after them."""
+class FieldCompiler(Compiler):
+    """Chunks that calculate: a word is nibbles where its nibbles are used, halves of 16 bits otherwise."""
 
-    bits = 8
+    def __init__(self, chunk: Chunk, lowered: Lowered) -> None:
+        super().__init__(chunk, lowered)
+        self.field = Arithmetic(self.t)
+        self.nibbled = in_nibbles(self.relations, lowered)
+        self.half: dict[int, Halves] = {}
+        self.split: dict[int, Word] = {}
+        self.taken = iter(self.hints)
 
-    def run(self) -> Shape:
-        """The script."""
-        self.field = Arithmetic(self.t, self.hints)
-        return super().run()
-
-    def digits(self, value: int) -> list[int]:
-        """Bytes."""
-        return list(value.to_bytes(BYTES, "little"))
-
-    def item_of_bit(self, items: list[Item], place: int) -> tuple[Item, int]:
-        """By byte."""
-        return items[place // 8], place % 8
+    def take(self, count: int) -> list[Name]:
+        """The next hints."""
+        return list(islice(self.taken, count))
 
     def stow(self, wire: Wire, packed: bool) -> int:
-        """[digits] -> [], alt [bytes]."""
-        self.t.emit((_PAIR_TO_BYTE + bytes([Op.TOALTSTACK])) * (wire.digits // 2))
-        return wire.digits // 2
+        """[digits] -> [], alt [items]."""
+        if not packed and self.nibbled & set(wire.words):
+            self.t.emit(bytes([Op.TOALTSTACK]) * wire.digits)
+            return wire.digits
+        self.t.emit((_HALF + bytes([Op.TOALTSTACK])) * (2 * len(wire.words)))
+        return 2 * len(wire.words)
 
-    def check_wires(self) -> list[bytes]:
-        """The same, then the table, then what will be read above it."""
-        holes = super().check_wires()
-        self.field.open_table()
-        for items in self.values.values():
-            for item in items:
-                if isinstance(item, int):
-                    self.t.roll(item)
-        self.note()
-        return holes
+    def halves(self, word: int) -> Halves:
+        """A word's halves, made once."""
+        if word in self.lowered.constants:
+            value = self.lowered.constants[word]
+            return (value & 0xFFFF,), (value >> 16,)
+        if word not in self.half:
+            own = self.of(word)
+            self.half[word] = self.field.halves(own) if len(own) == NIBBLES else own
+        return self.half[word]
+
+    def nibbles(self, word: int) -> Word:
+        """A word's nibbles."""
+        own = self.split.get(word) or self.of(word)
+        if len(own) != NIBBLES:
+            raise ChunkError("halves where nibbles are needed")
+        return own
 
     def step(self, index: int, step: Step) -> None:
-        """Puts the result's bytes on top, then compares them where they are committed."""
-        args = [[self.of(word) for word in arg] for arg in step.args]
-        results: list[Element]
-        if step.kind is Kind.CHALLENGE:
-            (block,) = args
-            results = [
-                self.field.reduce((), ((1, block[2 * i] + block[2 * i + 1]),), CHALLENGE_QUOTIENTS)
-                for i in range(DEGREE)
-            ]
-        elif step.kind is Kind.INVERSE:
-            results = [self.field.take_element() for _ in range(DEGREE)]
-            for k, relation in enumerate(inverse_relations(args[0], results)):
-                terms = (*relation.terms, *([(-1, _ONE)] if k == 0 else []))
-                self.field.reduce(relation.products, terms, relation.quotients, [(0,)] * BYTES)
-        else:
-            results = [self.reduce(relation) for relation in relations(step.kind, args, step.number)]
+        """Puts the result's halves on top, then compares them where they are committed."""
+        relation = self.relations[index]
+        if relation is None:
+            raise ChunkError(f"{step.kind} among arithmetic")
+        for word in relation.split:
+            self.split[word] = self.field.split(self.halves(word), self.take(SPLIT_HINTS))
+        inverse = step.kind is Kind.INVERSE
+        if inverse:
+            self.values.update((word, list(self.field.element(self.take(2)))) for word in step.out)
+        columns, addends = (list(map(self.halves, words)) for words in (relation.columns, relation.addends))
+        digits = list(map(self.nibbles, relation.digits))
+        hints = self.take((1 if inverse else 3) * len(relation.spec.sums))
+        expected = ONE if inverse else ()
+        results = self.field.sums(relation.spec, columns, digits, addends, hints, relation.shared, expected)
         self.peak = max(self.peak, self.field.peak)
-        for word, result in zip(step.out, results, strict=True):
-            self.values[word] = list(result)
+        if not inverse:
+            self.values.update((word, list(halves)) for word, halves in zip(step.out, results, strict=True))
         for words, names in self.packed.items():
             if set(words) <= set(step.out):
-                computed = [item for word in words for item in self.values[word]]
-                for item, name in zip(computed, names, strict=True):
-                    self.bring(item, keep=True)
+                computed = [half for word in words for half in self.halves(word)]
+                for half, name in zip(computed, names, strict=True):
+                    self.bring(half, keep=True)
                     self.t.roll(name)
                     self.t.replace(2, Op.NUMNOTEQUAL)
                     self.raise_flag()
-
-    def reduce(self, relation: Relation[list[Item]]) -> Element:
-        """A coordinate; products by the constant 1 are terms."""
-        products, terms = [], list(relation.terms)
-        for sign, x, y in relation.products:
-            if x == _ONE or y == _ONE:
-                terms.append((sign, y if x == _ONE else x))
-            else:
-                products.append((sign, x, y))
-        return self.field.reduce(products, terms, relation.quotients)

@@ -16,17 +16,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from verifier.bridge.pieces import Chunk, Wire
-from verifier.bridge.relations import num_hints
-from verifier.bridge.steps import CHECKS, HASHING, Kind, Lowered, Step, Words
+from verifier.bridge.relations import relations
+from verifier.bridge.steps import Kind, Lowered, Step, Words
+from verifier.script.gadget import NIBBLES, Item, nibble
 from verifier.script.opcodes import Op
 from verifier.script.script import number
 from verifier.script.tracker import Name, Tracker
 from verifier.script.winternitz import LINK_BYTES, WinternitzKey, nibbles
 
 MAX_STACK = 1_000
-
-Item = int | tuple[int]
-"""A nibble: the name of its item, or its value in a tuple of one."""
 
 
 class ChunkError(ValueError):
@@ -79,11 +77,6 @@ def wires(chunk: Chunk) -> list[Wire]:
     return [*chunk.writes, *chunk.reads]
 
 
-def arithmetic_kinds(chunk: Chunk) -> list[Kind]:
-    """The kinds of the chunk's arithmetic steps: those that take hints."""
-    return [step.kind for step in chunk.steps if step.kind not in HASHING | CHECKS]
-
-
 def pattern(chunk: Chunk, lowered: Lowered) -> tuple[object, ...]:
     """Equal for chunks that differ in keys only."""
     names: dict[int, int] = {}
@@ -112,18 +105,14 @@ def pattern(chunk: Chunk, lowered: Lowered) -> tuple[object, ...]:
 
 
 class Compiler:
-    """What both kinds of chunk share: wires, selections, the flag that something is wrong.
-
-    Attributes:
-        bits: of an item.
-    """
-
-    bits = 4
+    """What both kinds of chunk share: wires, selections, the flag that something is wrong."""
 
     def __init__(self, chunk: Chunk, lowered: Lowered) -> None:
         self.chunk, self.lowered = chunk, lowered
         self.t = Tracker()
-        self.hints = [self.t.push() for _ in range(sum(map(num_hints, arithmetic_kinds(chunk))))]
+        self.relations = relations(chunk.steps, lowered)
+        count = sum(relation.num_hints for relation in self.relations if relation)
+        self.hints = [self.t.push() for _ in range(count)]
         self.hints.reverse()  # the first taken lies on top
         self.values: dict[int, list[Item]] = {}
         self.packed: dict[Words, list[Name]] = {}
@@ -216,20 +205,17 @@ class Compiler:
 
     # Items
 
-    def digits(self, value: int) -> list[int]:
-        """A word's items as numbers."""
-        return list(nibbles(value.to_bytes(4, "little")))
-
     def of(self, word: int) -> list[Item]:
         """The items of a word, those of a selection made now."""
         if word in self.lowered.constants:
-            return [(digit,) for digit in self.digits(self.lowered.constants[word])]
+            return [(digit,) for digit in nibbles(self.lowered.constants[word].to_bytes(4, "little"))]
         if word not in self.values:
             light = self.lowered.light[word]
             names = self.choose(light.out)
-            size = len(names) // len(light.out)
+            if len(names) != NIBBLES * len(light.out):
+                raise ChunkError("a choice of what is not nibbles")
             for k, out in enumerate(light.out):
-                self.values[out] = list(names[size * k : size * (k + 1)])
+                self.values[out] = list(names[NIBBLES * k : NIBBLES * (k + 1)])
         return self.values[word]
 
     def bring(self, item: Item, keep: bool) -> None:
@@ -252,17 +238,13 @@ class Compiler:
             self.t.push(number(self.lowered.constants[bit]))
             return
         light = self.lowered.light[bit]
-        item, place = self.item_of_bit(self.of(light.args[0][0]), light.number)
-        self.bring(item, keep=True)
-        for higher in range(self.bits - 1, place, -1):
+        number_of, place = divmod(light.number, 4)
+        self.bring(self.of(light.args[0][0])[nibble(number_of)], keep=True)
+        for higher in range(3, place, -1):
             value = number(1 << higher)
             self.t.emit(Op.DUP, value, Op.GREATERTHANOREQUAL, Op.IF, value, Op.SUB, Op.ENDIF)
         self.t.emit(number(1 << place), Op.GREATERTHANOREQUAL)
         self.note(2)
-
-    def item_of_bit(self, items: list[Item], place: int) -> tuple[Item, int]:
-        """The item of a word that holds a bit, and the bit's place in it."""
-        return items[2 * (place // 8) + (place % 8 < 4)], place % 4
 
     def branches(self, bit: int, one: Callable[[], None], zero: Callable[[], None]) -> None:
         """Runs either; both must leave the same items, named by the second."""

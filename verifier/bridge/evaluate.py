@@ -81,5 +81,7 @@ def _arithmetic(kind: Kind, args: list[list[int]], mask: int) -> tuple[int, ...]
         return field.mul(*elements)
     if kind is Kind.INVERSE:
         return field.inv(elements[0]) if any(elements[0]) else field.ZERO
-    acc, x, item = elements
-    return field.add(field.mul(acc, x), item)
+    total = elements[-1]
+    for a, b in zip(elements[:-1:2], elements[1::2], strict=True):
+        total = field.add(total, field.mul(a, b))
+    return total

@@ -30,6 +30,9 @@ from verifier.bridge.steps import (
 from verifier.stark.program import CONTEXTS, INSTRUCTION_WORDS, Code, Program
 from verifier.stark.steps import Scope
 
+WINDOW = 4
+"""Base values that one step of Horner's rule takes in, each times a small power."""
+
 _DIRECT = {
     Code.MUL: (Kind.MUL, (1, 1)),
     Code.EXT_ADD: (Kind.SUM, (DEGREE, DEGREE)),
@@ -57,6 +60,8 @@ class _Lowering:
         self.alias: dict[int, int] = {}
         self.interned: dict[int, int] = {}
         self.powers: list[tuple[int, int, Words]] = []
+        self.bases: dict[Words, int] = {}  # of the main program's powers; their scope
+        self.small: dict[tuple[Words, int], Words] = {}
         self.unmade: dict[int, tuple[int, int]] = {}  # word -> (its run of powers, exponent)
         self.places: list[tuple[int, int]] = []  # scope and instruction of each run of powers
         self.digests: dict[Words, tuple[Words, Words, int, int]] = {}
@@ -194,6 +199,8 @@ class _Lowering:
 
     def take_powers(self, out: int, x: Words, count: int) -> None:
         self.powers.append((out, count, x))
+        if not self.out.blocks:
+            self.bases.setdefault(x, self.scope)
         self.rename(range(out, out + DEGREE), self.constant((1, 0, 0, 0, 0, 0)))
         if count > 1:
             self.rename(range(out + DEGREE, out + 2 * DEGREE), x)
@@ -288,16 +295,38 @@ class _Lowering:
         return [self.out.constants.get(word) for word in words] == [int(j == i) for j in range(DEGREE)]
 
     def horner(self, out: Words, x: Words, items: list[Words], first: int) -> None:
+        """Sum of x^(first + i) items[i]; of a query's long rows several values a step, with small powers of x."""
+        wide = self.out.blocks and len(items[0]) == 1 and len(items) > BLOCK_WORDS
+        window = WINDOW if wide and x in self.bases else 1
         acc = items[-1] if len(items[-1]) == DEGREE else items[-1] + self.constant([0] * (DEGREE - 1))
-        for i in reversed(range(len(items) - 1)):
-            result = self.fresh(DEGREE) if i or first else out
-            acc = self.add(Kind.HORNER, result, acc, x, items[i])
+        top = len(items) - 1
+        while top > 0:
+            start = (top - 1) // window * window
+            # acc x^(top - start) + items[top - 1] x^(top - 1 - start) + .. + items[start]
+            pairs = [acc, self.small_power(x, top - start)]
+            for i in reversed(range(start + 1, top)):
+                pairs += [items[i], self.small_power(x, i - start)]
+            result = self.fresh(DEGREE) if start or first else out
+            acc = self.add(Kind.HORNER, result, *pairs, items[start])
+            top = start
         if first:
             power = next(address for address, count, y in self.powers if y == x and first < count)
             factor = self.run_of(power + DEGREE * first, DEGREE)
             self.add(Kind.PRODUCT, out, factor, acc)
         elif acc is not out:
             self.rename(out, acc)
+
+    def small_power(self, x: Words, exponent: int) -> Words:
+        """x^exponent for a query: the main program makes it, and every node that reads it makes it again."""
+        if exponent == 1:
+            return x
+        if (x, exponent) not in self.small:
+            factors = self.small_power(x, exponent - 1), x
+            written = self.small[x, exponent] = self.fresh(DEGREE)
+            step = Step(Kind.PRODUCT, written, factors, 0, self.bases[x], self.source)
+            self.out.powers[written] = step
+            self.out.blocks[0].append(step)
+        return self.small[x, exponent]
 
     def close_opening(self) -> None:
         """Paths from the recorded tree; its words are no longer plain data."""

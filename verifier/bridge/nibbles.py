@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from verifier.bridge.chunk import MAX_STACK, Compiler, Item
+from verifier.bridge.chunk import MAX_STACK, Compiler
 from verifier.bridge.pieces import NIBBLES, Wire
 from verifier.bridge.steps import HASHING, Kind, Step, Words, undomain
 from verifier.script.blake3 import compress, compress_wide
+from verifier.script.checks import canonical, total
+from verifier.script.gadget import TIMES_16, Item
 from verifier.script.opcodes import Op
-from verifier.script.script import number
 from verifier.script.tracker import Name
 
 PACKED = 7
 """Nibbles of a packed item: 28 bits."""
-_TIMES_16 = bytes([Op.DUP, Op.ADD]) * 4
-_TOP_SEVEN = 0x7F
 BLAKE3_PEAK = 826
 """Items while a compression runs, its operands among them."""
 WIDE_PEAK = 890
@@ -45,16 +44,19 @@ class NibbleCompiler(Compiler):
                 if word in self.lowered.light and self.lowered.light[word].kind is Kind.BIT:
                     self.push_bit(word)
                 else:
-                    self.sum_nibbles(self.of(word))
-                    self.t.emit(Op.OP_0NOTEQUAL)
+                    self.total(self.of(word))
+                    self.t.replace(1, Op.OP_0NOTEQUAL)
                 self.raise_flag()
         elif step.kind is Kind.NOT_ALL_ZERO:
-            self.sum_nibbles([item for word in step.args[0] for item in self.of(word)])
-            self.t.emit(Op.NOT)
+            self.total([item for word in step.args[0] for item in self.of(word)])
+            self.t.replace(1, Op.NOT)
             self.raise_flag()
         else:
             for word in step.args[0]:
-                self.canonical(self.of(word))
+                canonical(self.t, self.of(word))
+                self.note(2)
+                self.t.replace(1, Op.NOT)
+                self.raise_flag()
         for words, names in self.packed.items():
             if step.out and set(words) <= set(step.out):
                 computed = [item for word in words for item in self.of(word)]
@@ -77,29 +79,15 @@ class NibbleCompiler(Compiler):
                 for item in reversed(side[:-1]):
                     self.bring(item, keep=True)
                     self.t.pop()
-                    self.t.emit(Op.SWAP, _TIMES_16, Op.ADD)
+                    self.t.emit(Op.SWAP, TIMES_16, Op.ADD)
             self.note(2)
         self.t.replace(2, Op.NUMNOTEQUAL)
         self.raise_flag()
 
-    def sum_nibbles(self, items: Sequence[Item]) -> None:
+    def total(self, items: Sequence[Item]) -> None:
         """[] -> [their sum]."""
-        self.bring(items[0], keep=True)
-        for item in items[1:]:
-            self.bring(item, keep=True)
-            self.t.replace(2, Op.ADD)
-
-    def canonical(self, items: Sequence[Item]) -> None:
-        """Raises the flag unless the word is below p = 0x7f000001: 2 top + [rest is not 0] <= 254."""
-        self.sum_nibbles(items[:6])
-        self.t.emit(Op.OP_0NOTEQUAL)
-        self.bring(items[6], keep=True)
-        self.t.replace(1, _TIMES_16)
-        self.bring(items[7], keep=True)
-        self.t.replace(2, Op.ADD, Op.DUP, Op.ADD)
-        self.t.replace(2, Op.ADD, number(2 * _TOP_SEVEN), Op.GREATERTHAN)
+        total(self.t, items)
         self.note(1)
-        self.raise_flag()
 
     def compress(self, index: int, step: Step) -> None:
         """The operands to the other stack, the gadget, the digest's nibbles on top."""
@@ -170,5 +158,5 @@ def _pack_top(digits: int) -> list[bytes | int]:
     out: list[bytes | int] = []
     for end in range(digits, 0, -PACKED):
         size = min(PACKED, end)
-        out += [bytes([*_TIMES_16, Op.ADD]) * (size - 1), Op.TOALTSTACK]
+        out += [bytes([*TIMES_16, Op.ADD]) * (size - 1), Op.TOALTSTACK]
     return out

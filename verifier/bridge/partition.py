@@ -17,7 +17,8 @@ from prover.field import DEGREE
 from prover.hashing import DIGEST_WORDS, Context
 from verifier.bridge.order import by_demand
 from verifier.bridge.pieces import CHECKS_NODE, GROUP, QUERY, Chunk, Partition, Path, Wire, links_of, needed
-from verifier.bridge.relations import num_hints
+from verifier.bridge.relations import items as items_of
+from verifier.bridge.relations import relations
 from verifier.bridge.steps import (
     BLOCK_WORDS,
     CHECKS,
@@ -33,7 +34,6 @@ from verifier.bridge.steps import (
     blocks,
     domain,
 )
-from verifier.script.koalabear import TABLE_ITEMS
 from verifier.stark.steps import Scope
 
 MAX_LINKS = 490
@@ -44,8 +44,6 @@ HASH_WORDS = 58
 MAX_ITEMS = 998
 CHECK_ITEMS = 11
 """What a Winternitz check has above the signatures."""
-SPARE_ITEMS = 30
-"""What an arithmetic step has above its operands."""
 MAX_BYTES = 330_000
 PART_LINKS = (1_800, 2_400)
 """Links that a part's own wires should not exceed, in the main program and in a query."""
@@ -57,8 +55,8 @@ MAX_PARTS = 24
 """Parts that share a node for what passes between them."""
 
 BYTES = {
-    Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 3_000, Kind.MUL: 800, Kind.SUM: 2_500,
-    Kind.PRODUCT: 12_800, Kind.SCALE: 4_500, Kind.INVERSE: 12_500, Kind.HORNER: 12_900,
+    Kind.COMPRESS: 45_400, Kind.WIDE: 46_400, Kind.CHALLENGE: 1_000, Kind.MUL: 500, Kind.SUM: 1_000,
+    Kind.PRODUCT: 6_200, Kind.SCALE: 2_000, Kind.INVERSE: 6_200, Kind.HORNER: 10_000,
     Kind.EQUAL: 500, Kind.ZERO: 500, Kind.NOT_ALL_ZERO: 200, Kind.CANONICAL: 1_200,
 }  # fmt: skip
 """Script of a step, roughly: what gathering goes by."""
@@ -104,7 +102,8 @@ class _Partitioner:
         for number, steps in enumerate(self.lowered.blocks):
             by_scope: dict[int, list[Step]] = defaultdict(list)
             for step in steps:
-                by_scope[step.scope].append(step)
+                if step.out not in self.lowered.powers:
+                    by_scope[step.scope].append(step)
             chunks = []
             paths = [self.scope_path(number, scope) for scope in by_scope]
             self.outer = {path[:size] for path in paths for size in range(len(path))}
@@ -114,7 +113,7 @@ class _Partitioner:
                     for i, step in enumerate(group):  # a hash for each group of queries
                         chunks += [replace_path(chunk, (GROUP, str(i))) for chunk in self.gather([step])]
                     continue
-                chunks += self.cut_scope(number, path, group if number else by_demand(group))
+                chunks += self.cut_scope(number, path, by_demand(group))
             self.out.chunks.append(chunks)
         self.place_wires()
         return self.out
@@ -137,6 +136,7 @@ class _Partitioner:
                 where = path
             part = self.with_seals(part, block)
             part = part if block else self.with_openings(part)
+            part = self.with_powers(part)
             chunks += [replace_path(chunk, where) for chunk in self.gather(part)]
         return chunks
 
@@ -236,9 +236,9 @@ class _Partitioner:
         return tuple(out)
 
     def fresh(self, like: Words) -> Words:
-        """Words of a step that makes a node of the out-of-domain tree again."""
-        out = tuple(range(self.lowered.words, self.lowered.words + DIGEST_WORDS))
-        self.lowered.words += DIGEST_WORDS
+        """Words of a step that a node makes again."""
+        out = tuple(range(self.lowered.words, self.lowered.words + len(like)))
+        self.lowered.words += len(like)
         self.unit.update(dict.fromkeys(out, out))
         self.out.copy_of.update(zip(out, like, strict=True))
         self.made_again.update(out)
@@ -337,6 +337,31 @@ class _Partitioner:
         ]
         return [*steps, Step(Kind.EQUAL, (), (result, digest), 0, like.scope, like.source)]
 
+    # Small powers: made in every node that reads them, as few nodes on a path to a leaf do
+
+    def with_powers(self, steps: list[Step]) -> list[Step]:
+        """The steps on the node's own powers."""
+        powers = self.lowered.powers
+        read = {arg for step in steps for arg in step.args if arg in powers}
+        for words in reversed(powers):
+            if words in read:
+                read.update(arg for arg in powers[words].args if arg in powers)
+        names: dict[int, int] = {}
+        made: list[Step] = []
+        for words, step in powers.items():
+            if words in read:
+                copies = self.fresh(words)
+                made.append(replace(_renamed(step, names), out=copies, scope=steps[0].scope))
+                names.update(zip(words, copies, strict=True))
+        if not made:
+            return steps
+        made += [_renamed(step, names) for step in steps]
+        own = set(names.values())
+        for step in made:
+            for word in self.needs(step):
+                self.readers[word] += word in own
+        return made
+
     # Chunks
 
     def gather(self, steps: list[Step]) -> list[Chunk]:
@@ -381,15 +406,13 @@ class _Partitioner:
         ):
             return False
         if steps[0].kind not in HASHING | CHECKS:
-            hints = sum(num_hints(step.kind) for step in steps)
-            words = sum(
-                len(self.unit.get(word, (word,))) for word in {self.unit.get(w, (w,))[0] for w in read}
-            )
-            words += sum(len(step.out) for step in steps if self.readers[step.out[0]] > inside[step.out[0]])
-            words += len({word for step in steps for word in step.reads if word in self.lowered.light})
+            found = relations(steps, self.lowered)
+            hints = sum(relation.num_hints for relation in found if relation)
+            written = sum(len(s.out) for s in steps if self.readers[s.out[0]] > inside[s.out[0]])
+            wires = {self.unit.get(word, (word,)) for word in read}
             if (
                 hints + 2 * links + CHECK_ITEMS > MAX_ITEMS
-                or TABLE_ITEMS + hints + 4 * words + SPARE_ITEMS > MAX_ITEMS
+                or items_of(found, wires, written, self.lowered) > MAX_ITEMS
             ):
                 return False
         size = sum(BYTES[step.kind] for step in steps) + 64 * links

@@ -39,7 +39,7 @@ class Kind(StrEnum):
     PRODUCT = "product"
     SCALE = "scale"  # KB6, base
     INVERSE = "inverse"
-    HORNER = "horner"  # acc, x, base or KB6 value: acc x + value
+    HORNER = "horner"  # pairs of factors, last what is added: acc, x, value is acc x + value
     EQUAL = "equal"
     ZERO = "zero"
     NOT_ALL_ZERO = "not all zero"
@@ -145,6 +145,7 @@ class Lowered:
         opening: the out-of-domain tree.
         claim: the transcript's state once it has absorbed the key and the statement; empty without public values.
         seals: words that are read by their hash.
+        powers: small powers by which rows are summed: words -> the step that makes them, in every node anew.
         items: the main program's word of every query's index; `item` is the query's own name for it.
         words: how many numbers are taken.
         offsets: data word -> its place in the body, in a query counted from the query's part.
@@ -159,6 +160,7 @@ class Lowered:
     opening: Opening = field(default_factory=Opening)
     claim: Words = ()
     seals: list[Seal] = field(default_factory=list)
+    powers: dict[Words, Step] = field(default_factory=dict)
     items: Words = ()
     item: int = -1
     words: int = 0

@@ -2,307 +2,461 @@
 
 A product x y is looked up, not computed: x is cut into halves of 16 bits, a table holds 0..15 times each half,
 and each nibble of y picks from it. The table's columns lie interleaved, row 0 deepest. A nibble is kept as the
-depth of its row, and *the number of items above the nibbles selects the column*: looked-up values stay on the
-stack until a run is complete, so that consecutive nibbles read consecutive columns: a pick, PICK and ADD each.
+depth of its row, and *the number of items above the table selects the column*: looked-up values stay on the
+stack until a sum is complete, so that consecutive terms read consecutive columns: a pick, PICK and ADD each.
 
-Every sum becomes four columns d_0..d_3 to base B = 256 (the nibble pairs of y; the high half of x lies two
-higher), with B^4 = 2 B^3 - 2 and B^5 = 4 B^3 - 2 B - 4 mod p folded in. As p = 127 B^3 + 1, one hinted quotient
-q and three hinted carries h_i reduce it:
+Horner's rule runs over the nibbles: L_n, what is looked up at place n (the low half of x by nibble n of y, the
+high half by nibble n - 4), is added to 16 times what is above it. The result's halves r_lo and r_hi and a quotient
+q are hints, and subtracted on the way, q p as 127 q B^3 + q to base B = 256, so that the last number must be 0:
 
-    r_0 = d_0 - q - B h_0    r_1 = d_1 + h_0 - B h_1    r_2 = d_2 + h_1 - B h_2    r_3 = d_3 + h_2 - 127 q
+    sum of 16^n L_n + addends - q p - (r_lo + 2^16 r_hi) = 0
 
-so that r_0 + r_1 B + r_2 B^2 + r_3 B^3 = d - q p over the integers, whatever the hints are. The bytes are split
-by four hinted high nibbles; nibbles are checked to be 0..15 and the word to be below p, hence r is unique.
-A malformed hint convicts nobody: it fails the script.
+over the integers, *whatever the hints are*; no carries are hinted, as each number on the way is minus what the
+places below it carry. B^4 = 2 B^3 - 2 and B^5 = 4 B^3 - 2 B - 4 mod p fold what stands above place 7. The halves are
+checked to be a number below p, hence r is unique. A malformed hint convicts nobody: it fails the script.
 
-Range: a half is at most 65,535, a column of one product at most 255 x 65,535 < 2^24, |d_3| and |d_0| of one
-product at most 8 x 2^24 = 2^27 even for words that are not canonical. `MAX_PRODUCTS` keeps sums below 2^31;
-with canonical words (high half <= 7f00 in hexadecimal) d_3 stays below 75 million a product.
+A digit word may also be the difference of two: y - z + p, nibble by nibble with carries, below 2 p.
+
+Range: words are canonical, a high half at most 7f00 (hexadecimal), differences below 2 p, so the column at B^3 is below
+75 million a product and everything subtracted or carried is below that; `MAX_PRODUCTS` keeps sums below 2^31.
+Larger words and bad hints may lead beyond 32 bits, and then the next operation fails.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from prover.field import P
 from verifier.script.gadget import (
-    BYTES,
     NIBBLES,
     TIMES_16,
-    TIMES_256,
     VERIFY_NIBBLE,
-    Gadget,
+    Halves,
+    Item,
     Word,
+    bring,
     drop,
-    finish,
-    high,
-    low,
-    signed_sum,
-    verify_canonical_bytes,
+    nibble,
+    pick,
 )
 from verifier.script.opcodes import Op
 from verifier.script.script import number
 from verifier.script.tracker import Name, Tracker
 
-HINTS: Final = 8
-"""Of a reduction: q, h_0, h_1, h_2 and the high nibbles of the four bytes."""
+HINTS: Final = 3
+"""Of a sum: the halves of the result and the quotient."""
+SPLIT_HINTS: Final = NIBBLES
+"""Of a word in halves that is to be nibbles."""
 MAX_PRODUCTS: Final = 27
-"""Canonical products in one sum: 27 x 75 million < 2^31, with room for addends and the quotient."""
-MAX_ADDENDS: Final = 1_000
+"""Products in one sum: 27 x 75 million < 2^31, with room for addends and the quotient."""
+MAX_HALVES: Final = 100
+"""Halves added, by weight."""
 _ROWS: Final = 16
+_FLOOR: Final = 6
+"""Items between the table (or the digits on it) and the first value: r_lo, r_hi, q, w, s and the sum."""
+_TOP_HALF: Final = P >> 16
 _DOUBLE: Final = bytes([Op.DUP, Op.ADD])
+_TIMES_127: Final = bytes([Op.DUP]) + _DOUBLE * 7 + bytes([Op.SWAP, Op.SUB])
+_OFFSETS: Final = (17, 15, 15, 15, 15, 15, 30, 6)
+"""p in digits so large that a difference of nibbles added to one is not negative."""
+_SUMS: Final = 48
+"""A difference of nibbles, its offset and a carry of at most 2 are 0..47."""
 
-Run = tuple[int, tuple[int, ...]]
-"""First column, and the digit words that meet it and the columns behind it: a sum of products."""
-Signed = tuple[tuple[int, int], ...]
-"""Pairs of sign (1 or -1) and index."""
+Term = tuple[int, int, int]
+"""Sign, column and digit word of a product."""
+Addend = tuple[int, int, int]
+"""Weight (a power of two, signed), place to base 256, and half: 2 i and 2 i + 1 are those of addend word i."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One result: products by column, at most one a column, and addends."""
+
+    products: tuple[Term, ...]
+    addends: tuple[Addend, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Bilinear:
-    """What to compute: each output is a signed sum of runs and addends, mod p.
+    """What to compute: signed sums of products and addends, mod p.
 
     Attributes:
         columns: words cut into halves.
         digits: words whose nibbles look up.
+        differences: pairs of them; the difference of pair i is digit word `digits` + i.
         addends: words that are added.
-        runs: sums of products.
-        outputs: signed runs and signed addends of each output.
+        sums: the results.
     """
 
     columns: int
     digits: int
+    differences: tuple[tuple[int, int], ...]
     addends: int
-    runs: tuple[Run, ...]
-    outputs: tuple[tuple[Signed, Signed], ...]
+    sums: tuple[Sum, ...]
 
-    def residues(
-        self, columns: Sequence[int], digits: Sequence[int], addends: Sequence[int]
-    ) -> list[tuple[int, int, int, int]]:
-        """The columns d_0..d_3 of each output, as the script has them."""
-        runs = [self._run(run, columns, digits) for run in self.runs]
-        found = []
-        for of_runs, of_addends in self.outputs:
-            c = [sum(sign * runs[i][k] for sign, i in of_runs) for k in range(6)]
-            a = [sum(sign * (addends[i] >> 8 * k & 255) for sign, i in of_addends) for k in range(BYTES)]
-            found.append(
-                (
-                    c[0] + a[0] - 2 * c[4] - 4 * c[5],
-                    c[1] + a[1] - 2 * c[5],
-                    c[2] + a[2],
-                    c[3] + a[3] + 2 * c[4] + 4 * c[5],
-                )
-            )
-        return found
+    @property
+    def stride(self) -> int:
+        """Columns of the table: both halves of each word."""
+        return 2 * self.columns
 
-    @staticmethod
-    def _run(run: Run, columns: Sequence[int], digits: Sequence[int]) -> list[int]:
-        """Six columns to base 256."""
-        start, indices = run
-        out = [0] * 6
-        for i, digit in enumerate(indices):
-            half = (columns[start + i] & 0xFFFF, columns[start + i] >> 16)
-            for k in range(BYTES):
-                byte = digits[digit] >> 8 * k & 255
-                out[k] += half[0] * byte
-                out[k + 2] += half[1] * byte
-        return out
+    @property
+    def form_items(self) -> int:
+        """Items of all digits in use, their dictionary included; 0 where nothing is looked up."""
+        if not self.columns:
+            return 0
+        return (_SUMS if self.differences else _ROWS) + NIBBLES * (self.digits + len(self.differences))
+
+    def peak(self, shared: bool) -> int:
+        """Items above the operands, at most; without `form_items` where the digits are shared."""
+        table = _ROWS * self.stride + (0 if shared else self.form_items)
+        return table + 2 * len(self.sums) + _FLOOR + self.stride + 4
+
+    def check(self) -> None:
+        """Every sum stays within the 32 bits of a script's numbers.
+
+        Raises:
+            ValueError: it might not.
+        """
+        for each in self.sums:
+            weights = sum(abs(weight) for weight, _, _ in each.addends)
+            if len(each.products) > MAX_PRODUCTS or weights > MAX_HALVES:
+                raise ValueError(f"{len(each.products)} products and {weights} halves in one sum")
+
+    def totals(self, columns: Sequence[int], digits: Sequence[int], addends: Sequence[int]) -> list[int]:
+        """The integers that the script reduces."""
+        digits = [*digits, *(digits[i] - digits[j] + P for i, j in self.differences)]
+        halves = [half for word in addends for half in (word & 0xFFFF, word >> 16)]
+        return [
+            sum(sign * _product(columns[c], digits[d]) for sign, c, d in each.products)
+            + sum(weight * halves[i] << 8 * place for weight, place, i in each.addends)
+            for each in self.sums
+        ]
 
     def hints(
         self, columns: Sequence[int], digits: Sequence[int], addends: Sequence[int] = ()
     ) -> tuple[int, ...]:
-        """What the witness holds for these words: eight numbers an output, see `reduction_hints`."""
-        rows = self.residues(columns, digits, addends)
-        return tuple(hint for row in rows for hint in reduction_hints(row))
+        """What the witness holds for these words: r_lo, r_hi and q of each sum."""
+        found: list[int] = []
+        for total in self.totals(columns, digits, addends):
+            q, r = divmod(total, P)
+            found += (r & 0xFFFF, r >> 16, q)
+        return tuple(found)
+
+    def quotients(self, columns: Sequence[int], digits: Sequence[int], results: Sequence[int]) -> list[int]:
+        """The quotients alone, for known results."""
+        totals = self.totals(columns, digits, ())
+        return [(total - result) // P for total, result in zip(totals, results, strict=True)]
 
 
-def reduction_hints(d: Sequence[int]) -> tuple[int, ...]:
-    """q, h_0, h_1, h_2 and the high nibbles of the result, for columns d_0..d_3."""
-    q, r = divmod(sum(value << 8 * k for k, value in enumerate(d)), P)
-    rest = [r >> 8 * k & 255 for k in range(BYTES)]
-    h_0 = (d[0] - q - rest[0]) // 256
-    h_1 = (d[1] + h_0 - rest[1]) // 256
-    h_2 = (d[2] + h_1 - rest[2]) // 256
-    return (q, h_0, h_1, h_2, *(byte >> 4 for byte in rest))
+def _product(x: int, y: int) -> int:
+    """The product as the script has it: what stands at B^4 and B^5 folded."""
+    low, high = x & 0xFFFF, x >> 16
+    w = 2 * high * (y >> 24)
+    s = 2 * (high * (y >> 16 & 255) + w)
+    return low * y + (high * (y & 0xFFFF) << 16) + (s << 24) - (w << 8) - s
 
 
-def reduce(t: Tracker, d: Sequence[Name], hints: Sequence[Name]) -> None:
-    """[.. hints .. d_0 d_1 d_2 d_3] -> [], alt [] -> [the eight nibbles of d mod p, the last on top].
+class Arithmetic:
+    """Writes sums into a tracker.
 
-    Size: about 230 bytes, by the depth of the hints. Consumes the hints.
+    Args:
+        tracker: of the script.
     """
-    q, *carries = hints[:4]
-    bytes_of_r = []
-    carry = -1
-    for k in range(BYTES):
-        t.roll(d[k])
-        if k == 0:
-            t.pick(q)
-            t.replace(2, Op.SUB)
-        else:
-            t.roll(carry)
-            t.replace(2, Op.ADD)
-        if k < BYTES - 1:
-            t.roll(carries[k])
-            t.pop(2)
-            carry = t.push(Op.TUCK, TIMES_256, Op.SUB)
-            r = t.push()
-        else:
-            t.roll(q)
-            r = t.replace(2, Op.DUP, _DOUBLE * 7, Op.SWAP, Op.SUB, Op.SUB)
-        bytes_of_r.append(r)
-        t.pick(r)
-        t.roll(hints[4 + k])
-        t.emit(VERIFY_NIBBLE, Op.DUP, Op.TOALTSTACK, TIMES_16, Op.SUB, VERIFY_NIBBLE, Op.TOALTSTACK)
-        t.pop(2)
-    verify_canonical_bytes(t)
 
+    def __init__(self, tracker: Tracker) -> None:
+        self.t = tracker
+        self.peak = 0
+        self._shared: dict[tuple[object, ...], list[list[Name]]] = {}
 
-def _half(t: Tracker, word: Word, which: int) -> None:
-    """[] -> [16 bits of a word]."""
-    places = [name for byte in (2 * which + 1, 2 * which) for name in (high(word, byte), low(word, byte))]
-    t.pick(places[0])
-    for name in places[1:]:
-        t.replace(1, TIMES_16)
-        t.pick(name)
-        t.replace(2, Op.ADD)
+    def _note(self, extra: int) -> None:
+        self.peak = max(self.peak, len(self.t) + extra)
 
+    # Words
 
-def _table(t: Tracker, columns: Sequence[Word]) -> None:
-    """[] -> [table]: row i holds i times each column: all high halves first, then all low ones."""
-    stride = 2 * len(columns)
-    for _ in range(stride):
-        t.push(Op.OP_0)
-    first = []
-    for which in (1, 0):
-        for word in columns:
-            _half(t, word, which)
-            first.append(t.items[-1])
-    rows = [[], first]
-    for i in range(2, _ROWS):
-        row = []
-        for column in range(stride):
-            t.pick(rows[i // 2][column] if i % 2 == 0 else rows[i - 1][column])
-            if i % 2 == 0:
-                row.append(t.replace(1, _DOUBLE))
-            else:
-                t.pick(first[column])
-                row.append(t.replace(2, Op.ADD))
-        rows.append(row)
+    def halves(self, word: Word) -> Halves:
+        """[] -> [two halves], from nibbles. 54 bytes and 8 picks."""
+        names: list[Item] = []
+        for half in range(2):
+            bring(self.t, word[nibble(4 * half + 3)])
+            for n in (2, 1, 0):
+                self.t.replace(1, TIMES_16)
+                bring(self.t, word[nibble(4 * half + n)])
+                self.t.replace(2, Op.ADD)
+            names.append(self.t.items[-1])
+        self._note(2)
+        return tuple(names)
 
-
-def _load_digits(t: Tracker, count: int, stride: int) -> list[list[Name]]:
-    """[table], alt [nibbles, the first on top] -> [table, dictionary, depths of rows], by word and nibble."""
-    depth_of_last = _ROWS + NIBBLES * count + stride - 1
-    for nibble in reversed(range(_ROWS)):
-        t.push(number(depth_of_last + (_ROWS - 1 - nibble) * stride))
-    row = []
-    for loaded in range(NIBBLES * count):
-        shift = (number(loaded), Op.ADD) if loaded else ()
-        row.append(t.push(Op.FROMALTSTACK, *shift, Op.PICK))
-    return [row[NIBBLES * i : NIBBLES * (i + 1)] for i in range(count)]
-
-
-def _look_up(t: Tracker, names: Sequence[Name]) -> None:
-    """[] -> [sum of the table's entries at these nibbles, in consecutive columns]."""
-    for name in names:
-        t.pick(name)
-        t.replace(1, Op.PICK)
-    t.emit(bytes([Op.ADD]) * (len(names) - 1))
-    t.pop(len(names))
-    t.push()
-
-
-def _runs(t: Tracker, spec: Bilinear, digits: list[list[Name]]) -> dict[tuple[int, int, int], Name]:
-    """[..] -> [the runs]: everything from the table upwards is replaced by four columns a run and half."""
-    base = len(t) - NIBBLES * spec.digits - _ROWS * (2 * spec.columns + 1)
-    order = []
-    padding = 0
-    for which in (1, 0):
-        for index in sorted(range(len(spec.runs)), key=lambda i: spec.runs[i][0]):
-            start, indices = spec.runs[index]
-            while padding < start + (0 if which else spec.columns):
-                t.push(Op.OP_0)
-                padding += 1
-            for k in range(BYTES):
-                _look_up(t, [high(digits[i], k) for i in indices])
-                t.replace(1, TIMES_16, Op.TOALTSTACK)
-                t.pop()
-                _look_up(t, [low(digits[i], k) for i in indices])
-                t.replace(1, Op.FROMALTSTACK, Op.ADD, Op.TOALTSTACK)
-                t.pop()
-                order.append((index, which, k))
-    t.emit(drop(len(t) - base))
-    t.pop(len(t) - base)
-    return {place: t.push(Op.FROMALTSTACK) for place in reversed(order)}
-
-
-def _fold(
-    t: Tracker,
-    of_runs: Signed,
-    of_addends: Signed,
-    runs: dict[tuple[int, int, int], Name],
-    addends: Sequence[Word],
-) -> list[Name]:
-    """[] -> [d_0 d_1 d_2 d_3] of one output."""
-
-    def column(which: int, k: int) -> list[tuple[int, Name]]:
-        return [(sign, runs[i, which, k]) for sign, i in of_runs]
-
-    terms: list[list[tuple[int, Name]]] = [[] for _ in range(BYTES)]
-    if of_runs:
-        signed_sum(t, column(1, 3))
-        w = t.replace(1, _DOUBLE)
-        signed_sum(t, column(1, 2))
-        t.pick(w)
-        s = t.replace(2, Op.ADD, _DOUBLE)
-        terms = [
-            [*column(0, 0), (-1, s)],
-            [*column(0, 1), (-1, w)],
-            [*column(0, 2), *column(1, 0)],
-            [*column(0, 3), *column(1, 1), (1, s)],
-        ]
-    d = []
-    for k in range(BYTES):
-        pieces = list(terms[k])
-        if of_addends:
-            signed_sum(t, [(sign, high(addends[i], k)) for sign, i in of_addends])
-            total = t.replace(1, TIMES_16)
-            for sign, name in [*((sign, low(addends[i], k)) for sign, i in of_addends), *pieces]:
+    def split(self, halves: Halves, hints: Sequence[Name]) -> Word:
+        """[hints] -> [eight nibbles], place 7 first: those of a word in halves; other hints fail. About 160 bytes."""
+        t = self.t
+        places: dict[int, Item] = {}
+        for half in (1, 0):
+            row = []
+            for n in (3, 2, 1, 0):
+                t.roll(hints[NIBBLES - 1 - 4 * half - n])
+                t.emit(VERIFY_NIBBLE)
+                places[nibble(4 * half + n)] = t.items[-1]
+                row.append(t.items[-1])
+            t.pick(row[0])
+            for name in row[1:]:
+                t.replace(1, TIMES_16)
                 t.pick(name)
-                total = t.replace(2, Op.ADD if sign > 0 else Op.SUB)
+                t.replace(2, Op.ADD)
+            bring(t, halves[half])
+            t.pop(2)
+            t.emit(Op.NUMEQUALVERIFY)
+        self._note(4)
+        return [places[i] for i in range(NIBBLES)]
+
+    def element(self, hints: Sequence[Name]) -> Halves:
+        """[hints] -> [r_lo r_hi]: a hinted word below p; fails otherwise. 19 bytes and two rolls.
+
+        r_hi is below 7f00, or equal to it where r_lo is 0.
+        """
+        t = self.t
+        for name in hints:
+            t.roll(name)
+        t.emit(Op.OVER, Op.OP_0, number(1 << 16), Op.WITHIN, Op.VERIFY)
+        t.emit(Op.DUP, Op.OP_0, number(3), Op.PICK, Op.NOT, number(_TOP_HALF), Op.ADD, Op.WITHIN, Op.VERIFY)
+        self._note(4)
+        return tuple(hints)
+
+    # Sums
+
+    def sums(
+        self,
+        spec: Bilinear,
+        columns: Sequence[Halves],
+        digits: Sequence[Word],
+        addends: Sequence[Halves],
+        hints: Sequence[Name],
+        shared: bool = False,
+        expected: Sequence[int] = (),
+    ) -> list[Halves]:
+        """[hints] -> [halves of each result].
+
+        Args:
+            spec: what to compute.
+            columns: its words, in halves.
+            digits: its words, in nibbles.
+            addends: its words, in halves.
+            hints: three a sum; the quotients alone where the results are known.
+            shared: the digits stay below the table, for other sums of as many columns with the same digits.
+            expected: known results: nothing is left, and other sums fail.
+
+        Raises:
+            ValueError: a sum might leave 32 bits.
+        """
+        spec.check()
+        t = self.t
+        forms: list[list[Name]] = []
+        first = 0
+        if spec.columns:
+            if shared:
+                key = (spec.stride, spec.differences, *(tuple(word) for word in digits))
+                if key not in self._shared:
+                    self._shared[key] = self._load(spec, digits, _FLOOR)
+                forms = self._shared[key]
+            first = self._table(columns)
+            if not shared:
+                forms = self._load(spec, digits, spec.form_items + _FLOOR)
+        each = len(hints) // len(spec.sums)
+        for i, one in enumerate(spec.sums):
+            own = hints[each * i : each * (i + 1)]
+            self._sum(spec, one, forms, addends, own, expected[i] if expected else None)
+        if spec.columns:
+            count = t.depth(first) + 1
+            t.emit(drop(count))
+            t.pop(count)
+        results: list[Halves] = []
+        for _ in () if expected else spec.sums:
+            low, high = t.push(Op.FROMALTSTACK), t.push(Op.FROMALTSTACK)
+            results.append((low, high))
+        return results[::-1]
+
+    def _table(self, columns: Sequence[Halves]) -> Name:
+        """[] -> [table]: row i holds i times each low half, then each high half; gives the first item."""
+        t = self.t
+        first = t.push(Op.OP_0)
+        for _ in range(2 * len(columns) - 1):
+            t.push(Op.OP_0)
+        for half in range(2):
+            for word in columns:
+                bring(t, word[half])
+        stride = 2 * len(columns)
+        for i in range(2, _ROWS):
+            for _ in range(stride):
+                # The same column of row i / 2, or of the row before and of row 1.
+                t.push(pick(stride * (i // 2) - 1) if i % 2 == 0 else pick(stride - 1))
+                if i % 2 == 0:
+                    t.replace(1, _DOUBLE)
+                else:
+                    t.push(pick(stride * (i - 1)))
+                    t.replace(2, Op.ADD)
+        self._note(1)
+        return first
+
+    def _load(self, spec: Bilinear, digits: Sequence[Word], above: int) -> list[list[Name]]:
+        """[] -> [dictionary, depths of rows], by digit word and place.
+
+        Args:
+            spec: its table.
+            digits: the words.
+            above: items above the table where a nibble picks from column 0.
+        """
+        t = self.t
+        for value in reversed(range(_SUMS if spec.differences else _ROWS)):
+            t.push(number(above + spec.stride * (_ROWS - value % _ROWS) - 1))
+        count = 0
+        forms = []
+        for word in digits:
+            row = []
+            for n in range(NIBBLES):
+                bring(t, word[nibble(n)])
+                row.append(t.replace(1, *((number(count), Op.ADD) if count else ()), Op.PICK))
+                count += 1
+            forms.append(row)
+        for i, j in spec.differences:
+            forms.append(self._difference(digits[i], digits[j], count))
+            count += NIBBLES
+        self._note(3)
+        return forms
+
+    def _difference(self, y: Word, z: Word, count: int) -> list[Name]:
+        """[dictionary, `count` forms] -> [..., those of y - z + p], about 220 bytes."""
+        t = self.t
+        row = []
+        for n in range(NIBBLES):
+            bring(t, y[nibble(n)])
+            if n:
+                t.replace(2, Op.ADD)  # the carry
+            bring(t, z[nibble(n)])
+            t.replace(2, Op.SUB)
+            t.replace(1, number(_OFFSETS[n]), Op.ADD)
+            if n == NIBBLES - 1:
+                row.append(t.replace(1, number(count + n), Op.ADD, Op.PICK))
+            else:
+                # [s] -> [form of s mod 16, carry]
+                t.pop()
+                t.emit(Op.DUP, number(count + n + 1), Op.ADD, Op.PICK, Op.SWAP)
+                row.append(t.push())
+                t.push(Op.DUP, number(15), Op.GREATERTHAN, Op.SWAP, number(31), Op.GREATERTHAN, Op.ADD)
+                self._note(2)
+        return row
+
+    def _sum(
+        self,
+        spec: Bilinear,
+        one: Sum,
+        forms: list[list[Name]],
+        addends: Sequence[Halves],
+        hints: Sequence[Name],
+        expected: int | None,
+    ) -> None:
+        """[hints] -> [], alt [r_hi r_lo]: one result."""
+        t = self.t
+        if expected is None:
+            self.element(hints[:2])
         else:
-            total = signed_sum(t, pieces)
-        d.append(total)
-    return d
+            for half in (expected & 0xFFFF, expected >> 16):
+                t.push(number(half))
+        t.roll(hints[-1])
+        high, q = t.items[-2:]
+        place = {name: i for i, name in enumerate(t.items)}
+        rows = [[place[name] for name in form] for form in forms]
+        w = self._high_places(spec, one, rows) if one.products else 0
+        t.push(Op.OP_0)
+        for n in reversed(range(NIBBLES)):
+            if one.products:
+                t.emit(TIMES_16 if n < NIBBLES - 1 else b"")
+                self._look_up(spec, one, rows, [(0, n), (1, n - 4)] if n >= 4 else [(0, n)])
+            elif n < 6:
+                t.emit(TIMES_16)
+            if n % 2 == 0:
+                self._add(one, addends, n // 2)
+            if n == 6:
+                t.emit(bytes([Op.OVER, Op.ADD]) if one.products else b"")  # s
+                t.pick(q)
+                t.replace(1, _TIMES_127)
+                t.replace(2, Op.SUB)
+            elif n == 4 or (n == 2 and one.products):
+                t.pick(high if n == 4 else w)
+                t.replace(2, Op.SUB)
+        # [r_lo r_hi q (w s) total]: total - s - q - r_lo is 0.
+        if one.products:
+            t.emit(Op.SUB, Op.NIP, Op.ADD)
+            t.pop(2)
+        else:
+            t.emit(Op.SUB)
+        t.emit(number(2), Op.PICK, Op.ADD, Op.NOT, Op.VERIFY)
+        t.emit(*([Op.TOALTSTACK] * 2 if expected is None else [Op.OP_2DROP]))
+        t.pop(4)
 
+    def _add(self, one: Sum, addends: Sequence[Halves], place: int) -> None:
+        """[total] -> [total + the addends at this place]."""
+        for weight, where, i in one.addends:
+            if where == place:
+                bring(self.t, addends[i // 2][i % 2])
+                self.t.replace(1, _DOUBLE * (abs(weight).bit_length() - 1))
+                self.t.replace(2, Op.ADD if weight > 0 else Op.SUB)
+                self._note(1)
 
-@lru_cache(maxsize=256)
-def compile_bilinear(spec: Bilinear) -> Gadget:
-    """[hints, columns, addends, digits] -> [outputs], words each.
+    def _high_places(self, spec: Bilinear, one: Sum, rows: list[list[int]]) -> Name:
+        """[] -> [w s], gives w: w = 2 c_5 and s = 2 (c_4 + w) for what stands at B^4 and B^5.
 
-    Raises:
-        ValueError: a sum might leave the 32 bits of a script's numbers.
-    """
-    for of_runs, of_addends in spec.outputs:
-        products = sum(len(spec.runs[i][1]) for _, i in of_runs)
-        if products > MAX_PRODUCTS or len(of_addends) > MAX_ADDENDS:
-            raise ValueError(f"{products} products and {len(of_addends)} addends in one sum")
-    t = Tracker()
-    hints = [t.push() for _ in range(HINTS * len(spec.outputs))]
-    words = [[t.push() for _ in range(NIBBLES)] for _ in range(spec.columns + spec.addends + spec.digits)]
-    columns, addends = words[: spec.columns], words[spec.columns : spec.columns + spec.addends]
-    runs = {}
-    if spec.digits:
-        t.emit(bytes([Op.TOALTSTACK]) * (NIBBLES * spec.digits))
-        t.pop(NIBBLES * spec.digits)
-        _table(t, columns)
-        runs = _runs(t, spec, _load_digits(t, spec.digits, 2 * spec.columns))
-    for index, output in enumerate(spec.outputs):
-        d = _fold(t, *output, runs, addends)
-        reduce(t, d, hints[HINTS * index : HINTS * (index + 1)])
-    results = NIBBLES * len(spec.outputs)
-    return Gadget(finish(t, results), len(hints), NIBBLES * len(words), results)
+        Any items below the sum stand for the columns of low halves.
+        """
+        t = self.t
+        pads = spec.columns + 2
+        t.emit(bytes([Op.OP_3DUP]) * (pads // 3), bytes([Op.DUP]) * (pads % 3))
+        for _ in range(pads):
+            t.push()
+        for n in (6, 4):
+            t.push(Op.OP_0)
+            self._look_up(spec, one, rows, [(1, n + 1)])
+            t.emit(TIMES_16)
+            self._look_up(spec, one, rows, [(1, n)])
+            if n == 6:
+                t.emit(_DOUBLE, Op.TOALTSTACK)
+                t.pop()
+        t.emit(Op.FROMALTSTACK, Op.TUCK, Op.ADD, _DOUBLE, Op.TOALTSTACK, Op.TOALTSTACK, drop(pads))
+        t.pop(pads + 1)
+        w = t.push(Op.FROMALTSTACK)
+        t.push(Op.FROMALTSTACK)
+        return w
+
+    def _look_up(
+        self, spec: Bilinear, one: Sum, rows: list[list[int]], which: Sequence[tuple[int, int]]
+    ) -> None:
+        """[total] -> [total + what a nibble of each product's digit word finds in its column].
+
+        Args:
+            spec: the table.
+            one: the products.
+            rows: where the digits lie, by word and place.
+            which: half of the columns and place of the nibble, in the table's order.
+        """
+        height = len(self.t)
+        of_column = {column: (sign, digit) for sign, column, digit in one.products}
+        code: list[bytes] = []
+        signs: list[int] = []  # of the values on the stack, 0 for an item that only fills a column
+        skipped = 0
+        for _, n in which:
+            for column in range(spec.columns):
+                if column not in of_column:
+                    skipped += 1
+                    continue
+                sign, digit = of_column[column]
+                code.append(bytes([Op.OP_0]) * skipped)
+                signs += [*[0] * skipped, sign]
+                skipped = 0
+                code.append(pick(height + len(signs) - 2 - rows[digit][n]) + bytes([Op.PICK]))
+        self._note(len(signs) + 1)
+        sign = signs[-1]
+        for other in reversed(signs[:-1]):
+            code.append(bytes([Op.SUB if other == -sign else Op.ADD]))
+            sign = other or sign
+        code.append(bytes([Op.ADD if sign > 0 else Op.SUB]))
+        self.t.emit(*code)

@@ -1,90 +1,112 @@
 """KoalaBear and KB6 as scripts: which sums of products each operation is (see `bilinear`).
 
-Words go in as KB6 coefficients, X^0 first. KB6 = F_p[X]/(X^6 + X^3 + 1): X^6 = -X^3 - 1 and X^9 = 1, so with
-the coefficients c_0..c_10 of the plain product
+KB6 = F_p[X]/(X^6 + X^3 + 1), coefficients X^0 first. A product a b is linear in a: coefficient k is the sum of a_j
+times coefficient k of X^j b, and as X^6 = -X^3 - 1 that is, up to its sign, a coefficient of b or a difference
+b_i - b_(i+3): nine digit words. Every coefficient reads the same six columns in the same order.
 
-    r_0 = c_0 - c_6 + c_9    r_1 = c_1 - c_7 + c_10    r_2 = c_2 - c_8
-    r_3 = c_3 - c_6          r_4 = c_4 - c_7           r_5 = c_5 - c_8
-
-Inputs are canonical: the caller has checked those that come from wires (`checks.canonical`). A malformed hint
-fails the script; results are canonical, hence to be compared word by word. The inverse b of a is no gadget:
-whoever commits b is convicted where `kb6_mul` of a and b is not 1, which is always so for a = 0.
+Inputs are canonical: the caller has checked those that come from wires. A malformed hint fails the script; results
+are canonical. The inverse b of a is no sum: whoever states b shows that a b is 1, which nothing is for a = 0.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Final
 
 from prover.field import DEGREE
-from verifier.script.bilinear import Bilinear, Signed
+from verifier.script.bilinear import Addend, Bilinear, Sum, Term
 
-_COEFFICIENTS: Final = 2 * DEGREE - 1
-"""Of a plain product."""
-_REDUCED: Final[tuple[Signed, ...]] = (
-    ((1, 0), (-1, 6), (1, 9)),
-    ((1, 1), (-1, 7), (1, 10)),
-    ((1, 2), (-1, 8)),
-    ((1, 3), (-1, 6)),
-    ((1, 4), (-1, 7)),
-    ((1, 5), (-1, 8)),
-)
+Vector = tuple[int, ...]
+_DIFFERENCES: Final = DEGREE // 2
+"""b_0 - b_3, b_1 - b_4, b_2 - b_5."""
+_CHALLENGE: Final = (
+    ((1, 0), (-2, 4), (-8, 6)), ((-4, 6),), ((1, 2), (-2, 6)), ((2, 4), (8, 6)),
+)  # fmt: skip
+"""(weight, byte) by place of a 64-bit word in halves: B^4 = 2 B^3 - 2 and B^6 = 8 B^3 - 2 B^2 - 4 B - 8 mod p."""
 
 
-def mul() -> Bilinear:
-    """Columns [x], digits [y] -> [x y]."""
-    return Bilinear(1, 1, 0, ((0, (0,)),), ((((1, 0),), ()),))
+@cache
+def _multiples() -> tuple[tuple[tuple[int, int], ...], ...]:
+    """For coefficient k of X^j b, by k and j: its sign and which of the nine words it is."""
+    rows: list[list[tuple[int, int]]] = [[] for _ in range(DEGREE)]
+    power = [{i: 1} for i in range(DEGREE)]
+    for _ in range(DEGREE):
+        for k, terms in enumerate(power):
+            sign, first = terms[min(terms)], min(terms)
+            rows[k].append((sign, first if len(terms) == 1 else DEGREE + first))
+        last = {i: -sign for i, sign in power[-1].items()}
+        power = [last, *power[:-1]]
+        power[3] = _added(power[3], last)
+    return tuple(map(tuple, rows))
 
 
-def linear(*signs: int) -> Bilinear:
-    """Addends: one KB6 element a sign -> [their signed sum]: (1, 1) adds, (1, -1) subtracts."""
-    outputs = tuple(
-        ((), tuple((sign, DEGREE * i + k) for i, sign in enumerate(signs))) for k in range(DEGREE)
-    )
-    return Bilinear(0, 0, DEGREE * len(signs), (), outputs)
+def _added(a: dict[int, int], b: dict[int, int]) -> dict[int, int]:
+    total = {i: a.get(i, 0) + b.get(i, 0) for i in {*a, *b}}
+    return {i: sign for i, sign in total.items() if sign}
 
 
-def dot(count: int, addend: int = 0) -> Bilinear:
-    """Columns: base values v_i, digits: KB6 weights w_i -> [sum of v_i w_i (+ addend)], count <= 9.
-
-    Args:
-        count: number of values; 1 is EXT_SCALE, a tenth does not fit under 1,000 items.
-        addend: words of the addend: 0 none, 1 of F_p, 6 of KB6.
-    """
-    runs = tuple((0, tuple(DEGREE * i + k for i in range(count))) for k in range(DEGREE))
-    outputs = tuple((((1, k),), ((1, k),) if k < addend else ()) for k in range(DEGREE))
-    return Bilinear(count, DEGREE * count, addend, runs, outputs)
-
-
-@lru_cache
-def kb6_dot(count: int, addend: int = 0) -> Bilinear:
-    """Columns: b_i from X^5 down to X^0, digits: a_i from X^0 up -> [sum of a_i b_i (+ addend)], count <= 2.
-
-    The columns' order makes c_m the digits in order against consecutive columns.
+@lru_cache(maxsize=256)
+def product_sum(pairs: tuple[tuple[int, int], ...], addend: int = 0) -> Bilinear:
+    """Columns: words of x_i, digits: words of y_i -> [sum of x_i y_i (+ addend)].
 
     Args:
-        count: number of pairs; a third one does not fit under 1,000 items.
-        addend: words of the addend: 0 none, 1 of F_p, 6 of KB6.
+        pairs: words of x_i and of y_i, 1 for F_p and 6 for KB6.
+        addend: words of the addend, 0 for none.
     """
-    last = DEGREE - 1
-    runs = tuple(
-        (
-            DEGREE * i + last - min(m, last),
-            tuple(DEGREE * i + n for n in range(max(0, m - last), min(m, last) + 1)),
-        )
-        for i in range(count)
-        for m in range(_COEFFICIENTS)
-    )
-    outputs = tuple(
-        (
-            tuple((sign, _COEFFICIENTS * i + m) for i in range(count) for sign, m in _REDUCED[k]),
-            ((1, k),) if k < addend else (),
+    columns = digits = 0
+    differences: list[tuple[int, int]] = []
+    starts = []
+    for wide, high in pairs:
+        starts.append((columns, digits, len(differences)))
+        columns, digits = columns + wide, digits + high
+        if wide == high == DEGREE:
+            differences += ((digits - DEGREE + i, digits - 3 + i) for i in range(_DIFFERENCES))
+    count = max([addend, *(size for pair in pairs for size in pair)])
+    rows: list[list[Term]] = [[] for _ in range(count)]
+    for (wide, high), (column, digit, difference) in zip(pairs, starts, strict=True):
+        if wide == high == DEGREE:
+            for k, row in enumerate(_multiples()):
+                words = (digit + i if i < DEGREE else digits + difference + i - DEGREE for _, i in row)
+                rows[k] += [
+                    (sign, column + j, i) for j, (i, (sign, _)) in enumerate(zip(words, row, strict=True))
+                ]
+        else:
+            for k in range(max(wide, high)):
+                rows[k].append((1, column + min(k, wide - 1), digit + min(k, high - 1)))
+    sums = tuple(Sum(tuple(row), _word(1, k) if k < addend else ()) for k, row in enumerate(rows))
+    return Bilinear(columns, digits, tuple(differences), addend, sums)
+
+
+def _word(sign: int, i: int) -> tuple[Addend, Addend]:
+    """Word i of the addends, with a sign."""
+    return (sign, 0, 2 * i), (sign, 2, 2 * i + 1)
+
+
+@lru_cache(maxsize=256)
+def linear(sizes: Vector, signs: Vector) -> Bilinear:
+    """Addends: elements of 1 or 6 words -> [their signed sum]."""
+    rows: list[list[Addend]] = [[] for _ in range(max(sizes))]
+    at = 0
+    for size, sign in zip(sizes, signs, strict=True):
+        for k in range(size):
+            rows[k] += _word(sign, at + k)
+        at += size
+    return Bilinear(0, 0, (), at, tuple(Sum((), tuple(row)) for row in rows))
+
+
+@cache
+def challenge() -> Bilinear:
+    """Addends: 12 words, low and high of each 64-bit one -> [each mod p]: a KB6 element."""
+    rows = [
+        tuple(
+            (weight, place, 4 * k + byte // 2) for place, row in enumerate(_CHALLENGE) for weight, byte in row
         )
         for k in range(DEGREE)
-    )
-    return Bilinear(DEGREE * count, DEGREE * count, addend, runs, outputs)
+    ]
+    return Bilinear(0, 0, (), 2 * DEGREE, tuple(Sum((), row) for row in rows))
 
 
-def kb6_mul(addend: int = 0) -> Bilinear:
-    """Columns: b from X^5 down to X^0, digits: a from X^0 up -> [a b (+ addend)]: a step of Horner's rule."""
-    return kb6_dot(1, addend)
+def words_of(elements: Sequence[Sequence[int]]) -> list[int]:
+    """All words, one element after another."""
+    return [word for element in elements for word in element]

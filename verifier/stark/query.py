@@ -170,10 +170,10 @@ def _verify_fri(
             if layer.fold.joins:
                 value = ops.ext_add(value, ops.ext_mul(context.join_betas[i], quotients[log_height]))
     with ops.scope("final polynomial"):
-        x, xs = points[done], [ops.constant([1])]
-        for _ in range(1, layout.final_degree):
-            xs.append(ops.mul(xs[-1], x))
-        final = ops.dot(context.final, ops.join(xs))
+        coefficients = [ops.part(context.final, DEGREE * i, DEGREE) for i in range(layout.final_degree)]
+        final = coefficients.pop()
+        while coefficients:  # Horner's rule: no power of x is handed on
+            final = ops.ext_add(ops.ext_scale(final, points[done]), coefficients.pop())
         ops.assert_equal(value, final, RejectReason.FINAL_POLYNOMIAL, "last layer")
 
 

@@ -1,0 +1,73 @@
+"""Which factor looks up the other, and what a chunk has on its stack by it."""
+
+from itertools import chain
+
+from tests.bridge.chunks import honest, replay, tree
+from verifier.bridge.arithmetic import compile_chunk
+from verifier.bridge.evaluate import value
+from verifier.bridge.opening import MAIN
+from verifier.bridge.partition import CHECK_ITEMS
+from verifier.bridge.pieces import Chunk
+from verifier.bridge.relations import Relation, items, relations
+from verifier.bridge.steps import Kind
+
+
+def calculating() -> list[tuple[Chunk, list[Relation]]]:
+    """Chunks that calculate, each with its relations."""
+    lowered = tree().lowered
+    chunks = list(chain(*tree().partition.chunks))
+    found = [(chunk, relations(chunk.steps, lowered)) for chunk in chunks]
+    return [(chunk, [r for r in row if r]) for chunk, row in found if any(row)]
+
+
+def test_the_count_of_items_bounds_what_the_compiler_counts():
+    lowered = tree().lowered
+    for chunk, row in calculating():
+        shape = compile_chunk(chunk, lowered)
+        assert shape.hints == sum(relation.num_hints for relation in row)
+        read, written = ([wire.words for wire in wires] for wires in (chunk.reads, chunk.writes))
+        links = sum(wire.links for wire in (*chunk.reads, *chunk.writes))
+        counted = items(row, read, sum(map(len, written)), lowered)
+        assert shape.peak_stack <= max(counted, shape.hints + 2 * links + CHECK_ITEMS) <= 1_000
+
+
+def test_what_a_chunk_makes_is_split_only_where_both_factors_are_made():
+    split = 0
+    for chunk, row in calculating():
+        made = {word for step in chunk.steps for word in step.out}
+        for relation in row:
+            assert set(relation.split) <= made & set(relation.digits)
+            split += len(relation.split)
+            if relation.split and relation.step.kind is not Kind.INVERSE:
+                assert set(relation.columns) & made
+    assert split
+
+
+def test_steps_sum_to_what_they_write():
+    """The relation's integers are the step's result mod p, in an honest run."""
+    lowered, p = tree().lowered, 0x7F000001
+    assert len(honest()) > 1_000
+    for block, query in ((0, MAIN), (1, 0)):
+        memory = replay().main if query == MAIN else replay().queries[query]
+        for step in lowered.blocks[block]:
+            (relation,) = relations([step], lowered)
+            if relation is None or step.kind is Kind.INVERSE:
+                continue
+            columns, digits, addends = (
+                [value(word, memory, lowered) for word in words]
+                for words in (relation.columns, relation.digits, relation.addends)
+            )
+            totals = relation.spec.totals(columns, digits, addends)
+            assert [total % p for total in totals] == [memory[word] for word in step.out]
+
+
+def test_rows_of_queries_are_summed_four_values_a_step_with_powers_of_the_nodes_own():
+    lowered, partition = tree().lowered, tree().partition
+    windows = [s for s in lowered.blocks[1] if s.kind is Kind.HORNER and len(s.args) == 9]
+    assert windows
+    assert all(list(map(len, step.args)) == [6, 6, 1, 6, 1, 6, 1, 6, 1] for step in windows)
+    common = {word for words in lowered.powers for word in words}
+    assert common
+    read = {word for chunk in chain(*partition.chunks) for step in chunk.steps for word in step.reads}
+    assert not common & read
+    assert common <= set(partition.copy_of.values())
