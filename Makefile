@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-economy test test-slow lint typecheck layers figures soundness fuzz random models mutate disprove kill bench docs ci clean
+.PHONY: help setup demo demo-economy test test-slow lint typecheck layers figures soundness fuzz random models mutate disprove slot kill bench docs ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -46,6 +46,9 @@ kill: setup ## kill -9 at 200 random moments of execute, prove and commit: nothi
 
 disprove: setup ## every wire wrong alone, 10,000 malformed hint sets, 200 false proofs against the rollup's leaves; ARGS=--help
 	@$(PY) -u -m tests.bridge.campaign $(ARGS)
+
+slot: setup ## the rollup's slot set up in build/slot: keys, 5 GB of leaves, 96,000 signatures; resumes; ARGS=--predict
+	@$(PY) -m verifier.cli.main bridge setup build/slot --shape small $(ARGS)
 
 lint: setup ## ruff
 	@$(PY) -m ruff check .

@@ -1,4 +1,4 @@
-"""`make demo`: signed Bitcoin-L2 transactions in, a 128-bit proof out, told step by step.
+"""`make demo`: signed Bitcoin-L2 transactions in, a 128-bit proof out, Bitcoin as its judge, told step by step.
 
 Everything is written to out/demo and may be deleted. The commands shown are the ones that you can type.
 """
@@ -26,10 +26,11 @@ from circuits.rollup.words import u64_word
 from circuits.statement import system
 from circuits.tables.add import AddAir
 from circuits.witness import witness
+from examples.settle import settle
+from examples.telling import DemoFailed, console, heading, say
 from prover.air.check import Violations, check
 from prover.prove import prove
 from verifier.cli.main import cli
-from verifier.cli.output import console
 from verifier.pipeline import (
     Executed,
     identify,
@@ -45,20 +46,6 @@ U32 = NDArray[np.uint32]
 OUT = Path("out/demo")
 ADDER = AddAir.Main
 SMALL, BIG = 50, 1000
-
-
-class DemoFailed(RuntimeError):
-    """Something in the demo did not go as told; exit code 1."""
-
-
-def heading(text: str) -> None:
-    """A step of the story."""
-    console.print(f"\n[bold cyan]{text}[/]")
-
-
-def say(text: str) -> None:
-    """A paragraph of it."""
-    console.print(" ".join(text.split()))
 
 
 def pegproof(*arguments: str) -> dict[str, object]:
@@ -87,6 +74,7 @@ def main() -> None:
     operator_cheats(Path(small))
     program_is_called()
     thousand_transfers()
+    settle()
     say_goodbye(time.perf_counter() - start)
 
 
@@ -303,6 +291,7 @@ def say_goodbye(seconds: float) -> None:
         'prove your own transactions, run your own program: README.md, "Prove your own batch"',
         "what exactly is proven, and what is not yet: docs/statement.md",
         f"look closer: .venv/bin/pegproof inspect {OUT}/big.proof (or security, cells, doctor)",
+        "play the other scenarios of the bridge: .venv/bin/pegproof bridge simulate --list; docs/bridge.md",
         "how it works: docs/architecture.md (proof system), docs/machine.md (ledger and machine)",
         "the tests: make test",
     ):

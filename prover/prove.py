@@ -141,6 +141,9 @@ class _Prover:
         if not self.sums:
             return
         self._commit(TreeName.INTERACTION, interaction, leave=True)
+        self._send_sums()
+
+    def _send_sums(self) -> None:
         sums = [self.sums[i] for i in self.layout.looking_tables]
         self._write_elements(sums)
         self.transcript.absorb(
@@ -190,6 +193,9 @@ class _Prover:
                 for c in tree.classes:
                     if c.log_height == log:
                         self._place(c.start, native.dot_columns(self._columns(tree.name, log), weights))
+        self._send_openings()
+
+    def _send_openings(self) -> None:
         self._write_elements(self.at_zeta)
         self._write_elements(self.at_next)
         points = [[to_bytes(value) for value in values] for values in (self.at_zeta, self.at_next)]

@@ -35,10 +35,14 @@ def node_digests(left: U32, right: U32) -> U32:
 
 def leaf_digests(cells: Sequence[Cell | None]) -> U32:
     """Leaf digests of cells; (8, n)."""
-    words = [words_of(cell) for cell in cells]
-    inputs = np.zeros((24, len(cells)), dtype=np.uint32)
+    return words_digests(np.array([words_of(cell) for cell in cells], dtype=np.uint32))
+
+
+def words_digests(words: U32) -> U32:
+    """The same of cells as words; (n, 5, 4) -> (8, n)."""
+    inputs = np.zeros((24, len(words)), dtype=np.uint32)
     inputs[0] = TAG_CELL
-    inputs[1:21] = np.array(words, dtype=np.uint32).reshape(len(cells), 20).T
+    inputs[1:21] = words.reshape(len(words), 20).T
     return compress_lanes(inputs)
 
 

@@ -51,7 +51,21 @@ def failing_heights(
     zeta: Kb6,
 ) -> list[int]:
     """Log heights whose composition at zeta is not Z_H times their quotient."""
-    algebra, failing = Kb6Algebra(), []
+    missing = missing_quotients(layout, at_zeta, at_next, lookup, alphas, sums, zeta)
+    return [log for log, value in missing.items() if value != field.ZERO]
+
+
+def missing_quotients(
+    layout: Layout,
+    at_zeta: Sequence[Kb6],
+    at_next: Sequence[Kb6],
+    lookup: LookupChallenges[Kb6],
+    alphas: Sequence[Kb6],
+    sums: dict[int, Kb6],
+    zeta: Kb6,
+) -> dict[int, Kb6]:
+    """By log height: composition / Z_H - quotient at zeta; zero where the identity holds."""
+    algebra, missing = Kb6Algebra(), {}
     for log in layout.distinct:
         power = field.power(zeta, 1 << log)
         vanishing, to_first = field.sub(power, field.ONE), field.sub(zeta, field.ONE)
@@ -102,6 +116,5 @@ def failing_heights(
         low = _extension(at_zeta[start : start + DEGREE])
         high = _extension(at_zeta[start + DEGREE : start + 2 * DEGREE])
         quotient = field.add(low, field.mul(power, high))
-        if field.mul(vanishing, quotient) != total:
-            failing.append(log)
-    return failing
+        missing[log] = field.sub(field.mul(total, field.inv(vanishing)), quotient)
+    return missing

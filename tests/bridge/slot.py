@@ -9,7 +9,7 @@ from verifier.bitcoin.keys import public_key, xonly_key
 from verifier.bitcoin.musig import Aggregate, sort_keys
 from verifier.bitcoin.taproot import taproot_output
 from verifier.bitcoin.transaction import OutPoint
-from verifier.bridge.committee import Batch, Member, Offer, graph_digest, sign_batch
+from verifier.bridge.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.graph import SlotGraph, Terms
 from verifier.bridge.moves import Moves, open_signatures, wire_label
 from verifier.bridge.params import Amounts, Windows
@@ -53,7 +53,7 @@ def graph(slot: str = "slot") -> SlotGraph:
 
 def offer(slot: str = "slot") -> Offer:
     made = graph(slot)
-    return Offer(made.terms, made.keys, graph_digest(made), open_signatures(made, OPERATOR))
+    return Offer(made.terms, made.keys, made.digest, open_signatures(made, OPERATOR))
 
 
 def deposit(name: str = "vault") -> Deposit:

@@ -105,6 +105,16 @@ def test_a_run_made_again_for_one_query_is_the_whole_run(query):
     assert replay().faults == []
 
 
+def test_every_check_leads_to_a_leaf():
+    """Also one that reads a node's own copies of sealed or out-of-domain values."""
+    _, _, checks = Bisection(tree(), replay())._uses
+    lowered = replay().lowered
+    for block, queries in ((0, [MAIN]), (1, range(len(replay().queries)))):
+        for step in lowered.blocks[block]:
+            if not step.out:
+                assert all((query, step.source, step.kind) in checks for query in queries)
+
+
 def test_words_before_the_queries_belong_to_the_main_program():
     proof = decoded(PARAMS)
     head = small_key(PARAMS).verifying_key.layout.head_words

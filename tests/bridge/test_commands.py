@@ -34,7 +34,10 @@ class Shell:
 @pytest.fixture(scope="module")
 def funded(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     made = Shell(tmp_path_factory.mktemp("rehearsal") / "bridge")
-    assert "error" not in made("setup", ".")
+    done = made("setup", ".")
+    assert "error" not in done, done
+    assert (done["nodes"], done["leaves"], done["playable"]) == (7, 7, True)
+    assert made("setup", ".")["error"]["reason"] == "STATE"
     assert made.done("pegin", "user") == ["deposit"]
     assert made.done("pegin", "user") == ["pegin"]
     return made

@@ -18,7 +18,7 @@ from tests.bridge.test_moves import FALSE, HONEST
 from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.roles import open_towards
-from verifier.bridge.simulate.setup import SetUp
+from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
 from verifier.bridge.store import Store
 
@@ -64,7 +64,8 @@ def revive(stage: Stage) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_game_with_a_kill_in_every_step(seed: int, setup: SetUp) -> None:  # noqa: F811
     rng, kills = random.Random(seed), 0
-    stage = Stage(setup, CASE)
+    node = open_node(setup)
+    stage = Stage(setup, CASE, node)
     try:
         stage.kickoff(CASE.false[0])
         revive(stage)
@@ -79,6 +80,7 @@ def test_a_game_with_a_kill_in_every_step(seed: int, setup: SetUp) -> None:  # n
         assert kills > 3
     finally:
         stage.close()
+        node.close()
 
 
 def test_a_kill_at_every_line_of_a_commitment_leaves_all_wires_or_none(tmp_path: Path) -> None:

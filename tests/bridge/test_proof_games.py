@@ -7,10 +7,11 @@ import pytest
 
 from tests.bridge.chunks import PARAMS, other, tree
 from tests.proofs import decoded
-from verifier.bridge.simulate.cases import proof_case
+from verifier.bridge.simulate.cases import ProofCase
 from verifier.bridge.simulate.engine import SCENARIOS, run
 from verifier.bridge.simulate.setup import SetUp, make_setup
 from verifier.bridge.simulate.stage import Case
+from verifier.bridge.simulate.worlds import World
 
 pytestmark = pytest.mark.slow
 NAMES = [
@@ -26,7 +27,7 @@ NAMES = [
 @pytest.fixture(scope="module")
 def case() -> Case:
     proof = decoded(PARAMS)
-    return proof_case(tree(), proof.words, proof.public_values, None, other())
+    return ProofCase(tree(), proof.words, proof.public_values, None, other())
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def setup(case: Case, tmp_path_factory: pytest.TempPathFactory) -> SetUp:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_scenario(name: str, setup: SetUp, case: Case) -> None:
-    result = run(name, setup, case)
+    result = run(name, World("small system", case, setup))
     assert result.passed, result.detail
     assert result.outcome == SCENARIOS[name][1]
     assert result.max_stack <= 1_000

@@ -11,7 +11,7 @@ from verifier.bitcoin.encoding import hash160
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.roles import Operator, all_wires, open_towards
 from verifier.bridge.simulate import silence
-from verifier.bridge.simulate.setup import SetUp
+from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
 from verifier.bridge.tree import Digits
 from verifier.bridge.vault import MAX_SLOT_NAME, payout_outputs
@@ -21,9 +21,10 @@ from verifier.script.winternitz import LAST, WinternitzKey, read
 
 @pytest.fixture
 def stage(setup: SetUp) -> Iterator[Stage]:  # noqa: F811
-    made = Stage(setup, CASE)
-    yield made
-    made.close()
+    with open_node(setup) as node:
+        made = Stage(setup, CASE, node)
+        yield made
+        made.close()
 
 
 def test_a_watcher_with_an_empty_purse_still_sends_the_penalty(stage: Stage) -> None:

@@ -27,7 +27,7 @@ from verifier.bitcoin.keys import public_key, sign_schnorr, xonly_key
 from verifier.bitcoin.sighash import Sighash, Spending, taproot_sighash
 from verifier.bitcoin.taproot import NUMS_KEY, balanced_tree, leaf_hash, output_secret, taproot_output
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
-from verifier.bridge.committee import Batch, Member, Offer, graph_digest, sign_batch
+from verifier.bridge.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import LARGE, SMALL, SlotGraph
 from verifier.bridge.moves import open_signatures
@@ -241,12 +241,12 @@ def test_rule_5_a_one_time_key_used_twice_is_refused() -> None:
     first, second = "path 0 block", "path 1 block"
     keys = {**good.keys, second: good.keys[first]}
     made = SlotGraph(good.terms, TREE, keys)
-    twice = Offer(good.terms, keys, graph_digest(made), open_signatures(made, OPERATOR))
+    twice = Offer(good.terms, keys, made.digest, open_signatures(made, OPERATOR))
     refuses(BridgeReason.REBUILD, lambda: members()[0].adopt(twice))
     member = members()[0]
     member.adopt(good)
     other = SlotGraph(terms("other"), TREE, good.keys)
-    replay = Offer(other.terms, good.keys, graph_digest(other), open_signatures(other, OPERATOR))
+    replay = Offer(other.terms, good.keys, other.digest, open_signatures(other, OPERATOR))
     refuses(BridgeReason.REBUILD, lambda: member.adopt(replay))
 
 
@@ -313,7 +313,7 @@ def test_rule_7_leaves_read_their_node_and_its_ancestors_only() -> None:
 def test_rule_8_only_takes_depend_on_the_vault() -> None:
     made = set_up()
     other = replace(made.deposit, name="other", outpoint=OutPoint(b"\x0a" * 32, 0))
-    assert graph_digest(graph()) == graph_digest(SlotGraph(terms(), TREE, one_time_keys("slot")))
+    assert graph().digest == SlotGraph(terms(), TREE, one_time_keys("slot")).digest
     assert made.moves.graph.take2(other.vault).tx.txid != made.moves.graph.take2(made.deposit.vault).tx.txid
     assert other.vault.value == made.deposit.vault.value == graph().terms.amounts.denomination
     assert other.vault.txout == made.deposit.vault.txout
@@ -356,7 +356,7 @@ def test_rule_10_another_shape_is_refused() -> None:
     tree = ToyTree(4)
     keys = one_time_keys("slot", tree)
     made = SlotGraph(terms(), tree, keys)
-    other = Offer(made.terms, keys, graph_digest(made), open_signatures(made, OPERATOR))
+    other = Offer(made.terms, keys, made.digest, open_signatures(made, OPERATOR))
     refuses(BridgeReason.SHAPE, partial(members()[0].adopt, other))
     few: dict[str, Any] = dict(list(one_time_keys("slot").items())[1:])
     refuses(BridgeReason.SHAPE, lambda: SlotGraph(terms(), TREE, few))

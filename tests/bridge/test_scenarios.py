@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from verifier.bridge.simulate.cases import toy_case
-from verifier.bridge.simulate.engine import SCENARIOS, run
-from verifier.bridge.simulate.setup import SetUp, make_setup
+from verifier.bridge.files import TreeName, open_slot, open_store
+from verifier.bridge.simulate.cases import ToyCase
+from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
+from verifier.bridge.simulate.rehearsal import rehearse
+from verifier.bridge.simulate.setup import NETWORK, SetUp, make_setup
+from verifier.bridge.simulate.worlds import World
 from verifier.cli.main import cli
 
-CASE = toy_case()
+CASE = ToyCase()
 SLOW = {
     *("03-challenged-honest", "06f-latest-reveals", "09-double-claims", "10b-restarted-in-mid-reveal"),
-    *("11-malicious-challenger", "15c-cycled-close", "15d-bumped-answers"),
+    *("11-malicious-challenger", "15c-cycled-close", "15d-bumped-answers", "15e-pinned-child"),
 }
 """Those that mine thousands of blocks."""
 
@@ -25,36 +28,64 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> SetUp:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in SCENARIOS]
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in playable("toy")]
 )
 def test_scenario(name: str, setup: SetUp) -> None:
-    result = run(name, setup, CASE)
+    result = run(name, World("toy", CASE, setup))
     assert result.passed, result.detail
     assert result.outcome == SCENARIOS[name][1]
 
 
 def test_all_twenty_scenarios_of_the_design_are_there() -> None:
     assert {int(name[:2]) for name in SCENARIOS} == set(range(1, 21))
+    assert {int(name[:2]) for name in playable("toy")} == set(range(1, 21))
+    assert playable("rollup") == list(SCENARIOS)
+    assert set(ONLY) < set(SCENARIOS)
 
 
 def test_a_scenario_that_ends_otherwise_fails(setup: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
     play, _ = SCENARIOS["02-unchallenged"]
     monkeypatch.setitem(SCENARIOS, "02-unchallenged", (play, "penalised"))
-    result = run("02-unchallenged", setup, CASE)
+    result = run("02-unchallenged", World("toy", CASE, setup))
     assert not result.passed
     assert result.detail == "ended paid, not penalised"
 
 
 def test_the_command_prints_what_was_mined_and_exports_the_blocks(tmp_path: Path) -> None:
-    arguments = ["bridge", "simulate", "--scenario", "07", "--json", "--export", str(tmp_path)]
-    outcome = CliRunner().invoke(cli, arguments)
+    arguments = ["bridge", "simulate", "--tree", "toy", "--scenario", "07", "--json"]
+    outcome = CliRunner().invoke(cli, [*arguments, "--export", str(tmp_path)])
     assert outcome.exit_code == 0, outcome.output
     (scenario,) = json.loads(outcome.output)["scenarios"]
     assert scenario["passed"] and scenario["outcome"] == "penalised"
     assert scenario["transactions"][-1]["name"] == "disprove/6"
+    assert set(scenario) == {
+        *("name", "tree", "passed", "outcome", "detail", "transactions", "dispute_vbytes", "max_stack"),
+        *("max_leaf_bytes", "queries", "proven_bits"),
+    }
+    for transaction in scenario["transactions"]:
+        assert set(transaction) == {"name", "txid", "vbytes", "weight", "fee_sats", "who"}
     assert scenario["proven_bits"] is None
     assert list(tmp_path.glob("07-false-proof/*"))
 
 
 def test_an_unknown_scenario_is_a_usage_error() -> None:
     assert CliRunner().invoke(cli, ["bridge", "simulate", "--scenario", "99"]).exit_code == 2
+    over_hashes = ["bridge", "simulate", "--scenario", "07b", "--tree", "toy"]
+    assert CliRunner().invoke(cli, over_hashes).exit_code == 2
+
+
+def test_scenarios_over_a_slot_whose_set_up_is_done(tmp_path: Path) -> None:
+    """The same signatures and txids as the roles' directories have, not ones made for the occasion."""
+    rehearse(tmp_path / "slot", TreeName.toy(2))
+    arguments = ["bridge", "simulate", "--slot", str(tmp_path / "slot"), "--scenario", "07", "--json"]
+    outcome = CliRunner().invoke(cli, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    found = json.loads(outcome.output)
+    assert found["trees"]["toy"]["on_demand"] is False
+    (scenario,) = found["scenarios"]
+    assert (scenario["tree"], scenario["outcome"]) == ("toy", "penalised")
+    moves, _ = open_slot(open_store(tmp_path / "slot" / "watcher", "watcher", NETWORK))
+    txids = {each["name"]: each["txid"] for each in scenario["transactions"]}
+    assert txids["assert"] == moves.graph.template("assert").tx.txid_hex
+    unfinished = CliRunner().invoke(cli, ["bridge", "simulate", "--slot", str(tmp_path), "--json"])
+    assert json.loads(unfinished.output)["error"]["reason"] == "STATE"

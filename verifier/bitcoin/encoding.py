@@ -41,6 +41,11 @@ def tagged_hash(tag: str, data: bytes) -> bytes:
     return sha256(_tag(tag) + data)
 
 
+def tagged_hasher(tag: str) -> hashlib._Hash:
+    """`tagged_hash` of what is yet to come: large data need not be joined with the tag."""
+    return hashlib.sha256(_tag(tag))
+
+
 def compact_size(value: int) -> bytes:
     """A length as 1, 3, 5 or 9 bytes."""
     if value < 0xFD:

@@ -93,13 +93,18 @@ class Aggregate:
         """The x-only aggregate key: what a signature is verified with."""
         return self.point[1:]
 
-    def nonce(self, secret: bytes, message: bytes | None = None) -> SecretNonce:
+    def nonce(self, secret: bytes, message: bytes | None = None, own: bytes | None = None) -> SecretNonce:
         """Round one: a fresh nonce of one signer.
+
+        Args:
+            secret: of the signer.
+            message: what will be signed, if it is known.
+            own: its public key, where the caller has computed it before.
 
         Raises:
             MusigError: the secret's key is not among the signers', or not a key.
         """
-        own = public_key(secret)
+        own = own or public_key(secret)
         if own not in self.public_keys:
             raise MusigError("the signer's public key is not among the keys")
         try:
@@ -132,11 +137,11 @@ def aggregate_nonces(public_nonces: Sequence[bytes]) -> bytes:
         InvalidContribution: a malformed nonce.
         MusigError: no nonce.
     """
-    for signer, nonce in enumerate(public_nonces):
-        _parse_nonce(nonce, signer)
     try:
         return musig.nonce_agg(public_nonces)
     except ValueError as error:
+        for signer, nonce in enumerate(public_nonces):
+            _parse_nonce(nonce, signer)
         raise MusigError(str(error)) from error
 
 
@@ -145,6 +150,20 @@ def _parse_nonce(nonce: bytes, signer: int) -> None:
         musig.pubnonce_parse(nonce)
     except ValueError as error:
         raise InvalidContribution(signer, Contribution.PUBLIC_NONCE) from error
+
+
+def _parse_partial(partial: bytes, signer: int) -> None:
+    try:
+        musig.partial_sig_parse(partial)
+    except ValueError as error:
+        raise InvalidContribution(signer, Contribution.PARTIAL_SIGNATURE) from error
+
+
+def _parse_aggregate(nonce: bytes) -> None:
+    try:
+        musig.aggnonce_parse(nonce)
+    except ValueError as error:
+        raise InvalidContribution(None, Contribution.AGGREGATE_NONCE) from error
 
 
 class Session:
@@ -157,12 +176,9 @@ class Session:
         self.message = message
         self._cache = cache
         try:
-            musig.aggnonce_parse(aggregate_nonce)
-        except ValueError as error:
-            raise InvalidContribution(None, Contribution.AGGREGATE_NONCE) from error
-        try:
             self._session = musig.Session(aggregate_nonce, message, cache)
         except ValueError as error:
+            _parse_aggregate(aggregate_nonce)
             raise MusigError(str(error)) from error
 
     def sign(self, nonce: SecretNonce, secret: bytes) -> bytes:
@@ -199,12 +215,12 @@ class Session:
         """
         if len(partials) != len(self.aggregate.public_keys):
             raise MusigError(f"{len(partials)} signatures of {len(self.aggregate.public_keys)} signers")
-        for signer, partial in enumerate(partials):
-            try:
-                musig.partial_sig_parse(partial)
-            except ValueError as error:
-                raise InvalidContribution(signer, Contribution.PARTIAL_SIGNATURE) from error
-        signature = self._session.partial_sig_agg(partials)
+        try:
+            signature = self._session.partial_sig_agg(partials)
+        except ValueError as error:
+            for signer, partial in enumerate(partials):
+                _parse_partial(partial, signer)
+            raise MusigError(str(error)) from error
         if not verify_schnorr(self.aggregate.key, self.message, signature):
             raise MusigError("a partial signature is wrong")
         return signature

@@ -94,7 +94,8 @@ class Batch:
             raise MusigError("a key comes twice")
         self.public_keys = tuple(public_keys)
         self.jobs = tuple(jobs)
-        kinds = {job.tweaks: Aggregate(self.public_keys, job.tweaks) for job in self.jobs}
+        tweaks = dict.fromkeys(job.tweaks for job in self.jobs)
+        kinds = {each: Aggregate(self.public_keys, each) for each in tweaks}
         self.aggregates = tuple(kinds[job.tweaks] for job in self.jobs)
         parts = [len(self.public_keys).to_bytes(4, "little"), *self.public_keys]
         for job, aggregate in zip(self.jobs, self.aggregates, strict=True):
@@ -151,7 +152,7 @@ class Member:
         self._batch = batch
         self._secret = secret
         self._nonces: list[SecretNonce] | None = [
-            aggregate.nonce(secret, job.message)
+            aggregate.nonce(secret, job.message, own)
             for aggregate, job in zip(batch.aggregates, batch.jobs, strict=True)
         ]
         self.nonces = batch.id + b"".join(nonce.public for nonce in self._nonces)

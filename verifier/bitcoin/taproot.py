@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from verifier.bitcoin.encoding import compact_size, tagged_hash
+from verifier.bitcoin.encoding import compact_size, tagged_hash, tagged_hasher
 from verifier.bitcoin.keys import KeyFault, tweak_secret, tweak_xonly, xonly_key
 
 TAPSCRIPT: Final = 0xC0
@@ -22,7 +22,10 @@ Shape = bytes | tuple["Shape", "Shape"]
 
 def leaf_hash(script: bytes, version: int = TAPSCRIPT) -> bytes:
     """Hash of a leaf: version, length, script."""
-    return tagged_hash("TapLeaf", b"".join((bytes([version]), compact_size(len(script)), script)))
+    hasher = tagged_hasher("TapLeaf")
+    hasher.update(bytes([version]) + compact_size(len(script)))
+    hasher.update(script)
+    return hasher.digest()
 
 
 def branch_hash(left: bytes, right: bytes) -> bytes:

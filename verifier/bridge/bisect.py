@@ -8,16 +8,23 @@ tree, so the nodes opened are few.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.accuse import accuse
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import ChunkTree
+from verifier.bridge.roles import Guide
+from verifier.bridge.steps import Kind
 from verifier.bridge.tree import Digits
+from verifier.bridge.view import SlotView
+from verifier.script.winternitz import read
 
 Place = tuple[int, int]
 """A leaf: node, number."""
+Check = tuple[int, int, Kind]
+"""A step that finds fault: query or MAIN, instruction, kind."""
 
 
 class Bisection:
@@ -31,11 +38,17 @@ class Bisection:
     def __init__(self, tree: ChunkTree, replay: Replay) -> None:
         self.tree, self.replay = tree, replay
 
+    def of(self, replay: Replay) -> Bisection:
+        """The same for another proof; the index of the tree's leaves, which takes a while, is shared."""
+        other = Bisection(self.tree, replay)
+        other.__dict__["_uses"] = self._uses
+        return other
+
     @cached_property
-    def _uses(self) -> tuple[dict[str, list[Place]], dict[str, list[Place]], dict[tuple[int, int], Place]]:
+    def _uses(self) -> tuple[dict[str, list[Place]], dict[str, list[Place]], dict[Check, list[Place]]]:
         makers: dict[str, list[Place]] = {}
         readers: dict[str, list[Place]] = {}
-        steps: dict[tuple[int, int], Place] = {}
+        checks: dict[Check, list[Place]] = {}
         for node, leaves in enumerate(self.tree.leaves):
             for number, leaf in enumerate(leaves):
                 for wire in leaf.chunk.writes:
@@ -43,9 +56,9 @@ class Bisection:
                 for wire in leaf.chunk.reads:
                     readers.setdefault(self.tree.name(wire, leaf.query), []).append((node, number))
                 for step in leaf.chunk.steps:
-                    if not step.out:
-                        steps[leaf.query, id(step)] = node, number
-        return makers, readers, steps
+                    if not step.out:  # it may read a node's own copies: its instruction says which it is
+                        checks.setdefault((leaf.query, step.source, step.kind), []).append((node, number))
+        return makers, readers, checks
 
     def differing(self, node: int, committed: Mapping[str, Digits]) -> Iterator[str]:
         """The node's wires that are not what the replay has."""
@@ -69,15 +82,14 @@ class Bisection:
             revealed: nodes that the operator has revealed, the root first.
             committed: their wires.
         """
-        makers, readers, steps = self._uses
+        makers, readers, checks = self._uses
         wrong = [name for node in reversed(revealed) for name in self.differing(node, committed)]
         for uses in (makers, readers):
             for name in wrong:
                 yield from uses.get(name, ())
         for query, index in self.replay.faults:
             step = self.replay.lowered.blocks[0 if query < 0 else 1][index]
-            if (query, id(step)) in steps:
-                yield steps[query, id(step)]
+            yield from checks.get((query, step.source, step.kind), ())
         if self.replay.faults:  # a step made again by an opening: any node that convicts
             for node, leaves in enumerate(self.tree.leaves):
                 for number in range(len(leaves)):
@@ -101,3 +113,22 @@ class Bisection:
         while target is not None and self.tree.nodes[target].parent not in known:
             target = self.tree.nodes[target].parent
         return None, target
+
+
+def open_by_bisection(bisection: Bisection) -> Guide:
+    """What a watcher opens that has the proof: where it leads what the operator has committed on the chain."""
+    known: dict[tuple[Transaction, ...], int | None] = {}
+
+    def guide(view: SlotView, node: int) -> Sequence[int]:
+        revealed = view.revealed()
+        seen = tuple(found.tx for found in map(view.commitment, revealed) if found is not None)
+        if seen not in known:
+            committed: dict[str, Digits] = {}
+            for at in revealed:
+                for name, signature in view.wire_signatures(at).items():
+                    committed[name] = read(view.graph.keys[name], signature) or ()
+            known[seen] = bisection.next(revealed, committed)[1]
+        target = known[seen]
+        return [] if target is None or bisection.tree.nodes[target].parent != node else [target]
+
+    return guide

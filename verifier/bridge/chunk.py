@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from verifier.bridge.pieces import Chunk, Wire
 from verifier.bridge.relations import relations
@@ -30,7 +31,7 @@ class ChunkError(ValueError):
     """A chunk has no tapscript."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shape:
     """A leaf without its keys: all chunks of one pattern share it.
 
@@ -52,11 +53,23 @@ class Shape:
         Args:
             keys: of the chunk's wires, in the order in which it checks them.
         """
-        code = bytearray(self.code)
-        links = (link for key in keys for link in key.links)
-        for hole, link in zip(self.holes, links, strict=True):
-            code[hole : hole + LINK_BYTES] = link
-        return bytes(code)
+        links = [link for key in keys for link in key.links]
+        if len(links) != len(self.holes):
+            raise ValueError(f"{len(links)} links for {len(self.holes)} holes")
+        order, between = self._order
+        parts = [b""] * (2 * len(links) + 1)
+        parts[::2] = between
+        parts[1::2] = [links[hole] for hole in order]
+        return b"".join(parts)
+
+    @cached_property
+    def _order(self) -> tuple[list[int], list[bytes]]:
+        """The holes as they follow each other in the script, and what is around them."""
+        order = sorted(range(len(self.holes)), key=self.holes.__getitem__)
+        starts = [self.holes[hole] for hole in order]
+        ends = [start + LINK_BYTES for start in starts]
+        between = [self.code[a:b] for a, b in zip([0, *ends], [*starts, len(self.code)], strict=True)]
+        return order, between
 
 
 def wires(chunk: Chunk) -> list[Wire]:

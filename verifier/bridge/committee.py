@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from verifier.bitcoin.encoding import sha256
 from verifier.bitcoin.keys import public_key, verify_schnorr
 from verifier.bitcoin.musig import Aggregate, MusigError, sort_keys
 from verifier.bitcoin.musig_session import Batch as JobBatch
@@ -20,10 +19,13 @@ from verifier.bitcoin.musig_session import Job, combine
 from verifier.bitcoin.musig_session import Member as SessionMember
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph, Terms
+from verifier.bridge.key_book import repeated_link
+from verifier.bridge.node_scripts import NodeScripts
 from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.presign import (
     Phase,
     Request,
+    Signatures,
     Slot,
     answer_requests,
     check_complete,
@@ -38,6 +40,7 @@ from verifier.bridge.vault import Deposit
 from verifier.script.winternitz import WinternitzKey
 
 _SECRET: Final = "committee secret"
+_ACCEPTED: Final = "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Offer:
     Attributes:
         terms: of its slot.
         keys: one-time public keys of all wires.
-        digest: of the graph that it built (`graph_digest`).
+        digest: of the graph that it built (`SlotGraph.digest`).
         openings: its signatures of the challenge and of every opening.
     """
 
@@ -57,18 +60,21 @@ class Offer:
     openings: Mapping[Slot, bytes]
 
 
-def graph_digest(graph: SlotGraph) -> bytes:
-    """One hash of every txid of a slot."""
-    return sha256(b"".join(template.tx.txid for template in graph.templates()))
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is signed in one session: a phase of a slot; PAY is of one deposit."""
+    """What is signed in one session.
+
+    Attributes:
+        phase: PAY is of one deposit.
+        slot: whose transactions.
+        deposit: for PAY.
+        nodes: first and end of a run of them; None for the whole phase.
+    """
 
     phase: Phase
     slot: str
     deposit: Deposit | None = None
+    nodes: tuple[int, int] | None = None
 
 
 class Member:
@@ -80,6 +86,7 @@ class Member:
         tree: the tree of the one proof shape that the bridge accepts.
         secret: given once, at the first start.
         margins: see `SlotGraph`.
+        allow_oversized: see `SlotGraph`; for rehearsal alone.
 
     Raises:
         BridgeError: STATE where there is no secret, or it is of nobody in the committee.
@@ -92,14 +99,18 @@ class Member:
         tree: OpeningTree,
         secret: bytes | None = None,
         margins: Margins = MARGINS,
+        allow_oversized: bool = False,
     ) -> None:
         if secret is not None and store.meta(_SECRET) is None:
             store.put_meta(_SECRET, secret)
         self.store, self.tree, self._margins = store, tree, margins
+        self._oversized = allow_oversized
         self.public_keys = sort_keys(public_keys)
         self.committee = Aggregate(self.public_keys).key
         self.graphs: dict[str, SlotGraph] = {}
         self._sessions: dict[Batch, SessionMember] = {}
+        self._requests: dict[Batch, list[Request]] = {}
+        self._complete: set[tuple[str, Phase]] = set()
 
     @cached_property
     def name(self) -> str:
@@ -114,8 +125,17 @@ class Member:
             raise BridgeError(BridgeReason.STATE, "this key is not of the committee")
         return secret
 
-    def adopt(self, offer: Offer) -> SlotGraph:
+    def adopt(
+        self, offer: Offer, scripts: Sequence[NodeScripts] | None = None, graph: SlotGraph | None = None
+    ) -> SlotGraph:
         """Rebuilds an operator's graph from what it published.
+
+        Args:
+            offer: what it published.
+            scripts: what the member itself has rebuilt of every node from these keys (`node_scripts`), where it
+                did so before; None to do it now.
+            graph: built by somebody else on this machine; it is taken if it stands on the same terms and the
+                member's own scripts, instead of building an equal one.
 
         Raises:
             BridgeError: REBUILD where it comes to something else, or uses a one-time key twice; SIGNATURE where an
@@ -124,8 +144,9 @@ class Member:
         if offer.terms.committee != self.committee:
             raise BridgeError(BridgeReason.REBUILD, "the slot names another committee")
         self._check_links(offer)
-        graph = SlotGraph(offer.terms, self.tree, offer.keys, self._margins)
-        if graph_digest(graph) != offer.digest:
+        if graph is None or scripts is None or (graph.terms, graph.scripts) != (offer.terms, tuple(scripts)):
+            graph = SlotGraph(offer.terms, self.tree, offer.keys, self._margins, scripts, self._oversized)
+        if graph.digest != offer.digest:
             raise BridgeError(BridgeReason.REBUILD, f"{offer.terms.slot}: other txids")
         check_openings(graph, offer.openings)
         self.store.save_signatures(offer.terms.slot, offer.openings)
@@ -135,12 +156,9 @@ class Member:
     def _check_links(self, offer: Offer) -> None:
         """No link serves twice, in this slot or with one adopted before."""
         others = [g.keys for name, g in self.graphs.items() if name != offer.terms.slot]
-        seen = {link for keys in others for key in keys.values() for link in key.links}
-        for name, key in offer.keys.items():
-            for link in key.links:
-                if link in seen:
-                    raise BridgeError(BridgeReason.REBUILD, f"a one-time key of {name} is used twice")
-                seen.add(link)
+        link = repeated_link([*others, offer.keys])
+        if link is not None:
+            raise BridgeError(BridgeReason.REBUILD, f"a one-time key is used twice: {link.hex()}")
 
     def requests(self, batch: Batch) -> list[Request]:
         """What a batch signs, made from the member's own graph.
@@ -151,26 +169,58 @@ class Member:
         graph = self.graphs.get(batch.slot)
         if graph is None:
             raise BridgeError(BridgeReason.ORDER, f"{batch.slot} is not adopted")
-        if batch.phase is Phase.PROTECT:
-            return list(protect_requests(graph))
         self._check_phases(graph, batch.phase)
+        nodes = None if batch.nodes is None else graph.nodes[slice(*batch.nodes)]
+        if batch.phase is Phase.PROTECT:
+            return list(protect_requests(graph, nodes))
         if batch.phase is Phase.ANSWER:
-            return list(answer_requests(graph))
+            return list(answer_requests(graph, nodes))
         if batch.deposit is None:
             raise BridgeError(BridgeReason.ORDER, "a payment is of a deposit")
         return [*pay_requests(graph, batch.deposit.vault), *pegin_requests(batch.deposit)]
 
+    def accepted(self, slot: str, phase: Phase) -> set[int]:
+        """The nodes whose signatures of a phase the member has verified and keeps."""
+        return set().union(*(range(*run) for run in self._accepted(slot, phase)))
+
+    def _accepted(self, slot: str, phase: Phase) -> dict[tuple[int, int], int]:
+        """Run of nodes -> how many signatures."""
+        head = f"{_ACCEPTED} {phase.name} {slot} "
+        found = self.store.metas(head)
+        return {
+            (int(first), int(end)): int.from_bytes(number, "big")
+            for key, number in found.items()
+            for first, _, end in [key[len(head) :].partition("-")]
+        }
+
     def _check_phases(self, graph: SlotGraph, phase: Phase) -> None:
-        signatures = self.store.signatures(graph.terms.slot)
-        check_complete(protect_requests(graph), signatures, self.committee, "penalties")
-        check_openings(graph, signatures)
-        if phase is Phase.PAY:
-            check_complete(answer_requests(graph), signatures, self.committee, "answers")
+        """Every phase before this one is complete."""
+        for earlier in Phase:
+            if earlier < phase:
+                self._check_complete(graph, earlier)
+
+    def _check_complete(self, graph: SlotGraph, phase: Phase) -> None:
+        """A phase is complete once every node's signatures were verified, and all that were are still there."""
+        slot = graph.terms.slot
+        if (slot, phase) in self._complete:
+            return
+        missing = set(range(len(graph.nodes))) - self.accepted(slot, phase)
+        if missing:
+            raise BridgeError(BridgeReason.ORDER, f"{phase.name}: node {min(missing)} is not signed yet")
+        found = self._accepted(slot, phase)
+        expected = found.get((0, len(graph.nodes)), sum(found.values())) + len(
+            graph.nodes
+        )  # with the openings
+        if self.store.count_signatures(slot) < expected:
+            raise BridgeError(BridgeReason.STATE, f"{phase.name}: signatures are gone")
+        self._complete.add((slot, phase))
 
     def nonces(self, batch: Batch) -> bytes:
         """Round one's message; a session that was cut off begins here again."""
-        jobs = JobBatch(self.public_keys, [Job(r.message, r.tweaks) for r in self.requests(batch)])
+        requests = self.requests(batch)
+        jobs = JobBatch(self.public_keys, [Job(r.message, r.tweaks) for r in requests])
         self._sessions[batch] = SessionMember(jobs, self._secret())
+        self._requests[batch] = requests
         return self._sessions[batch].nonces
 
     def shares(self, batch: Batch, nonces: Sequence[bytes]) -> bytes:
@@ -194,16 +244,22 @@ class Member:
         Raises:
             BridgeError: SIGNATURE or ORDER, and nothing is kept.
         """
-        check_complete(iter(self.requests(batch)), signatures, self.committee, f"{batch.phase.name}")
-        self.store.save_signatures(batch.slot, signatures)
+        requests = self._requests.pop(batch, None) or self.requests(batch)
+        check_complete(iter(requests), signatures, self.committee, batch.phase.name)
+        mark = None
+        if batch.phase is not Phase.PAY:
+            first, end = batch.nodes or (0, len(self.graphs[batch.slot].nodes))
+            mark = f"{_ACCEPTED} {batch.phase.name} {batch.slot} {first}-{end}"
+        self.store.save_signatures(batch.slot, signatures, mark)
 
     def erase(self) -> None:
         """Forgets the secret: nothing more of this committee can be signed."""
         self.store.erase_meta(_SECRET)
         self._sessions.clear()
+        self._requests.clear()
 
 
-def check_openings(graph: SlotGraph, signatures: Mapping[Slot, bytes]) -> None:
+def check_openings(graph: SlotGraph, signatures: Signatures) -> None:
     """The operator has signed the challenge and every opening.
 
     Raises:
@@ -211,7 +267,7 @@ def check_openings(graph: SlotGraph, signatures: Mapping[Slot, bytes]) -> None:
     """
     templates = [graph.challenge(), *(graph.open(node.index) for node in graph.nodes[1:])]
     for template in templates:
-        raw = signatures.get(Slot(template.name, 0), b"")
+        raw = signatures.get(Slot(template.name, 0)) or b""
         if template.inputs[0].signer is not Signer.OPERATOR or not verify_schnorr(
             graph.terms.operator, template.message(0), raw
         ):

@@ -34,3 +34,7 @@ class BridgeError(RuntimeError):
     def __init__(self, reason: BridgeReason, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
+        self._detail = detail
+
+    def __reduce__(self) -> tuple[type[BridgeError], tuple[BridgeReason, str]]:
+        return BridgeError, (self.reason, self._detail)  # a worker's error travels to its parent

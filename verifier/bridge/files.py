@@ -4,35 +4,86 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from verifier.bitcoin.encoding import DecodeError, Reader
 from verifier.bitcoin.transaction import OutPoint
+from verifier.bridge.accuse import ChunkAccuser
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph, Terms
+from verifier.bridge.key_book import KeyBook
 from verifier.bridge.moves import Moves
+from verifier.bridge.opening import ChunkTree
 from verifier.bridge.params import Amounts, Windows
 from verifier.bridge.roles import Operator, Watcher
+from verifier.bridge.slot_setup import read_scripts
+from verifier.bridge.statement import known_state
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyAccuser, ToyTree
+from verifier.bridge.tree import Accuser, OpeningTree
 from verifier.bridge.vault import Deposit
 from verifier.chain.chain import Chain
 from verifier.chain.wallet import Wallet, key_script
-from verifier.script.winternitz import WinternitzKey
+from verifier.pipeline import verifying_key
 
+PUBLISHED: Final = "published"
+"""Directory beside the roles' with what every member serves."""
+KEYS: Final = "keys.db"
 PUBLICATION: Final = "publication"
 SECRET: Final = "secret"
 SEED: Final = "one-time seed"
 _TOY: Final = "toy"
+_VERIFIER: Final = "verifier"
 
 
-def publication(graph: SlotGraph, deposits: Sequence[Deposit], queries: int) -> bytes:
-    """What every role stores of a slot: terms, one-time public keys, deposits; the graph follows from it."""
+@dataclass(frozen=True, slots=True)
+class TreeName:
+    """Which tree a slot is played over, as it is published.
+
+    Attributes:
+        kind: "toy", the small tree of hashes; "verifier", the STARK verifier's own.
+        queries: of the toy.
+        preset: of the verifier: proof parameters.
+        shape: of the verifier: table heights.
+        ledger: of the verifier: the state root from which the batch must start, if set-up knows it.
+    """
+
+    kind: str
+    queries: int = 0
+    preset: str = ""
+    shape: str = ""
+    ledger: tuple[int, ...] = ()
+
+    def make(self) -> OpeningTree:
+        """The tree: everybody makes the same.
+
+        Raises:
+            BridgeError: STATE where there is no such tree.
+        """
+        if self.kind == _TOY:
+            return ToyTree(self.queries)
+        if self.kind != _VERIFIER:
+            raise BridgeError(BridgeReason.STATE, f"a tree of kind {self.kind!r}")
+        return ChunkTree.of(verifying_key(self.preset, self.shape), known_state(self.ledger))
+
+    @classmethod
+    def toy(cls, queries: int) -> TreeName:
+        """The small tree of hashes."""
+        return cls(_TOY, queries)
+
+    @classmethod
+    def verifier(cls, preset: str, shape: str, ledger: Sequence[int] = ()) -> TreeName:
+        """The tree of the rollup's verifier."""
+        return cls(_VERIFIER, 0, preset, shape, tuple(ledger))
+
+
+def publication(graph: SlotGraph, deposits: Sequence[Deposit], tree: TreeName, keys_digest: bytes) -> bytes:
+    """What every role stores of a slot besides one-time keys and scripts' hashes; the graph follows from them."""
     terms = graph.terms
     data = {
-        "tree": {"kind": _TOY, "queries": queries},
+        "tree": asdict(tree),
         "slot": terms.slot,
         "committee": terms.committee.hex(),
         "operator": terms.operator.hex(),
@@ -40,10 +91,9 @@ def publication(graph: SlotGraph, deposits: Sequence[Deposit], queries: int) -> 
         "pot": terms.pot.hex(),
         "windows": asdict(terms.windows),
         "amounts": asdict(terms.amounts),
-        "keys": {
-            name: {"digits": key.digits, "links": [link.hex() for link in key.links]}
-            for name, key in graph.keys.items()
-        },
+        "keys": keys_digest.hex(),
+        "digest": graph.digest.hex(),
+        "oversized": graph.oversized,
         "deposits": [
             {
                 "name": deposit.name,
@@ -61,24 +111,18 @@ def _point(point: OutPoint) -> list[Any]:
     return [point.txid.hex(), point.index]
 
 
-def read_publication(data: bytes) -> tuple[SlotGraph, list[Deposit]]:
-    """The graph, built again, and the deposits.
+def open_slot(store: Store) -> tuple[Moves, list[Deposit]]:
+    """Graph, signatures and deposits of a role's slot.
 
     Raises:
-        BridgeError: STATE where it cannot be read; and what `SlotGraph` refuses.
+        BridgeError: STATE where something is missing, cannot be read, or makes another graph.
     """
     try:
-        read = json.loads(data)
+        read = json.loads(_read(store, PUBLICATION))
         windows, amounts = Windows(**read["windows"]), Amounts(**read["amounts"])
         committee = bytes.fromhex(read["committee"])
         funding = OutPoint(bytes.fromhex(read["funding"][0]), read["funding"][1])
-        if read["tree"]["kind"] != _TOY:
-            raise BridgeError(BridgeReason.STATE, f"a tree of kind {read['tree']['kind']!r}")
-        tree = ToyTree(read["tree"]["queries"])
-        keys = {
-            name: WinternitzKey(tuple(map(bytes.fromhex, key["links"])), key["digits"])
-            for name, key in read["keys"].items()
-        }
+        name = TreeName(**read["tree"])
         operator, pot = bytes.fromhex(read["operator"]), bytes.fromhex(read["pot"])
         terms = Terms(read["slot"], committee, operator, funding, pot, windows, amounts)
         deposits = [
@@ -93,9 +137,16 @@ def read_publication(data: bytes) -> tuple[SlotGraph, list[Deposit]]:
             )
             for each in read["deposits"]
         ]
+        digest, rehearsal = bytes.fromhex(read["digest"]), bool(read["oversized"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise BridgeError(BridgeReason.STATE, f"the publication cannot be read: {error!r}") from error
-    return SlotGraph(terms, tree, keys), deposits
+    tree = name.make()
+    book = KeyBook(store.directory.resolve().parent / PUBLISHED / KEYS, tree.nodes)
+    scripts = read_scripts(store, terms.slot, len(tree.nodes))
+    graph = SlotGraph(terms, tree, book, scripts=scripts, allow_oversized=rehearsal)
+    if graph.digest != digest:
+        raise BridgeError(BridgeReason.STATE, "keys, scripts and terms do not make the published graph")
+    return Moves(graph, store.signatures(terms.slot)), deposits
 
 
 def read_announcement(data: bytes) -> tuple[bytes, ...]:
@@ -131,12 +182,6 @@ def _read(store: Store, key: str) -> bytes:
     return value
 
 
-def open_slot(store: Store) -> tuple[Moves, list[Deposit]]:
-    """Graph, signatures and deposits of a role's slot."""
-    graph, deposits = read_publication(_read(store, PUBLICATION))
-    return Moves(graph, store.signatures(graph.terms.slot)), deposits
-
-
 def open_operator(directory: Path, network: str, chain: Chain, vault: int = 0) -> Operator:
     """The operator as its directory has it."""
     store = open_store(directory, "operator", network)
@@ -153,12 +198,17 @@ def open_watcher(directory: Path, network: str, chain: Chain) -> Watcher:
     store = open_store(directory, "watcher", network)
     moves, _ = open_slot(store)
     secret = _read(store, SECRET)
-    accuser = ToyAccuser(ToyTree(_queries(moves)), moves.graph.keys)
-    return Watcher(store, moves, accuser, Wallet(secret, chain), key_script(secret))
+    return Watcher(store, moves, accuser_of(moves.graph), Wallet(secret, chain), key_script(secret))
 
 
-def _queries(moves: Moves) -> int:
-    tree = moves.graph.tree
-    if not isinstance(tree, ToyTree):
-        raise BridgeError(BridgeReason.STATE, "no accuser for this tree")
-    return tree.queries
+def accuser_of(graph: SlotGraph) -> Accuser:
+    """Who finds the leaf that convicts, over the graph's tree.
+
+    Raises:
+        BridgeError: STATE where nobody knows the tree.
+    """
+    if isinstance(graph.tree, ToyTree):
+        return ToyAccuser(graph.tree, graph.keys)
+    if isinstance(graph.tree, ChunkTree):
+        return ChunkAccuser(graph.tree, graph.keys)
+    raise BridgeError(BridgeReason.STATE, "no accuser for this tree")

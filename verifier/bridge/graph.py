@@ -1,20 +1,23 @@
 """The transaction graph of one operator slot: every txid and amount, from a tree, keys and terms.
 
 Values grow from the leaves of the tree to the root (each R prefunds all that hangs below it), txids from the
-root to the leaves. Templates are made when asked for; scripts are made again from the tree.
+root to the leaves. Templates are made when asked for. Of the scripts the graph keeps hashes and sizes
+(`node_scripts.py`); a script that a move needs is made again from the tree and the keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Final
 
+from verifier.bitcoin.encoding import sha256
 from verifier.bitcoin.sighash import Sighash
 from verifier.bitcoin.taproot import TaprootOutput, leaf_hash, taproot_output
 from verifier.bitcoin.transaction import OutPoint, TxOut
 from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.node_scripts import NodeScripts, node_scripts
 from verifier.bridge.params import MARGINS, Amounts, Margins, Windows
 from verifier.bridge.scripts import (
     BYTES_PER_DIGIT,
@@ -25,9 +28,9 @@ from verifier.bridge.scripts import (
     reveal_leaf,
 )
 from verifier.bridge.template import Coin, Input, Signer, Template
-from verifier.bridge.tree import Node, OpeningTree, depth
+from verifier.bridge.tree import Node, OpeningTree, levels
 from verifier.script.script import P2A
-from verifier.script.winternitz import WinternitzKey, checksum_digits
+from verifier.script.winternitz import WinternitzKey
 
 ROOT: Final = 0
 SMALL, LARGE = 3, 2
@@ -36,7 +39,7 @@ MAX_ITEMS: Final = 999
 MAX_ITEM_BYTES: Final = 22
 """A hint or link with its length; digits are shorter, so this bounds a disproof from above."""
 MAX_WEIGHT: Final = 400_000
-_NOWHERE: Final = OutPoint(bytes(32), 0)
+NOWHERE: Final = OutPoint(bytes(32), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,11 @@ class SlotGraph:
         tree: nodes and leaves.
         keys: the operator's published one-time key of every wire.
         margins: least slack of the windows; smaller only in models.
-        progress: called with the share of nodes done.
+        scripts: of every node, where they were made before, from these keys and this committee.
+        allow_oversized: build also what would not relay; `oversized` names it.
+
+    Attributes:
+        oversized: name and weight of each transaction above the limit: such a graph cannot be played in full.
 
     Raises:
         BridgeError: WINDOWS, AMOUNTS; SHAPE where a key is missing or a transaction would not relay.
@@ -82,47 +89,63 @@ class SlotGraph:
         tree: OpeningTree,
         keys: Mapping[str, WinternitzKey],
         margins: Margins = MARGINS,
-        progress: Callable[[float], None] = lambda share: None,
+        scripts: Sequence[NodeScripts] | None = None,
+        allow_oversized: bool = False,
     ) -> None:
         terms.amounts.check()
         self.terms, self.tree, self.keys = terms, tree, keys
         self.nodes = list(tree.nodes)
-        self._check_keys()
+        self._levels = levels(self.nodes)
+        made = (node_scripts(tree, node, keys, terms.committee) for node in self.nodes)
+        self.scripts: Sequence[NodeScripts] = tuple(made if scripts is None else scripts)
+        if len(self.scripts) != len(self.nodes):
+            raise BridgeError(BridgeReason.SHAPE, f"scripts of {len(self.scripts)} nodes")
         self._committed = [self._committed_outputs(node) for node in self.nodes]
-        self._largest_leaf = [0] * len(self.nodes)
-        self._disprove_outputs: list[TaprootOutput | None] = []
-        self.disprove_hashes: list[tuple[bytes, ...]] = []
-        for node in self.nodes:
-            self._disprove_outputs.append(self._disprove_output(node))
-            progress((node.index + 1) / len(self.nodes))
+        self._disprove_outputs = [self._disprove_output(node) for node in self.nodes]
         self._operator_output = taproot_output(terms.operator)
         self._challenge_leaf = delayed_key(terms.operator)
-        self._open_output = leaves_output([leaf_hash(self._challenge_leaf)])
+        self._challenge_hash = leaf_hash(self._challenge_leaf)
+        self._open_output = leaves_output([self._challenge_hash])
         self.coins: dict[str, Coin] = {}
         self._made: dict[str, Template] = {}
+        self._digest: bytes | None = None
         self._place()
-        self._check_sizes()
+        self.oversized = self._check_sizes(allow_oversized)
+        self._margins = margins
         terms.windows.check(self.depth, self.widest_level_vbytes, margins)
 
-    def at(self, funding: OutPoint) -> SlotGraph:
-        """The same graph from another outpoint: scripts and amounts do not depend on it, txids do."""
+    def at(self, funding: OutPoint, windows: Windows | None = None) -> SlotGraph:
+        """The same graph from another outpoint, with other windows.
+
+        Scripts and amounts do not depend on them, txids do.
+
+        Raises:
+            BridgeError: WINDOWS.
+        """
         other = copy(self)
-        other.terms = replace(self.terms, funding=funding)
-        other.coins, other._made = dict(self.coins), {}
+        other.terms = replace(self.terms, funding=funding, windows=windows or self.terms.windows)
+        other.terms.windows.check(self.depth, self.widest_level_vbytes, self._margins)
+        other.coins, other._made, other._digest = dict(self.coins), {}, None
         other._put_all()
         return other
+
+    @property
+    def digest(self) -> bytes:
+        """One hash of every txid of the slot."""
+        if self._digest is None:
+            self._digest = sha256(b"".join(template.tx.txid for template in self.templates()))
+        return self._digest
 
     # Structure
 
     @property
     def depth(self) -> int:
         """How many Reveals follow each other at most."""
-        return depth(self.nodes)
+        return max(self._levels)
 
     def level(self, node: int) -> int:
         """How many Reveals lead to a node; 0 at the root."""
-        parent = self.nodes[node].parent
-        return 0 if parent < 0 else 1 + self.level(parent)
+        return self._levels[node]
 
     def ancestry(self, node: int) -> list[int]:
         """The root, .., the node."""
@@ -145,54 +168,64 @@ class SlotGraph:
     @property
     def largest_disprove_vbytes(self) -> int:
         """An upper bound of every disproof, two more outputs included."""
-        sizes = [self.disprove(n.index).max_vbytes for n in self.nodes if self._disprove_outputs[n.index]]
+        sizes = [self.disprove(n.index).max_vbytes for n in self.nodes if n.num_leaves]
         return max(sizes, default=0) + 86
+
+    @property
+    def too_wide(self) -> tuple[int, ...]:
+        """Nodes whose reveal would not relay: none in a graph that can be played in full."""
+        names = (name.partition("/") for name in self.oversized)
+        return tuple(int(node or ROOT) for kind, _, node in names if kind in ("assert", "reveal"))
 
     @property
     def largest_leaf_bytes(self) -> int:
         """Of all leaves of disprove outputs, guards included."""
-        return max(self._largest_leaf)
+        return max(each.largest_leaf for each in self.scripts)
 
     # Scripts, made again when needed
 
     def disprove_leaf(self, node: int, number: int) -> bytes:
-        """A leaf of disprove(node), guard included."""
-        return guarded(self.terms.committee, self.tree.leaf(node, number, self.keys))
+        """A leaf of disprove(node), guard included.
+
+        Raises:
+            BridgeError: REBUILD where tree and keys make another than the graph stands on.
+        """
+        code = guarded(self.terms.committee, self.tree.leaf(node, number, self.keys))
+        self._check_script(code, self.scripts[node].leaves[number], f"leaf {number} of node {node}")
+        return code
 
     def reveal_script(self, node: int, group: int) -> bytes:
-        """The leaf that binds the operator to a group of wires; empty for a node without wires."""
+        """The leaf that binds the operator to a group of wires; empty for a node without wires.
+
+        Raises:
+            BridgeError: REBUILD as above.
+        """
         wires = self.nodes[node].wires
         if not wires:
             return b""
-        return reveal_leaf(self.terms.committee, [self.keys[wire.name] for wire in wires[group]])
+        code = reveal_leaf(self.terms.committee, [self.keys[wire.name] for wire in wires[group]])
+        self._check_script(code, self.scripts[node].bindings[group].leaf_hash, f"wires of node {node}")
+        return code
+
+    def _check_script(self, code: bytes, wanted: bytes, what: str) -> None:
+        if leaf_hash(code) != wanted:
+            raise BridgeError(BridgeReason.REBUILD, f"{what}: another script")
 
     @property
     def operator_leaf(self) -> bytes:
         """O's leaf of K0 and of every C."""
         return self._challenge_leaf
 
-    def _check_keys(self) -> None:
-        for node in self.nodes:
-            for wire in (wire for group in node.wires for wire in group):
-                key = self.keys.get(wire.name)
-                if key is None or key.digits != wire.digits:
-                    raise BridgeError(BridgeReason.SHAPE, f"no key of {wire.digits} digits for {wire.name}")
-                if len(key.links) != wire.digits + checksum_digits(wire.digits):
-                    raise BridgeError(BridgeReason.SHAPE, f"{wire.name}: {len(key.links)} links")
-
     def _committed_outputs(self, node: Node) -> list[TaprootOutput]:
         """K1 or R of a node, one a group of wires."""
-        scripts = [self.reveal_script(node.index, group) for group in range(self.groups(node.index))]
-        return [committee_output(self.terms.committee, code or None) for code in scripts]
+        bindings = self.scripts[node.index].bindings
+        if not bindings:
+            return [committee_output(self.terms.committee)]
+        return [committee_output(self.terms.committee, binding.leaf_hash) for binding in bindings]
 
     def _disprove_output(self, node: Node) -> TaprootOutput | None:
-        hashes = []
-        for number in range(node.num_leaves):
-            code = self.disprove_leaf(node.index, number)
-            self._largest_leaf[node.index] = max(self._largest_leaf[node.index], len(code))
-            hashes.append(leaf_hash(code))
-        self.disprove_hashes.append(tuple(hashes))
-        return leaves_output(hashes) if hashes else None
+        leaves = self.scripts[node.index].leaves
+        return leaves_output(leaves) if leaves else None
 
     # Amounts and outpoints
 
@@ -200,12 +233,12 @@ class SlotGraph:
         """Values from the last node to the root, then outpoints from the kickoff on."""
         terms, amounts = self.terms, self.terms.amounts
         self._values: list[list[int]] = [[] for _ in self.nodes]
-        self._put("S", _NOWHERE, amounts.penalty, committee_output(terms.committee))
+        self._put("S", NOWHERE, amounts.penalty, committee_output(terms.committee))
         for node in reversed(self.nodes):
             count = self.groups(node.index)
             self._values[node.index] = [amounts.connector] * count
-            self._put_commitments(node.index, _NOWHERE)
-            self._put("K2", _NOWHERE, 0, committee_output(terms.committee))
+            self._put_commitments(node.index, NOWHERE)
+            self._put("K2", NOWHERE, 0, committee_output(terms.committee))
             self._put_revealed(node.index, None)
             template = self._commitment(node.index)
             out = sum(each.value for each in template.outputs)
@@ -213,7 +246,7 @@ class SlotGraph:
             if node.index != ROOT:
                 self._values[node.index][0] = max(amounts.connector, need - (count - 1) * amounts.connector)
         self.stake_sats = amounts.stake(self.largest_disprove_vbytes)
-        self._put("S", _NOWHERE, self.stake_sats, committee_output(terms.committee))
+        self._put("S", NOWHERE, self.stake_sats, committee_output(terms.committee))
         root = self._commitment(ROOT)
         need = sum(each.value for each in root.outputs) + amounts.fee(root.max_vbytes)
         self._kickoff_values = need - sum(self._values[ROOT])
@@ -232,7 +265,7 @@ class SlotGraph:
         amounts, index = self.terms.amounts, 0
 
         def here() -> OutPoint:
-            return _NOWHERE if txid is None else OutPoint(txid, index)
+            return NOWHERE if txid is None else OutPoint(txid, index)
 
         if node == ROOT:
             self._put("S", here(), self.coins["S"].value, self.coins["S"].output)
@@ -249,15 +282,21 @@ class SlotGraph:
 
     def _put_all(self) -> None:
         """Real outpoints, parents before children."""
+        self._put_kickoff()
+        for node in self.nodes:
+            self._put_revealed(node.index, self._commitment(node.index).tx.txid)
+
+    def _put_kickoff(self) -> None:
+        """F, and what the kickoff makes of it."""
         terms, amounts = self.terms, self.terms.amounts
-        challenge = committee_output(terms.committee, self._challenge_leaf)
+        challenge = committee_output(terms.committee, self._challenge_hash)
         count = self.groups(ROOT)
         for name, value, output in (
             ("K0", amounts.connector, challenge),
             *((f"K1.{g}", self._values[ROOT][g], self._committed[ROOT][g]) for g in range(count)),
             ("K2", self._kickoff_values, committee_output(terms.committee)),
         ):
-            self._put(name, _NOWHERE, value, output)
+            self._put(name, NOWHERE, value, output)
         self._put("F", terms.funding, 0, self._operator_output)
         draft = self.kickoff()
         value = sum(each.value for each in draft.outputs) + amounts.fee(draft.max_vbytes)
@@ -265,8 +304,6 @@ class SlotGraph:
         txid = self.kickoff().tx.txid
         for index, name in enumerate(("K0", *(f"K1.{g}" for g in range(count)), "K2")):
             self.coins[name] = replace(self.coins[name], outpoint=OutPoint(txid, index))
-        for node in self.nodes:
-            self._put_revealed(node.index, self._commitment(node.index).tx.txid)
 
     @property
     def funding_sats(self) -> int:
@@ -358,7 +395,7 @@ class SlotGraph:
         """
         leaf = Input(
             *(self.coins[f"D{node}"], 1, Signer.COMMITTEE, Sighash.NONE, -1, None),
-            script_bytes=self._largest_leaf[node],
+            script_bytes=self.scripts[node].largest_leaf,
             item_bytes=MAX_ITEMS * MAX_ITEM_BYTES,
             num_items=MAX_ITEMS,
         )
@@ -391,23 +428,23 @@ class SlotGraph:
 
     def _bound(self, name: str, node: int, group: int) -> Input:
         """The input that binds a group of wires."""
-        code = self.reveal_script(node, group)
-        if not code:
+        if not self.scripts[node].bindings:
             return self._committee(name, 1)
-        links = sum(len(self.keys[wire.name].links) for wire in self.nodes[node].wires[group])
+        binding = self.scripts[node].bindings[group]
         return Input(
-            *(self.coins[name], 1, Signer.COMMITTEE, Sighash.DEFAULT, 0, leaf_hash(code)),
-            script_bytes=len(code),
-            item_bytes=links * BYTES_PER_DIGIT,
-            num_items=2 * links,
+            *(self.coins[name], 1, Signer.COMMITTEE, Sighash.DEFAULT, 0, binding.leaf_hash),
+            script_bytes=binding.script_bytes,
+            item_bytes=binding.links * BYTES_PER_DIGIT,
+            num_items=2 * binding.links,
         )
 
     def _committee(self, name: str, delay: int, sighash: Sighash = Sighash.DEFAULT) -> Input:
         return Input(self.coins[name], delay, Signer.COMMITTEE, sighash)
 
     def _operator_input(self, name: str, sighash: Sighash = Sighash.SINGLE_ANYONECANPAY) -> Input:
-        code = self._challenge_leaf
-        return Input(self.coins[name], 1, Signer.OPERATOR, sighash, 0, leaf_hash(code), len(code))
+        leaf = self._challenge_hash
+        size = len(self._challenge_leaf)
+        return Input(self.coins[name], 1, Signer.OPERATOR, sighash, 0, leaf, size)
 
     def _vault(self, vault: Coin) -> Input:
         return Input(vault, 1, Signer.COMMITTEE, Sighash.DEFAULT)
@@ -429,19 +466,20 @@ class SlotGraph:
     def _free_anchor(self) -> TxOut:
         return TxOut(self.terms.amounts.free_anchor, P2A)
 
-    def _check_sizes(self) -> None:
-        for node in self.nodes:
-            for group in node.wires:
-                if sum(2 * len(self.keys[wire.name].links) for wire in group) > MAX_ITEMS:
-                    raise BridgeError(
-                        BridgeReason.SHAPE, f"{node.name}: a group of more than {MAX_ITEMS} items"
-                    )
+    def _check_sizes(self, allow_oversized: bool) -> dict[str, int]:
+        for node, made in zip(self.nodes, self.scripts, strict=True):
+            if any(2 * binding.links > MAX_ITEMS for binding in made.bindings):
+                raise BridgeError(BridgeReason.SHAPE, f"{node.name}: a group of more than {MAX_ITEMS} items")
+        oversized = {}
         for template in self.templates():
-            limit = MAX_WEIGHT if template.version == LARGE else 4 * 10_000
-            if template.max_weight > limit:
-                raise BridgeError(BridgeReason.SHAPE, f"{template.name}: {template.max_weight} weight units")
+            weight = template.max_weight
+            if weight > (MAX_WEIGHT if template.version == LARGE else 4 * 10_000):
+                if not allow_oversized:
+                    raise BridgeError(BridgeReason.SHAPE, f"{template.name}: {weight} weight units")
+                oversized[template.name] = weight
             if template.fee < 0 and Sighash.SINGLE_ANYONECANPAY not in (i.sighash for i in template.inputs):
                 raise BridgeError(BridgeReason.AMOUNTS, f"{template.name}: {-template.fee} sat missing")
+        return oversized
 
 
 def commitment_coin(node: int, group: int) -> str:

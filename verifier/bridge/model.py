@@ -72,6 +72,10 @@ class ModelTree:
         """Nothing: the model decides what convicts."""
         return b"\x51"
 
+    def leaf_bytes(self, node: int, number: int) -> int:
+        """Of `leaf`."""
+        return 1
+
 
 def model_graph(tree: ModelTree, windows: Windows, margins: Margins) -> tuple[SlotGraph, Coin]:
     """The real graph at small windows, and a vault."""

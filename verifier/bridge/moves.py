@@ -12,7 +12,7 @@ from verifier.bitcoin.taproot import output_secret
 from verifier.bitcoin.transaction import TxOut
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph
-from verifier.bridge.presign import Slot
+from verifier.bridge.presign import Signatures, Slot, answer_slots
 from verifier.bridge.template import Coin, Signer, Template, sign_input
 from verifier.bridge.tree import Digits, Spend
 from verifier.script.winternitz import sign
@@ -30,7 +30,7 @@ class Moves:
     """
 
     graph: SlotGraph
-    signatures: Mapping[Slot, bytes]
+    signatures: Signatures
 
     def committee_witness(self, template: Template, index: int, leaf: int = -1) -> bytes:
         """The committee's signature of an input as a witness carries it.
@@ -70,6 +70,16 @@ class Moves:
             items = [item for wire in reversed(group) for item in _sign_wire(graph, seed, wire.name, wires)]
             witnesses.append((*items, signature, graph.reveal_script(node, index), _control(each.coin, 0)))
         return _done(template, witnesses)
+
+    def check_answers(self, node: int) -> None:
+        """The committee has signed all that the operator may have to send of a node.
+
+        Raises:
+            BridgeError: ORDER where it has not.
+        """
+        for slot in answer_slots(self.graph, node):
+            if slot not in self.signatures:
+                raise BridgeError(BridgeReason.ORDER, f"{slot.template}, input {slot.index}, is not signed")
 
     def close(self, node: int, secret: bytes) -> Spending:
         """Signed by O beside the committee."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,6 +34,18 @@ class Leaf:
     query: int
 
 
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Millions of objects that all stay: looking for garbage among them takes longer than making them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class ChunkTree:
     """`OpeningTree` over a Program; shapes are compiled when first asked for.
 
@@ -42,10 +56,15 @@ class ChunkTree:
 
     def __init__(self, program: Program, known: Mapping[int, int] | None = None) -> None:
         self.program = program
+        with _no_garbage():
+            self._build_all(program, known)
+
+    def _build_all(self, program: Program, known: Mapping[int, int] | None) -> None:
         self.lowered: Lowered = lower(program, known)
         self.partition: Partition = partition(self.lowered)
-        self._shapes: dict[object, Shape] = {}
-        self._patterns: dict[int, object] = {}
+        self._shapes: dict[int, Shape] = {}
+        self._patterns: dict[object, int] = {}
+        self._pattern_of: dict[int, int] = {}
         self._index: dict[Path, int] = {}
         self.runs: list[list[tuple[Run, int]]] = []
         """By node: its wires as runs of words, and whose query's."""
@@ -162,15 +181,42 @@ class ChunkTree:
         Raises:
             ChunkError: it cannot be written.
         """
-        chunk = leaf.chunk
-        if id(chunk) not in self._patterns:
-            self._patterns[id(chunk)] = pattern(chunk, self.lowered)
-        key = self._patterns[id(chunk)]
+        key = self._pattern(leaf)
         if key not in self._shapes:
-            self._shapes[key] = compile_chunk(chunk, self.lowered)
+            self._shapes[key] = compile_chunk(leaf.chunk, self.lowered)
         return self._shapes[key]
+
+    def uncompiled(self) -> list[Leaf]:
+        """A leaf of every shape that is not compiled yet."""
+        found: dict[int, Leaf] = {}
+        for leaf in (leaf for leaves in self.leaves for leaf in leaves):
+            key = self._pattern(leaf)
+            if key not in self._shapes:
+                found.setdefault(key, leaf)
+        return list(found.values())
+
+    def compiled(self) -> list[Shape]:
+        """The shapes that are compiled, in the order of the leaves that they are first met in."""
+        keys = dict.fromkeys(self._pattern(leaf) for leaves in self.leaves for leaf in leaves)
+        return [self._shapes[key] for key in keys if key in self._shapes]
+
+    def keep(self, leaf: Leaf, shape: Shape) -> None:
+        """Takes the shape of a leaf that another process has compiled."""
+        self._shapes[self._pattern(leaf)] = shape
+
+    def _pattern(self, leaf: Leaf) -> int:
+        """The number of a leaf's pattern."""
+        chunk = id(leaf.chunk)
+        if chunk not in self._pattern_of:
+            found = pattern(leaf.chunk, self.lowered)
+            self._pattern_of[chunk] = self._patterns.setdefault(found, len(self._patterns))
+        return self._pattern_of[chunk]
 
     def leaf(self, node: int, number: int, keys: Mapping[str, WinternitzKey]) -> bytes:
         """The tapscript of a leaf."""
         leaf = self.leaves[node][number]
         return self.shape(leaf).leaf(keys[name] for name in self.wire_names(leaf))
+
+    def leaf_bytes(self, node: int, number: int) -> int:
+        """The length of a leaf's tapscript."""
+        return len(self.shape(self.leaves[node][number]).code)

@@ -50,9 +50,16 @@ class Windows:
     refund: int = 1_008
 
     @classmethod
-    def for_depth(cls, depth: int, margins: Margins = MARGINS) -> Windows:
-        """The defaults with the shortest T3 that a tree of this depth allows."""
-        return cls(take2=depth * (cls().reveal_timeout + margins.lateness) + margins.disprove)
+    def for_tree(cls, depth: int, widest_level_vbytes: int = 0, margins: Margins = MARGINS) -> Windows:
+        """The defaults with the shortest Wr and T3 that a tree allows."""
+        reveal = max(cls().reveal_timeout, _crowd(widest_level_vbytes))
+        return cls(reveal_timeout=reveal, take2=depth * (reveal + margins.lateness) + margins.disprove)
+
+    @classmethod
+    def longest(cls, depth: int, margins: Margins = MARGINS) -> Windows:
+        """The longest Wr that a tree of this depth allows: for drafts, before its widest level is known."""
+        reveal = (MAX_DELAY - margins.disprove) // depth - margins.lateness
+        return cls(reveal_timeout=reveal, take2=MAX_DELAY)
 
     def check(self, depth: int, widest_level_vbytes: int, margins: Margins = MARGINS) -> None:
         """Refuses windows that somebody honest could miss.
@@ -65,7 +72,7 @@ class Windows:
         Raises:
             BridgeError: WINDOWS, with the rule.
         """
-        crowd = -(-10 * widest_level_vbytes // 1_000_000)
+        crowd = _crowd(widest_level_vbytes)
         last = depth * (self.reveal_timeout + margins.lateness) + margins.disprove
         rules = (
             (self.take1 >= margins.lateness, f"T1 = {self.take1} < {margins.lateness}"),
@@ -86,6 +93,11 @@ class Windows:
         for holds, detail in rules:
             if not holds:
                 raise BridgeError(BridgeReason.WINDOWS, detail)
+
+
+def _crowd(vbytes: int) -> int:
+    """Blocks in which so many bytes are confirmed, if a tenth of each is theirs."""
+    return -(-10 * vbytes // 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, Protocol
 
 from verifier.bitcoin.encoding import tagged_hash
 from verifier.bitcoin.keys import verify_schnorr
@@ -14,9 +14,22 @@ from verifier.bitcoin.taproot import TaprootOutput
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, SlotGraph
 from verifier.bridge.template import Coin, Signer, Template
+from verifier.bridge.tree import Node, runs
 from verifier.bridge.vault import Deposit
 
 NO_LEAF: Final = -1
+PART_SIGNATURES: Final = 1_000
+"""About as many are signed in one session of a large slot."""
+
+
+class Signatures(Protocol):
+    """Signatures by where they belong: a dictionary, or what makes them when they are asked for."""
+
+    def get(self, slot: Slot, /) -> bytes | None:
+        """A signature, if set-up left one."""
+
+    def __contains__(self, slot: object, /) -> bool:
+        """Whether it left one."""
 
 
 class Phase(IntEnum):
@@ -66,7 +79,7 @@ class Request:
         return verify_schnorr(self.key.key if self.key else committee, self.message, signature)
 
 
-def _requests(template: Template, chosen: tuple[bytes, ...] = ()) -> Iterator[Request]:
+def requests_of(template: Template, chosen: tuple[bytes, ...] = ()) -> Iterator[Request]:
     """The committee's inputs of a template; `chosen`: leaf hashes where the leaf is chosen later."""
     for index, each in enumerate(template.inputs):
         if each.signer is not Signer.COMMITTEE:
@@ -79,38 +92,60 @@ def _requests(template: Template, chosen: tuple[bytes, ...] = ()) -> Iterator[Re
             yield Request(Slot(template.name, index), template.message(index), key)
 
 
-def protect_requests(graph: SlotGraph) -> Iterator[Request]:
-    """Every penalty of a slot."""
-    yield from _requests(graph.assert_timeout())
-    for node in graph.nodes:
-        if node.index != ROOT:
-            yield from _requests(graph.open_timeout(node.index))
+def protect_requests(graph: SlotGraph, nodes: Sequence[Node] | None = None) -> Iterator[Request]:
+    """The penalties of some nodes, or of all."""
+    for node in graph.nodes if nodes is None else nodes:
+        if node.index == ROOT:
+            yield from requests_of(graph.assert_timeout())
+        else:
+            yield from requests_of(graph.open_timeout(node.index))
         if node.num_leaves:
-            yield from _requests(graph.disprove(node.index), graph.disprove_hashes[node.index])
+            yield from requests_of(graph.disprove(node.index), graph.scripts[node.index].leaves)
 
 
-def answer_requests(graph: SlotGraph) -> Iterator[Request]:
-    """What the operator needs to survive."""
-    yield from _requests(graph.assertion())
-    for node in graph.nodes[1:]:
-        yield from _requests(graph.reveal(node.index))
-        yield from _requests(graph.close(node.index))
+def answer_requests(graph: SlotGraph, nodes: Sequence[Node] | None = None) -> Iterator[Request]:
+    """What the operator needs to survive in some nodes, or in all."""
+    for node in graph.nodes if nodes is None else nodes:
+        if node.index == ROOT:
+            yield from requests_of(graph.assertion())
+        else:
+            yield from requests_of(graph.reveal(node.index))
+            yield from requests_of(graph.close(node.index))
+
+
+def answer_slots(graph: SlotGraph, node: int) -> Iterator[Slot]:
+    """Where the signatures of `answer_requests` belong, found without making a transaction."""
+    groups = graph.groups(node)
+    if node == ROOT:
+        yield from (Slot("assert", index) for index in range(groups + 1))
+    else:
+        yield from (Slot(f"reveal/{node}", index) for index in range(groups))
+        yield Slot(f"close/{node}", 1)
+
+
+def parts(graph: SlotGraph, phase: Phase) -> list[tuple[int, int]]:
+    """A phase cut into runs of nodes that are signed one by one, so that a cut costs one of them; PAY is not cut."""
+    if phase is Phase.PAY:
+        return [(0, 0)]
+    if phase is Phase.PROTECT:
+        weights = [3 + node.num_leaves for node in graph.nodes]
+    else:
+        weights = [1 + graph.groups(node.index) for node in graph.nodes]
+    return runs(weights, PART_SIGNATURES)
 
 
 def pay_requests(graph: SlotGraph, vault: Coin) -> Iterator[Request]:
     """Both takes of a vault."""
-    yield from _requests(graph.take1(vault))
-    yield from _requests(graph.take2(vault))
+    yield from requests_of(graph.take1(vault))
+    yield from requests_of(graph.take2(vault))
 
 
 def pegin_requests(deposit: Deposit) -> Iterator[Request]:
     """Moving a deposit into its vault."""
-    yield from _requests(deposit.pegin())
+    yield from requests_of(deposit.pegin())
 
 
-def check_complete(
-    requests: Iterator[Request], signatures: Mapping[Slot, bytes], committee: bytes, what: str
-) -> None:
+def check_complete(requests: Iterator[Request], signatures: Signatures, committee: bytes, what: str) -> None:
     """Verifies that every request is answered.
 
     Raises:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from verifier.bitcoin.sighash import Spending
+from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, commitment_coin
 from verifier.bridge.moves import Moves, wire_label
 from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.store import Store
 from verifier.bridge.template import Coin
-from verifier.bridge.tree import Accuser, Digits, Execution, Spend
+from verifier.bridge.tree import Accuser, Digits, Execution, Spend, values_of
 from verifier.bridge.view import SlotView
 from verifier.chain.chain import Chain, Refused
 from verifier.chain.fees import spending_of
@@ -50,12 +51,10 @@ def _send(chain: Chain, name: str, spending: Spending) -> Sent:
 
 def all_wires(moves: Moves, execution: Execution) -> dict[str, Digits]:
     """Every wire of an execution by its name."""
-    return {
-        wire.name: value
-        for node in moves.graph.nodes
-        for group, values in zip(node.wires, execution.values(node.index), strict=True)
-        for wire, value in zip(group, values, strict=True)
-    }
+    out: dict[str, Digits] = {}
+    for node in moves.graph.nodes:
+        out |= values_of(node, execution)
+    return out
 
 
 @dataclass
@@ -119,9 +118,7 @@ class Operator:
         for node in self.moves.graph.nodes:
             if any(wire.name not in wires for group in node.wires for wire in group):
                 raise BridgeError(BridgeReason.ORDER, f"the wires of {node.name} are not durable")
-            self.moves.commit(node.index, self.seed, wires)
-            if node.index != ROOT:
-                self.moves.close(node.index, self.secret)
+            self.moves.check_answers(node.index)
         return _send(chain, "kickoff", self.moves.kickoff(self.secret))
 
     def due(self, chain: Chain) -> list[str]:
@@ -167,7 +164,9 @@ class Operator:
             return self.moves.take(kind, self.vault)
         if kind == "close":
             return self.moves.close(int(rest), self.secret)
-        return self.moves.commit(int(rest or ROOT), self.seed, self.store.wires(self._slot))
+        node = int(rest or ROOT)
+        names = [wire.name for group in self.moves.graph.nodes[node].wires for wire in group]
+        return self.moves.commit(node, self.seed, self.store.wires(self._slot, names))
 
 
 Guide = Callable[[SlotView, int], Sequence[int]]
@@ -215,6 +214,7 @@ class Watcher:
         guide: which nodes it opens.
         fee_rate: sat/vB.
         innocent: nodes with signatures that no leaf convicts: not looked at again.
+        kept: nodes with the transactions that revealed them, whose signatures are in the store: not read again.
     """
 
     store: Store
@@ -227,6 +227,7 @@ class Watcher:
     fee_rate: int = 2
     claim: Digits | None = None
     innocent: set[tuple[int, tuple[tuple[bytes, ...], ...]]] = field(default_factory=set, repr=False)
+    kept: set[tuple[int, Transaction]] = field(default_factory=set, repr=False)
 
     def hear(self, announcement: tuple[bytes, ...]) -> None:
         """Keeps what the operator announces: it convicts beside whatever the root commits.
@@ -324,7 +325,10 @@ class Watcher:
         """
         slot, names = self.moves.graph.terms.slot, []
         for at in view.graph.ancestry(node):
-            self.store.see(slot, view.wire_signatures(at))
+            found = view.commitment(at)
+            if found is not None and (at, found.tx) not in self.kept:
+                self.store.see(slot, view.wire_signatures(at))
+                self.kept.add((at, found.tx))
             names += [wire.name for group in view.graph.nodes[at].wires for wire in group]
         seen = self.store.seen(slot)
         versions = itertools.product(*(seen.get(name, []) for name in names))

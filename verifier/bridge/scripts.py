@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from verifier.bitcoin.taproot import NUMS_KEY, TaprootOutput, balanced_tree, leaf_hash, taproot_output
+from verifier.bitcoin.taproot import NUMS_KEY, TaprootOutput, balanced_tree, taproot_output
 from verifier.script.opcodes import Op
 from verifier.script.script import number, push, script
 from verifier.script.winternitz import WinternitzKey
@@ -40,8 +40,8 @@ def reveal_leaf(committee: bytes, keys: Sequence[WinternitzKey]) -> bytes:
 
 
 def committee_output(committee: bytes, leaf: bytes | None = None) -> TaprootOutput:
-    """P signs the key path; a leaf beside it."""
-    return taproot_output(committee, None if leaf is None else balanced_tree([leaf_hash(leaf)]))
+    """P signs the key path; the leaf of a hash beside it."""
+    return taproot_output(committee, None if leaf is None else balanced_tree([leaf]))
 
 
 def leaves_output(leaf_hashes: Iterable[bytes]) -> TaprootOutput:

@@ -7,7 +7,7 @@ not stored at all; a role reads it again. Source: https://www.sqlite.org/pragma.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -51,6 +51,7 @@ class Store:
 
     def __init__(self, directory: Path, role: str, network: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
         self._path = directory / _FILE
         wanted = {"format": FORMAT, "role": role, "network": network}
         with self._transaction() as db:
@@ -89,8 +90,18 @@ class Store:
 
     def put_meta(self, key: str, value: bytes) -> None:
         """Writes or replaces a value."""
+        self.put_metas({key: value})
+
+    def put_metas(self, values: Mapping[str, bytes]) -> None:
+        """Writes or replaces values, all of them or none."""
         with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+    def metas(self, head: str) -> dict[str, bytes]:
+        """All values whose key begins with `head`."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT key, value FROM meta WHERE substr(key, 1, ?) = ?", (len(head), head))
+            return {key: bytes(value) for key, value in rows}
 
     def erase_meta(self, key: str) -> None:
         """Forgets a value; the file's page is overwritten."""
@@ -115,17 +126,36 @@ class Store:
                 elif bytes(row[0]) != value:
                     raise BridgeError(BridgeReason.EQUIVOCATION, f"{slot}: {name}")
 
-    def wires(self, slot: str) -> dict[str, Digits]:
-        """The committed wires of a slot."""
+    def wires(self, slot: str, names: Iterable[str] | None = None) -> dict[str, Digits]:
+        """The committed wires of a slot: all, or those of these names."""
+        query = "SELECT name, value FROM wires WHERE slot = ?"
         with self._transaction() as db:
-            rows = db.execute("SELECT name, value FROM wires WHERE slot = ?", (slot,)).fetchall()
+            if names is None:
+                rows = db.execute(query, (slot,)).fetchall()
+            else:
+                rows = [r for name in names for r in db.execute(f"{query} AND name = ?", (slot, name))]
         return {name: tuple(value) for name, value in rows}
 
-    def save_signatures(self, slot: str, signatures: Mapping[Slot, bytes]) -> None:
-        """Adds signatures; a second session's replace the first's, both hold."""
+    def save_signatures(self, slot: str, signatures: Mapping[Slot, bytes], mark: str | None = None) -> None:
+        """Adds signatures; a second session's replace the first's, both hold.
+
+        Args:
+            slot: whose.
+            signatures: to keep.
+            mark: a key of `meta` that gets their number, with them or not at all.
+        """
         rows = [(slot, s.template, s.index, s.leaf, raw) for s, raw in signatures.items()]
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO signatures VALUES (?, ?, ?, ?, ?)", rows)
+            if mark is not None:
+                number = len(rows).to_bytes(8, "big")
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (mark, number))
+
+    def count_signatures(self, slot: str) -> int:
+        """How many signatures of a slot are kept."""
+        with self._transaction() as db:
+            found = db.execute("SELECT COUNT(*) FROM signatures WHERE slot = ?", (slot,)).fetchone()
+        return int(found[0])
 
     def signatures(self, slot: str) -> dict[Slot, bytes]:
         """All signatures of a slot."""

@@ -20,7 +20,7 @@ from verifier.bridge.tree import Digits, Node, Spend, Wire
 from verifier.script.blake3 import IV, compress
 from verifier.script.opcodes import Op
 from verifier.script.script import number, script
-from verifier.script.winternitz import WinternitzKey, nibbles, read
+from verifier.script.winternitz import LINK_BYTES, WinternitzKey, checksum_digits, nibbles, read
 
 _ONE_BLOCK = 1 | 2 | 8
 DIGEST, BLOCK = 64, 128
@@ -118,6 +118,19 @@ class ToyTree:
         if len(read_keys) == 1:
             return _sum_leaf(read_keys[0])
         return _hash_leaf(read_keys[0], read_keys[:0:-1], 0 if node else DIGEST * number)
+
+    def leaf_bytes(self, node: int, number: int) -> int:
+        """The length of a leaf's tapscript."""
+        return len(self.leaf(node, number, self._blank_keys))
+
+    @cached_property
+    def _blank_keys(self) -> Mapping[str, WinternitzKey]:
+        """Keys of the right lengths."""
+        wires = [wire for node in self.nodes for group in node.wires for wire in group]
+        return {
+            w.name: WinternitzKey((bytes(LINK_BYTES),) * (w.digits + checksum_digits(w.digits)), w.digits)
+            for w in wires
+        }
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,9 @@ class OpeningTree(Protocol):
     def leaf(self, node: int, number: int, keys: Mapping[str, WinternitzKey]) -> bytes:
         """The tapscript of a leaf; `keys` has the key of every wire of the node and of its ancestors."""
 
+    def leaf_bytes(self, node: int, number: int) -> int:
+        """The length of a leaf's tapscript, which does not depend on keys."""
+
 
 class Execution(Protocol):
     """A run of the Program on one proof: the value of every wire. What an honest operator commits."""
@@ -98,9 +101,31 @@ class Accuser(Protocol):
         """
 
 
+def values_of(node: Node, execution: Execution) -> dict[str, Digits]:
+    """A node's wires by name."""
+    groups = zip(node.wires, execution.values(node.index), strict=True)
+    return {wire.name: value for wires, values in groups for wire, value in zip(wires, values, strict=True)}
+
+
+def levels(nodes: Sequence[Node]) -> list[int]:
+    """How many Reveals lead to each node; 0 at the root."""
+    found: list[int] = []
+    for node in nodes:
+        found.append(0 if node.parent < 0 else found[node.parent] + 1)
+    return found
+
+
 def depth(nodes: Sequence[Node]) -> int:
     """How many Reveals follow each other at most."""
-    levels: list[int] = []
-    for node in nodes:
-        levels.append(0 if node.parent < 0 else levels[node.parent] + 1)
-    return max(levels)
+    return max(levels(nodes))
+
+
+def runs(weights: Sequence[int], limit: int) -> list[tuple[int, int]]:
+    """Consecutive numbers cut into runs (first, end) of about `limit` weight each, one number at least."""
+    found, first, total = [], 0, 0
+    for number, weight in enumerate(weights):
+        if number > first and total + weight > limit:
+            found.append((first, number))
+            first, total = number, 0
+        total += weight
+    return [*found, (first, len(weights))]

@@ -24,7 +24,7 @@ MAX_SLOT_NAME: Final = 32
 
 def deposit_output(committee: bytes, user: bytes, refund: int) -> TaprootOutput:
     """The committee moves it into a vault, or after `refund` blocks the user takes it back."""
-    return committee_output(committee, delayed_key(user, refund))
+    return committee_output(committee, leaf_hash(delayed_key(user, refund)))
 
 
 @dataclass(frozen=True, slots=True)

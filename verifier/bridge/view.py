@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from verifier.bitcoin.transaction import Transaction
-from verifier.bridge.graph import SlotGraph, commitment_coin
+from verifier.bridge.graph import ROOT, SlotGraph, commitment_coin
 from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.template import Coin, Template
 from verifier.chain.chain import Chain, Seen
@@ -99,17 +99,32 @@ class SlotView:
 
     def commitment(self, node: int) -> Confirmed | None:
         """The assertion or reveal of a node, if confirmed."""
-        found = self.spent(commitment_coin(node, 0))
-        txid = self.graph.template("assert" if node == 0 else f"reveal/{node}").tx.txid
-        return found if found is not None and found.tx.txid == txid else None
+        coin = self.graph.coins[commitment_coin(node, 0)]
+        found = self.spender(coin)
+        if found is None or found.tx.inputs[0].previous != coin.outpoint:  # a close or time-out has it second
+            return None
+        template = self.graph.template("assert" if node == ROOT else f"reveal/{node}")
+        return found if found.tx.txid == template.tx.txid else None
 
     def revealed(self) -> list[int]:
         """The nodes whose wires are on the chain, parents first."""
-        return [node.index for node in self.graph.nodes if self.commitment(node.index) is not None]
+        return sorted(self._walk()[0])
 
     def pending(self) -> list[int]:
         """The nodes that wait for the operator: their coins are there, neither closed nor revealed."""
-        return [n.index for n in self.graph.nodes[1:] if self.unspent(commitment_coin(n.index, 0))]
+        return sorted(n for n in self._walk()[1] if self.unspent(commitment_coin(n, 0)))
+
+    def _walk(self) -> tuple[list[int], list[int]]:
+        """The revealed nodes, and their children that are not: all others have no coin on the chain."""
+        revealed, others, todo = [], [], [ROOT]
+        while todo:
+            node = todo.pop()
+            if self.commitment(node) is None:
+                others.append(node)
+            else:
+                revealed.append(node)
+                todo += self.graph.nodes[node].children
+        return revealed, [node for node in others if node != ROOT]
 
     def wire_signatures(self, node: int) -> dict[str, tuple[bytes, ...]]:
         """What the operator committed to on the chain when it revealed a node.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxOut
 from verifier.chain.block import Block
@@ -115,8 +115,6 @@ class Chain(Protocol):
 class TestChain(Chain, Protocol):
     """A chain of which we are the miner: regtest."""
 
-    __test__: ClassVar[bool] = False
-
     def mine(self, count: int = 1, script: bytes | None = None) -> tuple[Block, ...]:
         """Adds blocks; the first takes what the mempool holds, up to the weight of a block.
 
@@ -148,6 +146,9 @@ class TestChain(Chain, Protocol):
             IndexError: the chain is not that long.
             Refused: the other branch would be invalid.
         """
+
+
+TestChain.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for a test's
 
 
 @dataclass(frozen=True, slots=True)

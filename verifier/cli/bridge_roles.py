@@ -14,14 +14,14 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import open_operator, open_slot, open_store, open_watcher, read_announcement
 from verifier.bridge.graph import commitment_coin
 from verifier.bridge.roles import Sent
-from verifier.bridge.simulate.cases import toy_case
-from verifier.bridge.simulate.rehearsal import deposit, rehearse
+from verifier.bridge.simulate.rehearsal import deposit
 from verifier.bridge.simulate.setup import NETWORK
-from verifier.bridge.toy import MAX_QUERIES, ToyTree
+from verifier.bridge.simulate.worlds import case_of
 from verifier.bridge.view import SlotView
 from verifier.chain.fees import spending_of
 from verifier.chain.node import EmbeddedNode
-from verifier.cli.output import console, emit, json_option, progress_bar, reports_errors, show_table
+from verifier.cli.bridge_setup import setup
+from verifier.cli.output import console, emit, json_option, reports_errors, show_table
 
 DIRECTORY = click.Path(path_type=Path)
 node_option = click.option(
@@ -46,28 +46,6 @@ def _report(sent: list[Sent], as_json: bool) -> None:
     rows = [(each.name, each.spending.tx.txid_hex, each.spending.tx.vbytes) for each in sent]
     data = {"sent": [{"name": name, "txid": txid, "vbytes": vbytes} for name, txid, vbytes in rows]}
     emit(data, as_json, lambda: show_table("Sent", ("transaction", "txid", "vbytes"), rows))
-
-
-@click.command("setup", short_help="a bridge in directories, for rehearsal on regtest")
-@click.argument("directory", type=DIRECTORY)
-@click.option(
-    "--queries", type=click.IntRange(2, MAX_QUERIES), default=2, show_default=True, help="An even number."
-)
-@json_option
-@reports_errors
-def setup(directory: Path, queries: int, as_json: bool) -> None:
-    """Make node, committee, user, operator and watcher below DIRECTORY, with every signature of one slot.
-
-    The keys are public: for rehearsal alone.
-    """
-    if queries % 2:
-        raise click.BadParameter("an even number is needed", param_hint="--queries")
-    with progress_bar("setup", as_json) as bar:
-        rehearse(directory, queries, bar)
-    roles = ["node", "committee", "user", "operator", "watcher"]
-    emit(
-        {"directory": str(directory), "roles": roles}, as_json, lambda: console.print(f"{directory}: {roles}")
-    )
 
 
 @click.command("mine", short_help="blocks on the embedded node")
@@ -108,10 +86,9 @@ def kickoff(directory: Path, case: str, node: Path | None, as_json: bool) -> Non
     """Make the wires of a proof durable, then start the game; no other proof can be asserted afterwards."""
     with _node(directory, node) as chain:
         operator = open_operator(directory, NETWORK, chain)
-        tree = operator.moves.graph.tree
-        known = toy_case(tree.queries if isinstance(tree, ToyTree) else 2)
-        executions = {"honest": known.honest, "false": known.false[0], "withheld": known.withheld[0]}
-        operator.commit(executions[case])
+        known = case_of(operator.moves.graph.tree)
+        false = known.false if case == "false" else known.withheld if case == "withheld" else None
+        operator.commit(known.honest if false is None else false[0])
         sent = [operator.kickoff(chain)]
     _report(sent, as_json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from verifier.script.opcodes import Op
@@ -66,6 +67,7 @@ def push_raw(item: bytes) -> bytes:
     return bytes([Op.PUSHDATA4]) + len(item).to_bytes(4, "little") + item
 
 
+@lru_cache(maxsize=1 << 16)
 def number(value: int) -> bytes:
     """[] -> [value]; 1 byte for -1..16, 2 for up to 127, 3 for up to 32,767."""
     return push(encode_number(value))

@@ -15,18 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from native import hash160_chains, links_words, words_links
-from verifier.bitcoin.encoding import hash160, tagged_hash
+from verifier.bitcoin.encoding import hash160, tagged_hasher
 from verifier.script.opcodes import Op
 from verifier.script.script import (
     MAX_NUMBER_BYTES,
     decode_number,
     encode_number,
-    join,
     number,
-    push,
     script,
 )
 
@@ -57,9 +56,9 @@ class WinternitzKey:
 
         Size: 64 bytes a link, 3 a nibble and up to 25 more. Peak: 11 items above the signature.
         """
-        checksums = [_check_digit(link) for link in reversed(self.links[self.digits :])]
-        values = [_check_digit(link) for link in reversed(self.links[: self.digits])]
-        return join([*checksums, *values, _collect(self.digits, len(self.links) - self.digits)])
+        head, tail = _check_digit()
+        digits = (tail + head).join(reversed(self.links))
+        return head + digits + tail + _collect(self.digits, len(self.links) - self.digits)
 
 
 def checksum_digits(digits: int) -> int:
@@ -67,24 +66,26 @@ def checksum_digits(digits: int) -> int:
     return -(-(LAST * digits).bit_length() // 4)
 
 
-def _check_digit(link: bytes) -> bytes:
-    """[s d] -> [], alt [] -> [d]; fails unless the (15 - d)th hash of s is the link. 64 bytes.
+@cache
+def _check_digit() -> tuple[bytes, bytes]:
+    """[s d] -> [], alt [] -> [d]; fails unless the (15 - d)th hash of s is the link between the two parts. 64 bytes.
 
     A d above 15 counts as 15; a negative one fails at PICK.
     """
     hashes = bytes([Op.HASH160]) * _HALF
     low_half = script(Op.TOALTSTACK, hashes)  # [s r] -> [s hashed 8 times], r = d
     high_half = script(number(_HALF), Op.SUB, Op.TOALTSTACK)  # r = d - 8
-    return script(
+    head = script(
         *(number(LAST), Op.MIN, Op.DUP, Op.TOALTSTACK),  # [s d], alt [d]
         *(Op.DUP, number(_HALF), Op.LESSTHAN),
         *(Op.IF, low_half, Op.ELSE, high_half, Op.ENDIF),  # [h_0], alt [d r]
         bytes([Op.DUP, Op.HASH160]) * (_HALF - 1),  # [h_0 .. h_7]
-        *(Op.FROMALTSTACK, Op.PICK, push(link), Op.EQUALVERIFY),  # h_(7-r) is the link
-        bytes([Op.OP_2DROP]) * (_HALF // 2),
+        *(Op.FROMALTSTACK, Op.PICK, LINK_BYTES),  # the link is pushed, h_(7-r) is the link
     )
+    return head, script(Op.EQUALVERIFY, bytes([Op.OP_2DROP]) * (_HALF // 2))
 
 
+@cache
 def _collect(digits: int, checksums: int) -> bytes:
     """[], alt [checksum, m_{n-1} .. m_0] -> [m_0 .. m_{n-1}]; fails unless checksum + sum = 15 n."""
     times_16 = bytes([Op.DUP, Op.ADD]) * 4
@@ -97,9 +98,15 @@ def _collect(digits: int, checksums: int) -> bytes:
     )
 
 
-def _chain_start(seed: bytes, label: bytes, index: int) -> bytes:
-    data = seed + len(label).to_bytes(2, "big") + label + index.to_bytes(4, "big")
-    return tagged_hash("pegproof/winternitz", data)[:LINK_BYTES]
+def _chain_starts(seed: bytes, label: bytes, count: int) -> list[bytes]:
+    head = tagged_hasher("pegproof/winternitz")
+    head.update(seed + len(label).to_bytes(2, "big") + label)
+    starts = []
+    for index in range(count):
+        hasher = head.copy()
+        hasher.update(index.to_bytes(4, "big"))
+        starts.append(hasher.digest()[:LINK_BYTES])
+    return starts
 
 
 def _advance(link: bytes, steps: int) -> bytes:
@@ -128,20 +135,28 @@ def public_keys(seed: bytes, wires: Sequence[tuple[bytes, int]]) -> list[Wintern
     Raises:
         WinternitzError: as `public_key`.
     """
-    for _, digits in wires:
-        if digits < 1 or len(seed) < 16:
-            raise WinternitzError(f"{digits} digits, seed of {len(seed)} bytes")
-    counts = [digits + checksum_digits(digits) for _, digits in wires]
-    starts = (
-        _chain_start(seed, label, i) for (label, _), n in zip(wires, counts, strict=True) for i in range(n)
-    )
-    ends = words_links(hash160_chains(links_words(b"".join(starts)), LAST))
+    ends = public_links(seed, wires)
     links = [ends[at : at + LINK_BYTES] for at in range(0, len(ends), LINK_BYTES)]
     keys, at = [], 0
-    for (_, digits), count in zip(wires, counts, strict=True):
+    for _, digits in wires:
+        count = digits + checksum_digits(digits)
         keys.append(WinternitzKey(tuple(links[at : at + count]), digits))
         at += count
     return keys
+
+
+def public_links(seed: bytes, wires: Sequence[tuple[bytes, int]]) -> bytes:
+    """The links of `public_keys`, one after the other.
+
+    Raises:
+        WinternitzError: as `public_key`.
+    """
+    starts: list[bytes] = []
+    for label, digits in wires:
+        if digits < 1 or len(seed) < 16:
+            raise WinternitzError(f"{digits} digits, seed of {len(seed)} bytes")
+        starts += _chain_starts(seed, label, digits + checksum_digits(digits))
+    return words_links(hash160_chains(links_words(b"".join(starts)), LAST)) if starts else b""
 
 
 def sign(seed: bytes, label: bytes, value: Sequence[int]) -> tuple[bytes, ...]:
@@ -159,8 +174,8 @@ def sign(seed: bytes, label: bytes, value: Sequence[int]) -> tuple[bytes, ...]:
     places = checksum_digits(len(value))
     digits = [*value, *(total >> 4 * i & LAST for i in reversed(range(places)))]
     items: list[bytes] = []
-    for index, digit in enumerate(digits):
-        items += (_advance(_chain_start(seed, label, index), digit), encode_number(digit))
+    for start, digit in zip(_chain_starts(seed, label, len(digits)), digits, strict=True):
+        items += (_advance(start, digit), encode_number(digit))
     return tuple(items)
 
 

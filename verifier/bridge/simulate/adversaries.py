@@ -9,7 +9,7 @@ from verifier.bitcoin.transaction import Transaction, TxIn, TxOut
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.moves import sign_key_paths, wire_label
 from verifier.bridge.roles import Watcher, all_wires, open_towards
-from verifier.bridge.simulate.faults import signed_wires
+from verifier.bridge.simulate.faults import Signed, spend_of
 from verifier.bridge.simulate.setup import OTHER_SLOT, SLOT, script_of, secret_of
 from verifier.bridge.simulate.stage import Stage, expect
 from verifier.bridge.tree import Spend
@@ -86,7 +86,7 @@ def equivocation(stage: Stage) -> str:
 
 def restarted_in_mid_reveal(stage: Stage) -> str:
     """10b: the operator is killed after each transaction that it sends; what it sends again is byte-identical."""
-    fault = stage.graph.nodes[-1].index
+    fault = stage.case.scope[-1]
     stage.kickoff(stage.case.honest)
     stage.watch(challenge=True, guide=open_towards(fault))
     while not stage.outcome:
@@ -103,14 +103,17 @@ def restarted_in_mid_reveal(stage: Stage) -> str:
 def malicious_challenger(stage: Stage) -> str:
     """11: malformed witnesses convict nobody; opening everything costs the challenger, and the operator is paid."""
     stage.kickoff(stage.case.honest)
-    watcher = stage.watch(challenge=True, guide=lambda view, node: view.graph.nodes[node].children)
-    stage.play(until=lambda: len(stage.view.revealed()) == len(stage.graph.nodes))
-    signed = signed_wires(stage, stage.case.honest)
+    scope = set(stage.case.scope)
+    watcher = stage.watch(
+        challenge=True,
+        guide=lambda view, node: [child for child in view.graph.nodes[node].children if child in scope],
+    )
+    stage.play(until=lambda: scope <= set(stage.view.revealed()))
+    signed = Signed(stage, stage.case.honest)
     tried = 0
-    for node in stage.graph.nodes:
-        for leaf in range(node.num_leaves):
-            names = stage.case.reads(node.index, leaf)
-            items = [item for name in reversed(names) for item in signed[name]]
+    for node in (stage.graph.nodes[at] for at in stage.case.scope):
+        for leaf in range(min(node.num_leaves, 4)):
+            items = spend_of(stage, node.index, leaf, signed).items
             for place in (*range(0, len(items), max(1, len(items) // 6)), len(items) - 1):
                 for bad in (b"", b"\x10", b"\x81", b"\0", items[place] + b"\0", b"\x7f" * 5):
                     if bad != items[place]:
@@ -136,7 +139,9 @@ def colluders_steer(stage: Stage) -> str:
     path = stage.graph.ancestry(fault)
 
     def elsewhere(view: SlotView, node: int) -> list[int]:
-        return [child for child in view.graph.nodes[node].children if child not in path]
+        """A few harmless nodes beside the path, and one below each: all of them would take a larger purse."""
+        off = [child for child in view.graph.nodes[node].children if child not in path]
+        return off[: 3 if node in path else 1]
 
     class Colluder(Watcher):
         """Opens what it is told to, and never disproves or times out."""

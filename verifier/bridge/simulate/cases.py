@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from verifier.bridge.accuse import ChunkAccuser, accuse
+from verifier.bridge.accuse import ChunkAccuser, hints_of
+from verifier.bridge.bisect import Bisection, open_by_bisection
 from verifier.bridge.execution import Replay
+from verifier.bridge.moves import Moves
 from verifier.bridge.opening import ChunkTree
-from verifier.bridge.simulate.stage import Case, ScenarioFailure
+from verifier.bridge.roles import Guide, open_at_random, open_towards
+from verifier.bridge.simulate.stage import ScenarioFailure
 from verifier.bridge.toy import ToyAccuser, ToyExecution, ToyTree
-from verifier.bridge.tree import Digits, Execution, OpeningTree
+from verifier.bridge.tree import Accuser, Digits, Execution, OpeningTree, values_of
+from verifier.bridge.view import SlotView
+from verifier.script.script import encode_number
 
 
 @dataclass(frozen=True)
@@ -36,90 +43,173 @@ class Patched:
         )
 
 
-def named(tree: OpeningTree, execution: Execution) -> dict[str, Digits]:
-    """Every wire's value by its name."""
-    return {
-        wire.name: value
-        for node in tree.nodes
-        for wires, values in zip(node.wires, execution.values(node.index), strict=True)
-        for wire, value in zip(wires, values, strict=True)
-    }
-
-
 def corrupted(tree: OpeningTree, execution: Execution, wire: str) -> Execution:
     """The execution with the last digit of one wire raised: canonical elements stay so, but for the largest."""
-    value = named(tree, execution)[wire]
+    node = next(n for n in tree.nodes if any(w.name == wire for group in n.wires for w in group))
+    value = values_of(node, execution)[wire]
     return Patched(tree, execution, {wire: (*value[:-1], (value[-1] + 1) % 16)})
 
 
-def toy_case(queries: int = 2) -> Case:
-    """The small tree; its last query is the false one, and no proof stands behind it."""
-    tree = ToyTree(queries)
-    honest = ToyExecution.make(tree)
-    last = queries - 1
-    return Case(
-        tree=tree,
-        honest=honest,
-        false=(ToyExecution.make(tree, wrong_sum=last), 3 + queries + last),
-        withheld=(honest.withholding(last), 3 + last),
-        other=ToyExecution.make(tree, seed=1),
-        corrupt=lambda execution, wire: corrupted(tree, execution, wire),
-        reads=tree.reads,
-        accuser=lambda moves: ToyAccuser(tree, moves.graph.keys),
-        queries=queries,
-        proven_bits=None,
-    )
+class ToyCase:
+    """The small tree; its last query is the false one, and no proof stands behind it.
+
+    Args:
+        queries: an even number.
+    """
+
+    proven_bits = None
+
+    def __init__(self, queries: int = 2) -> None:
+        self.tree = ToyTree(queries)
+        self.queries = queries
+        self.honest: Execution = ToyExecution.make(self.tree)
+        self.false: tuple[Execution, int] = (
+            ToyExecution.make(self.tree, wrong_sum=queries - 1),
+            3 + 2 * queries - 1,
+        )
+        self.other: Execution = ToyExecution.make(self.tree, seed=1)
+        withheld = ToyExecution.make(self.tree).withholding(queries - 1)
+        self.withheld: tuple[Execution, int | None] = (withheld, 3 + queries - 1)
+        self.scope: Sequence[int] = range(len(self.tree.nodes))
+
+    def corrupt(self, execution: Execution, wire: str) -> Execution:
+        """See `Case.corrupt`."""
+        return corrupted(self.tree, execution, wire)
+
+    def reads(self, node: int, leaf: int) -> Sequence[str]:
+        """See `Case.reads`."""
+        return self.tree.reads(node, leaf)
+
+    def hints(self, node: int, leaf: int, values: Mapping[str, Digits]) -> tuple[bytes, ...]:
+        """None: hashes and sums are computed from what is committed."""
+        return ()
+
+    def accuser(self, moves: Moves) -> Accuser:
+        """See `Case.accuser`."""
+        return ToyAccuser(self.tree, moves.graph.keys)
+
+    def random_guide(self, rng: random.Random) -> Guide:
+        """One child of each node."""
+        return open_at_random(rng)
+
+    def guide(self, execution: Execution) -> Guide:
+        """Towards what is known to be wrong."""
+        for known, fault in (self.false, self.withheld):
+            if execution is known and fault is not None:
+                return open_towards(fault)
+        raise ScenarioFailure("nobody knows what is wrong with this execution")
 
 
-def proof_case(
-    tree: ChunkTree,
-    words: Sequence[int],
-    public_values: Sequence[int],
-    bits: float | None,
-    other: Execution,
-) -> Case:
-    """The verifier's tree and a valid proof; the false proof has another last word.
+class ProofCase:
+    """The verifier's tree and a valid proof; in the false proof the last word is another.
 
     Args:
         tree: of the proof's key.
         words: the proof's words.
         public_values: its statement.
         bits: its proven soundness.
-        other: of a proof of another statement.
+        other: of a proof of another statement, for who needs one.
 
     Raises:
         ScenarioFailure: the proof does not verify.
     """
-    honest = Replay(tree, words, public_values)
-    if honest.faults:
-        raise ScenarioFailure("the proof does not verify")
-    false = Replay(tree, [*words[:-1], words[-1] ^ 1], public_values)
-    digest = next(wire.name for group in tree.nodes[0].wires for wire in group if wire.digits == 64)
-    withheld = Patched(tree, honest, {digest: (5, 10) * 32})
-    return Case(
-        tree=tree,
-        honest=honest,
-        false=(false, first_fault(tree, false)),
-        withheld=(withheld, first_fault(tree, withheld)),
-        other=other,
-        corrupt=lambda execution, wire: corrupted(tree, execution, wire),
-        reads=lambda node, leaf: tuple(tree.wire_names(tree.leaves[node][leaf])),
-        accuser=lambda moves: ChunkAccuser(tree, moves.graph.keys),
-        queries=tree.num_queries,
-        proven_bits=bits,
-    )
 
+    def __init__(
+        self,
+        tree: ChunkTree,
+        words: Sequence[int],
+        public_values: Sequence[int],
+        bits: float | None,
+        other: Execution | None = None,
+    ) -> None:
+        self._other = other
+        self.tree, self.proven_bits, self.queries = tree, bits, tree.num_queries
+        self._words, self._public_values = words, public_values
+        self._replay = Replay(tree, words, public_values)
+        self.honest: Execution = self._replay
+        if self._replay.faults:
+            raise ScenarioFailure("the proof does not verify")
+        self._bisection = Bisection(tree, self._replay)
 
-def first_fault(tree: ChunkTree, execution: Execution) -> int:
-    """The first node that a leaf convicts, parents first.
+    @property
+    def other(self) -> Execution:
+        """See `Case.other`."""
+        if self._other is None:
+            raise ScenarioFailure("there is no proof of another statement")
+        return self._other
 
-    Raises:
-        ScenarioFailure: there is none.
-    """
-    values = named(tree, execution)
-    for node in tree.nodes:
-        for leaf in tree.leaves[node.index]:
-            committed = {name: values[name] for name in tree.wire_names(leaf)}
-            if accuse(tree, leaf, committed) is not None:
-                return node.index
-    raise ScenarioFailure("no leaf convicts")
+    @cached_property
+    def false(self) -> tuple[Execution, int]:
+        """See `Case.false`."""
+        words = [*self._words[:-1], self._words[-1] ^ 1]
+        query = self._replay.query_of(len(words) - 1)
+        replay = self._replay.changed(words, query)
+        return replay, self.fault_of(replay)
+
+    @cached_property
+    def withheld(self) -> tuple[Execution, int | None]:
+        """A root of the proof's is nobody's hash: no query can be answered."""
+        words = list(self._words)
+        words[:8] = [0x5A5A5A5A] * 8
+        return Replay(self.tree, words, self._public_values), None
+
+    @cached_property
+    def scope(self) -> Sequence[int]:
+        """The way to the false node."""
+        _, fault = self.false
+        path = [fault]
+        while path[0]:
+            path.insert(0, self.tree.nodes[path[0]].parent)
+        return path
+
+    def fault_of(self, replay: Replay) -> int:
+        """The node of the leaf that convicts a false proof, found by bisection.
+
+        Raises:
+            ScenarioFailure: there is none.
+        """
+        bisection = self._bisection.of(replay)
+        revealed, committed = [0], values_of(self.tree.nodes[0], replay)
+        while True:
+            place, node = bisection.next(revealed, committed)
+            if place is not None:
+                return place[0]
+            if node is None:
+                raise ScenarioFailure("no leaf convicts")
+            revealed.append(node)
+            committed |= values_of(self.tree.nodes[node], replay)
+
+    def corrupt(self, execution: Execution, wire: str) -> Execution:
+        """See `Case.corrupt`."""
+        return corrupted(self.tree, execution, wire)
+
+    def reads(self, node: int, leaf: int) -> Sequence[str]:
+        """See `Case.reads`."""
+        return self.tree.wire_names(self.tree.leaves[node][leaf])
+
+    def hints(self, node: int, leaf: int, values: Mapping[str, Digits]) -> tuple[bytes, ...]:
+        """See `Case.hints`; none where a divisor is zero, which another leaf convicts."""
+        found, _ = hints_of(self.tree, self.tree.leaves[node][leaf], values)
+        return tuple(encode_number(hint) for hint in reversed(found or []))
+
+    def accuser(self, moves: Moves) -> Accuser:
+        """See `Case.accuser`."""
+        return ChunkAccuser(self.tree, moves.graph.keys)
+
+    def random_guide(self, rng: random.Random) -> Guide:
+        """One query, all of it: a part of a query shows little."""
+        last = (node.name.rpartition("/")[2] for node in self.tree.nodes)
+        query = rng.choice([index for index, name in enumerate(last) if name.startswith("query ")])
+        towards = open_towards(query)
+
+        def guide(view: SlotView, node: int) -> Sequence[int]:
+            inside = query in view.graph.ancestry(node)
+            return view.graph.nodes[node].children if inside else towards(view, node)
+
+        return guide
+
+    def guide(self, execution: Execution) -> Guide:
+        """Bisection."""
+        if not isinstance(execution, Replay):
+            raise ScenarioFailure("only a run of a proof can be bisected")
+        return open_by_bisection(self._bisection.of(execution))

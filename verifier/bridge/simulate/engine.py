@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from verifier.bridge.simulate import adversaries, faults, money, silence, trouble
-from verifier.bridge.simulate.setup import SetUp
-from verifier.bridge.simulate.stage import Case, Record, ScenarioFailure, Stage
+from verifier.bridge.simulate import adversaries, faults, lying, money, silence, trouble
+from verifier.bridge.simulate.lies import LIES
+from verifier.bridge.simulate.setup import open_node
+from verifier.bridge.simulate.stage import Record, ScenarioFailure, Stage
+from verifier.bridge.simulate.worlds import World
+from verifier.chain.chain import TestChain
+from verifier.chain.node import EmbeddedNode
 from verifier.chain.policy import fee_of
 
 Scenario = Callable[[Stage], str]
@@ -29,6 +34,10 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
     "06f-latest-reveals": (silence.latest_reveals, "penalised"),
     "06g-last-block-race": (silence.last_block_race, "penalised"),
     "07-false-proof": (faults.false_proof, "penalised"),
+    **{
+        f"07{letter}-{lie.name.replace(' ', '-')}": (lying.scenario(lie), "penalised")
+        for letter, lie in zip("abcd", LIES, strict=True)
+    },
     "08-corrupted-root": (faults.corrupted_root, "penalised"),
     "08b-other-statement": (faults.other_statement, "penalised"),
     "09-double-claims": (adversaries.double_claims, "paid"),
@@ -42,6 +51,7 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
     "15b-fee-spike": (trouble.fee_spike, "penalised"),
     "15c-cycled-close": (trouble.cycled_close, "paid"),
     "15d-bumped-answers": (trouble.bumped_answers, "paid"),
+    "15e-pinned-child": (trouble.pinned_child, "paid"),
     "16-concurrent-pegins": (money.concurrent_pegins, "paid"),
     "17-lost-state": (trouble.lost_state, "penalised"),
     "18-redirected-penalty": (adversaries.redirected, "penalised"),
@@ -49,6 +59,22 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
     "20-three-places": (faults.three_places, "penalised"),
 }
 """Name -> what plays it, and how it must end."""
+
+ONLY: Final[dict[str, str]] = {
+    **{name: "rollup" for name in SCENARIOS if name[:3] in ("07a", "07b", "07c", "07d")},
+    "19-absent-member": "toy",
+}
+"""The tree that a scenario needs: lies need a proof, and a committee that refuses needs a set-up made whole."""
+
+
+WITH_COMMITTEE: Final = frozenset({"19-absent-member"})
+"""Scenarios that set a slot up anew: not over one that was opened."""
+
+
+def playable(tree: str) -> list[str]:
+    """The scenarios that can be told where a tree is asked for: with the rollup's all of them, one over the toy's."""
+    return [name for name in SCENARIOS if tree == "rollup" or ONLY.get(name, tree) == tree]
+
 
 DISPUTE: Final = ("challenge", "assert", "open", "reveal", "disprove", "assert_timeout", "open_timeout")
 
@@ -59,6 +85,7 @@ class Result:
 
     Attributes:
         name: of the scenario.
+        tree: over which it was played.
         passed: whether it ended as it must, with nothing amiss on the way.
         outcome: `paid`, `penalised`, `refunded`, `refused`; empty where it did not end.
         detail: what was amiss.
@@ -71,6 +98,7 @@ class Result:
     """
 
     name: str
+    tree: str
     passed: bool
     outcome: str
     detail: str
@@ -90,6 +118,7 @@ class Result:
         """The object that `bridge simulate --json` prints."""
         return {
             "name": self.name,
+            "tree": self.tree,
             "passed": self.passed,
             "outcome": self.outcome,
             "detail": self.detail,
@@ -112,29 +141,31 @@ class Result:
         }
 
 
-def run(name: str, setup: SetUp, case: Case, export: Path | None = None) -> Result:
-    """Plays one scenario on a node of its own.
+def run(name: str, world: World, export: Path | None = None, node: TestChain | None = None) -> Result:
+    """Plays one scenario.
 
     Args:
         name: one of `SCENARIOS`.
-        setup: shared by all.
-        case: the proof.
-        export: where the raw blocks go, in a directory of the scenario's name.
+        world: shared by all, on nodes of their own.
+        export: where an embedded node's raw blocks go, in a directory of the scenario's name.
+        node: where it is played, everybody's coins there; an embedded one of its own when None.
     """
     scenario, wanted = SCENARIOS[name]
+    setup, case = world.setup, world.case
     start = time.process_time()
-    stage = Stage(setup, case)
-    outcome, detail = "", ""
-    try:
-        outcome = scenario(stage)
-        detail = "" if outcome == wanted else f"ended {outcome or 'openly'}, not {wanted}"
-    except ScenarioFailure as failure:
-        detail = str(failure)
-    finally:
-        if export is not None:
-            stage.node.export(export / name)
-        stage.close()
+    with open_node(setup) if node is None else nullcontext(node) as chain:
+        stage = Stage(setup, case, chain)
+        outcome, detail = "", ""
+        try:
+            outcome = scenario(stage)
+            detail = "" if outcome == wanted else f"ended {outcome or 'openly'}, not {wanted}"
+        except ScenarioFailure as failure:
+            detail = str(failure)
+        finally:
+            if export is not None and isinstance(chain, EmbeddedNode):
+                chain.export(export / name)
+            stage.close()
     return Result(
-        *(name, not detail, outcome, detail, tuple(stage.records), stage.max_stack),
+        *(name, world.name, not detail, outcome, detail, tuple(stage.records), stage.max_stack),
         *(stage.graph.largest_leaf_bytes, case.queries, case.proven_bits, time.process_time() - start),
     )

@@ -59,7 +59,7 @@ def unchallenged(stage: Stage) -> str:
 def challenged_honest(stage: Stage) -> str:
     """3: a challenge and openings down to a leaf; the operator answers, and takes, not too early."""
     operator = stage.kickoff(stage.case.honest)
-    leaf = stage.graph.nodes[-1].index
+    leaf = stage.case.scope[-1]
     stage.watch(challenge=True, guide=open_towards(leaf))
     path = [f"reveal/{node}" for node in stage.graph.ancestry(leaf)[1:]]
     stage.play(until=lambda: "assert" in stage.names)

@@ -13,6 +13,7 @@ from verifier.bridge.simulate.stage import Stage, expect
 from verifier.bridge.store import Store
 from verifier.bridge.view import SlotView
 from verifier.chain.chain import Chain
+from verifier.chain.policy import fee_of
 
 
 @dataclass
@@ -125,6 +126,7 @@ def latest_reveals(stage: Stage) -> str:
         stage.play(until=partial(_has, stage, f"open/{node}"))
         stage.sleep("watcher")
         coin = commitment_coin(node, 0)
+        stage.play(until=partial(_is_old, stage, coin, windows.close + 2))  # what nobody opened is closed
         stage.mine(wait - stage.view.age(coin))
         stage.play(until=partial(_has, stage, f"reveal/{node}"))
     left = windows.take2 - stage.view.age("S")
@@ -148,9 +150,13 @@ def last_block_race(stage: Stage) -> str:
         stage.sleep("watcher")
         due = stage.graph.terms.windows.reveal_timeout
         stage.play(until=partial(_is_old, stage, commitment_coin(node, 0), due))
-        timeout = watcher.moves.penalty(f"open_timeout/{node}", watcher.reward, 20)
+        reveal = operator.sign(f"reveal/{node}")
+        rate = (
+            20 + fee_of(reveal) // 200
+        )  # a time-out of 212 vB replaces a reveal that waits if it pays more in all
+        timeout = watcher.moves.penalty(f"open_timeout/{node}", watcher.reward, rate)
         rivals = {
-            "reveal": (f"reveal/{node}", operator.sign(f"reveal/{node}"), "operator"),
+            "reveal": (f"reveal/{node}", reveal, "operator"),
             "open_timeout": (f"open_timeout/{node}", timeout, "watcher"),
         }
         stage.send(*rivals["reveal"])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction, TxOut
 from verifier.bridge.moves import Moves
 from verifier.bridge.roles import Guide, Operator, Sent, Watcher, open_nothing
-from verifier.bridge.simulate.setup import NETWORK, SetUp, open_node, script_of, secret_of
+from verifier.bridge.simulate.setup import NETWORK, SetUp, script_of, secret_of
 from verifier.bridge.store import Store
-from verifier.bridge.tree import Accuser, Execution, OpeningTree
+from verifier.bridge.tree import Accuser, Digits, Execution, OpeningTree
 from verifier.bridge.view import SlotView
-from verifier.chain.chain import Refused
+from verifier.chain.chain import Refused, TestChain
 from verifier.chain.policy import fee_of
 from verifier.chain.wallet import Wallet
 from verifier.script.spend import verify_input
@@ -46,45 +48,73 @@ class Record:
     spending: Spending
 
 
-@dataclass(frozen=True)
-class Case:
-    """What scenarios know of the proof system behind the tree.
+class Case(Protocol):
+    """What scenarios know of the proof system behind the tree."""
 
-    Attributes:
-        tree: the opening tree.
-        honest: a true proof's execution.
-        false: a false proof's: hashes consistent, one step wrong; with the node that is wrong.
-        withheld: a proof with a hash that has no preimage; with the node that cannot be revealed truly.
-        other: a true proof of another statement.
-        corrupt: an execution with one wire changed alone.
-        accuser: of a slot's keys.
-        queries: of the proof.
-        proven_bits: of the proof; None where there is no proof behind the tree.
-    """
+    @property
+    def tree(self) -> OpeningTree:
+        """The opening tree."""
 
-    tree: OpeningTree
-    honest: Execution
-    false: tuple[Execution, int]
-    withheld: tuple[Execution, int]
-    other: Execution
-    corrupt: Callable[[Execution, str], Execution]
-    reads: Callable[[int, int], tuple[str, ...]]
-    accuser: Callable[[Moves], Accuser]
-    queries: int
-    proven_bits: float | None
+    @property
+    def honest(self) -> Execution:
+        """A true proof's execution."""
+
+    @property
+    def false(self) -> tuple[Execution, int]:
+        """A false proof's: hashes consistent, one step wrong; with the node that is wrong."""
+
+    @property
+    def withheld(self) -> tuple[Execution, int | None]:
+        """A proof with a hash that has no preimage; with the node that cannot be revealed truly, if it is one alone."""
+
+    @property
+    def other(self) -> Execution:
+        """A true proof's of another statement."""
+
+    @property
+    def scope(self) -> Sequence[int]:
+        """The nodes that scenarios try leaf by leaf, parents first: all, where the tree is small."""
+
+    @property
+    def queries(self) -> int:
+        """Of the proof."""
+
+    @property
+    def proven_bits(self) -> float | None:
+        """Of the proof; None where there is no proof behind the tree."""
+
+    def corrupt(self, execution: Execution, wire: str) -> Execution:
+        """An execution with one wire changed alone."""
+
+    def reads(self, node: int, leaf: int) -> Sequence[str]:
+        """The wires that a leaf reads, in the order of its checks."""
+
+    def hints(self, node: int, leaf: int, values: Mapping[str, Digits]) -> tuple[bytes, ...]:
+        """What the witness has below the signatures, bottom first, when the wires have these values."""
+
+    def accuser(self, moves: Moves) -> Accuser:
+        """Of a slot's keys."""
+
+    def random_guide(self, rng: random.Random) -> Guide:
+        """What a watcher without data opens."""
+
+    def guide(self, execution: Execution) -> Guide:
+        """What a watcher opens that has the proof which the operator asserts."""
 
 
 @dataclass
 class Stage:
-    """One chain and the roles on it; use as a context.
+    """One chain and the roles on it.
 
     Attributes:
         setup: shared by all scenarios.
         case: the proof.
+        node: where everybody has coins already (`fund_node`).
     """
 
     setup: SetUp
     case: Case
+    node: TestChain
     records: list[Record] = field(default_factory=list)
     watchers: dict[str, Watcher] = field(default_factory=dict)
     operators: dict[str, Operator] = field(default_factory=dict)
@@ -94,7 +124,6 @@ class Stage:
     def __post_init__(self) -> None:
         self._directory = TemporaryDirectory(prefix="pegproof-")
         self.directory = Path(self._directory.name)
-        self.node = open_node(self.setup)
         self.moves = self.setup.moves
         self.graph = self.moves.graph
         self.view = SlotView(self.node, self.graph)
@@ -103,8 +132,7 @@ class Stage:
         self._asleep: set[str] = set()
 
     def close(self) -> None:
-        """Ends the node and removes the directory."""
-        self.node.close()
+        """Removes the roles' directories."""
         self._directory.cleanup()
 
     # Roles

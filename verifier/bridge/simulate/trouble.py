@@ -18,11 +18,12 @@ from verifier.bridge.moves import Moves, sign_key_paths
 from verifier.bridge.params import MARGINS
 from verifier.bridge.presign import Phase, check_complete, protect_requests
 from verifier.bridge.roles import open_towards
-from verifier.bridge.simulate.setup import SLOT, all_signatures, new_members, open_node, secret_of
-from verifier.bridge.simulate.stage import Stage, expect
+from verifier.bridge.simulate.setup import SLOT, all_signatures, new_members, open_node, script_of, secret_of
+from verifier.bridge.simulate.stage import ScenarioFailure, Stage, expect
 from verifier.chain.fees import spending_of
-from verifier.chain.policy import fee_of
+from verifier.chain.policy import Reason, fee_of
 from verifier.chain.wallet import Wallet
+from verifier.script.script import P2A
 
 
 def reorg_each_step(stage: Stage) -> str:
@@ -71,7 +72,7 @@ def bumped_answers(stage: Stage) -> str:
     operator = stage.kickoff(stage.case.honest)
     operator.wallet = Wallet(secret_of("purse"), stage.node, [secret_of("operator")])
     operator.fee_rate = 60
-    stage.watch(challenge=True, guide=open_towards(stage.graph.nodes[-1].index))
+    stage.watch(challenge=True, guide=open_towards(stage.case.scope[-1]))
     while not stage.outcome:
         before = len(stage.records)
         stage.play_on()
@@ -84,6 +85,52 @@ def bumped_answers(stage: Stage) -> str:
                 fees, vbytes = sum(map(fee_of, pair)), sum(each.tx.vbytes for each in pair)
                 expect(fees >= 60 * vbytes, f"{record.name}: {fees} sat for {vbytes} vB")
     return stage.outcome
+
+
+def pinned_child(stage: Stage) -> str:
+    """15e: the largest child that relays hangs on a close, at the lowest fee; the operator's own child pushes it out.
+
+    Of an assertion nobody else can spend an output before it is mined: anchors are keyed, all others locked.
+    """
+    operator = stage.kickoff(stage.case.honest)
+    operator.wallet = Wallet(secret_of("purse"), stage.node, [secret_of("operator")])
+    stage.watch(challenge=True)
+    stage.play(until=lambda: "challenge" in stage.names)
+    assertion = operator.sign("assert")
+    stage.send("assert", assertion, "operator")
+    for index in range(len(assertion.tx.outputs)):
+        stage.refused("pin", _pin(stage, assertion.tx, index, 1_000), "attacker")
+    stage.mine()
+    node = stage.graph.nodes[0].children[0]
+    stage.mine(stage.graph.terms.windows.close - stage.view.age(commitment_coin(node, 0)))
+    close = operator.sign(f"close/{node}")
+    anchor = len(close.tx.outputs) - 1
+    stage.send(f"close/{node}", close, "operator")
+    stage.refused("pin", _pin(stage, close.tx, anchor, 1_100), "attacker", str(Reason.TRUC_CHILD_SIZE))
+    pin = _pin(stage, close.tx, anchor, 1_000)
+    expect(pin.tx.vbytes > 900, f"a pin of {pin.tx.vbytes} vB")
+    stage.send("pin", pin, "attacker")
+    child = spending_of(stage.node, operator.wallet.bump(close.tx, anchor, 60_000))
+    stage.send(f"bump close/{node}", child, "operator")
+    expect(not _waiting(stage, pin), "the pin is still there")
+    fees, vbytes = fee_of(close) + fee_of(child), close.tx.vbytes + child.tx.vbytes
+    expect(fees >= 60 * vbytes, f"{fees} sat for {vbytes} vB")
+    expect(fee_of(child) < 60 * vbytes + 2_000, f"the pin made the child cost {fee_of(child)} sat")
+    stage.mine()
+    expect({f"close/{node}", f"bump close/{node}"} <= set(stage.names), "both are mined")
+    return stage.play()
+
+
+def _pin(stage: Stage, parent: Transaction, index: int, vbytes: int) -> Spending:
+    """An attacker's child of about so many vbytes, at 1 sat/vB; what is not its own it signs as well as it can."""
+    point, coin = stage.wallet.coins()[0]
+    padding = tuple(TxOut(330, script_of("pot")) for _ in range((vbytes - 190) // 43))
+    inputs = (TxIn(parent.outpoint(index)), TxIn(point))
+    spent = (parent.outputs[index], coin)
+    rest = sum(out.value for out in spent) - sum(out.value for out in padding) - vbytes
+    tx = Transaction(parent.version, inputs, (*padding, TxOut(rest, script_of("attacker"))))
+    own = (1,) if spent[0].script == P2A else (0, 1)
+    return sign_key_paths(Spending(tx, spent), own, secret_of("purse"))
 
 
 def cycled_close(stage: Stage) -> str:
@@ -145,11 +192,12 @@ def lost_state(stage: Stage) -> str:
     stage.watch(challenge=True, guide=open_towards(fault))
     level = stage.graph.ancestry(fault)[1]
     stage.play(until=lambda: stage.view.commitment(level) is not None)
-    served = Moves(stage.graph, all_signatures(stage.setup))
-    check_complete(
-        protect_requests(stage.graph), served.signatures, stage.graph.terms.committee, "what is served"
-    )
-    stage.moves = served
+    if stage.setup.members:
+        served = Moves(stage.graph, all_signatures(stage.setup))
+        check_complete(
+            protect_requests(stage.graph), served.signatures, stage.graph.terms.committee, "what is served"
+        )
+        stage.moves = served
     for name in ("operator", "watcher"):
         shutil.rmtree(stage.directory / name)
     stage.watch(guide=open_towards(fault))
@@ -160,8 +208,10 @@ def lost_state(stage: Stage) -> str:
 def absent_member(stage: Stage) -> str:
     """19: a member is offline, signs out of order, or sends a wrong share: a clear error, and nothing is locked."""
     with TemporaryDirectory() as directory:
-        members, _ = new_members(Path(directory), stage.case.tree)
+        members = new_members(Path(directory), stage.case.tree)
         offer = stage.setup.offer
+        if offer is None:
+            raise ScenarioFailure("no committee has made this slot")
         deposit = stage.setup.deposits[0]
         for member in members:
             member.adopt(offer)
