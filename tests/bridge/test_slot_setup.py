@@ -14,9 +14,10 @@ import pytest
 from tests.bridge.chunks import honest, tree
 from verifier.bitcoin.encoding import Reader
 from verifier.bitcoin.taproot import commits, leaf_hash
+from verifier.bridge.accuse import ChunkAccuser
 from verifier.bridge.committee import Member
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.files import TreeName, open_slot, open_store
+from verifier.bridge.files import TreeName, accuser_of, open_slot, open_store
 from verifier.bridge.forecast import count, graph_seconds, measure, predict
 from verifier.bridge.graph import SlotGraph
 from verifier.bridge.key_book import KeyBook, repeated_link
@@ -25,7 +26,7 @@ from verifier.bridge.node_scripts import NodeScripts
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.plan import plan
 from verifier.bridge.presign import Phase, answer_requests, parts, protect_requests
-from verifier.bridge.simulate.rehearsal import rehearse
+from verifier.bridge.simulate.rehearsal import hand_out, rehearse
 from verifier.bridge.simulate.setup import COMMITTEE_SIZE, NETWORK, SLOT, SetUp, make_setup
 from verifier.bridge.slot_setup import compile_shapes
 from verifier.bridge.store import Store
@@ -103,6 +104,22 @@ def test_counts_are_those_of_the_slot(made: tuple[Path, SetUp]) -> None:
     stages = predict(found, measure(tree(), MEMBERS), MEMBERS)
     assert all(seconds > 0 for seconds in stages.values())
     assert graph_seconds(tree(), MEMBERS) > 0
+
+
+def test_roles_find_the_slot_in_their_directories(
+    made: tuple[Path, SetUp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, setup = made
+    hand_out(directory, setup, TreeName.verifier("preset", "shape", [1, 2]))
+    asked = []
+    monkeypatch.setattr(TreeName, "make", lambda name: asked.append(name.ledger) or tree())
+    moves, deposits = open_slot(open_store(directory / "watcher", "watcher", NETWORK))
+    assert asked == [[1, 2]]
+    assert (moves.graph.digest, tuple(deposits)) == (setup.moves.graph.digest, setup.deposits)
+    assert moves.signatures == setup.moves.signatures
+    assert isinstance(accuser_of(moves.graph), ChunkAccuser)
+    node = next(node for node in moves.graph.nodes if node.num_leaves)
+    assert moves.graph.disprove_leaf(node.index, 0) == setup.moves.graph.disprove_leaf(node.index, 0)
 
 
 # Nobody trusts
@@ -252,7 +269,7 @@ import sys
 from pathlib import Path
 from verifier.bridge import presign, slot_setup
 from verifier.bridge.files import TreeName
-from verifier.bridge.simulate.rehearsal import rehearse
+from verifier.bridge.simulate.rehearsal import hand_out, rehearse
 slot_setup.LINKS_A_RUN, slot_setup.LEAVES_A_RUN, presign.PART_SIGNATURES = 400, 3, 8
 report = lambda step, share: print(step, share, flush=True)
 rehearse(Path(sys.argv[1]), TreeName.toy(4), report, processes=2)

@@ -72,7 +72,7 @@ def rehearse(
         )
         if not (directory / "node").exists():
             _make_node(directory, setup)
-        _hand_out(directory, setup, tree)
+        hand_out(directory, setup, tree)
         operator.put_meta(_DONE, b"")
     return setup
 
@@ -102,7 +102,7 @@ def _make_node(directory: Path, setup: SetUp) -> None:
     unfinished.rename(directory / "node")
 
 
-def _hand_out(directory: Path, setup: SetUp, tree: TreeName) -> None:
+def hand_out(directory: Path, setup: SetUp, tree: TreeName) -> None:
     """Every role's store gets what the role needs; the same again changes nothing."""
     moves = setup.moves
     keys = moves.graph.keys
