@@ -9,6 +9,8 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from verifier.bitcoin.encoding import sha256
@@ -18,15 +20,15 @@ from verifier.bitcoin.musig_session import Batch, Job, Member, combine
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.committee import check_openings
 from verifier.bridge.graph import SlotGraph, Terms
-from verifier.bridge.key_book import first_repeat, num_links
+from verifier.bridge.key_book import KeyBook, first_repeat, num_links
 from verifier.bridge.moves import open_signatures
 from verifier.bridge.node_scripts import Binding, NodeScripts, node_scripts
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.params import Amounts, Windows
 from verifier.bridge.plan import MAX_WEIGHT, reveal_weight
 from verifier.bridge.presign import Slot
-from verifier.bridge.tree import Wire, depth
-from verifier.script.winternitz import LINK_BYTES, WinternitzKey, checksum_digits, public_links
+from verifier.bridge.tree import Node, Wire, depth
+from verifier.script.winternitz import LINK_BYTES, checksum_digits, public_links
 
 SAMPLE_LINKS: Final = 20_000
 SAMPLE_NODES: Final = 60
@@ -82,7 +84,7 @@ class Rates:
 
     Attributes:
         link: to make one.
-        script_byte: to make and hash one, its keys at hand.
+        script_byte: to make and hash one, the reading of its keys included.
         signature: by all members of a committee, its last verification by each of them included.
     """
 
@@ -103,14 +105,16 @@ def measure(tree: ChunkTree, members: int) -> Rates:
     link = _seconds(lambda: public_links(bytes(32), wires)) / (
         len(wires) * (digits + checksum_digits(digits))
     )
-    keys, sizes = _any_keys(tree), [0]
+    sizes: list[int] = []
     some = tree.nodes[:: max(1, len(tree.nodes) // SAMPLE_NODES)]
-    for node in some:  # what is made once a shape
-        for number in range(node.num_leaves):
-            tree.leaf(node.index, number, keys)
-    byte = _seconds(
-        lambda: sizes.extend(node_scripts(tree, node, keys, bytes(32)).script_bytes for node in some)
-    )
+    with TemporaryDirectory() as directory:
+        book = _any_keys(tree, some, Path(directory) / "keys.db")
+        for node in some:  # what is made once a shape
+            for number in range(node.num_leaves):
+                tree.leaf(node.index, number, book)
+        byte = _seconds(
+            lambda: sizes.extend(node_scripts(tree, node, book, bytes(32)).script_bytes for node in some)
+        )
     return Rates(link, byte / sum(sizes), _seconds(lambda: _sign(members)) / SAMPLE_SIGNATURES)
 
 
@@ -163,14 +167,16 @@ def _binding(group: Sequence[Wire]) -> Binding:
     return Binding(sha256(names), 64 * count, count)
 
 
-def _any_keys(tree: ChunkTree) -> dict[str, WinternitzKey]:
-    """Keys of the right length for all wires; those of one length are the same."""
-    wires = [wire for node in tree.nodes for group in node.wires for wire in group]
-    of_length = {
-        digits: WinternitzKey((bytes(LINK_BYTES),) * (digits + checksum_digits(digits)), digits)
-        for digits in {wire.digits for wire in wires}
-    }
-    return {wire.name: of_length[wire.digits] for wire in wires}
+def _any_keys(tree: ChunkTree, some: Sequence[Node], path: Path) -> KeyBook:
+    """A book with keys of some nodes and of those above them, of the right lengths."""
+    book, needed = KeyBook(path, tree.nodes), set[int]()
+    for node in some:
+        at = node.index
+        while at >= 0 and at not in needed:
+            needed.add(at)
+            at = tree.nodes[at].parent
+    book.put((at, bytes(LINK_BYTES * num_links(tree.nodes[at]))) for at in needed)
+    return book
 
 
 def _sign(members: int) -> None:
