@@ -84,7 +84,7 @@ def test_every_signature_holds_at_every_member(made: tuple[Path, SetUp]) -> None
     setup = made[1]
     graph = setup.moves.graph
     requests = [*protect_requests(graph), *answer_requests(graph)]
-    assert len(requests) > 2_000
+    assert len(requests) > 1_000
     served = [member.store.signatures(SLOT) for member in setup.members]
     for request in requests:
         assert request.holds(graph.terms.committee, setup.moves.signatures[request.slot])
