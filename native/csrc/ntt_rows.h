@@ -19,25 +19,6 @@ struct rows {
     size_t stride;
 };
 
-/* A constant factor with its ratio, the latter also in the lanes that multiply the odd ones. */
-struct factor {
-    vec w, ratio, ratio_odd;
-};
-INLINE struct factor factor_load(const u32 *table, size_t i) {
-    const u32 *at = table + factor_place(i);
-    vec ratio = v_load(at + FACTOR_RUN);
-    return (struct factor){v_load(at), ratio, v_odd(ratio)};
-}
-INLINE struct factor factor_splat(const u32 *table, size_t i) {
-    const u32 *at = table + factor_place(i);
-    vec ratio = v_set1(at[FACTOR_RUN]);
-    return (struct factor){v_set1(at[0]), ratio, ratio};
-}
-/* As m_scale. */
-INLINE vec f_scale(vec a, struct factor f) {
-    vec p = v_modulus(), t = v_sub(v_mul_low(a, f.w), v_mul_low(v_mul_high(a, f.ratio, f.ratio_odd), p));
-    return v_min(t, v_sub(t, p));
-}
 INLINE void sum_difference(vec *a, vec *b) {
     vec t = f_sub(*a, *b);
     *a = f_add(*a, *b);
