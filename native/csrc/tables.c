@@ -11,6 +11,7 @@ static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void *aligned_new(size_t bytes) {
     void *memory = NULL;
+    if (bytes >= HUGE_PAGE / 4) bytes = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1); /* or each use takes hundreds of faults */
     size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : 64;
     if (posix_memalign(&memory, alignment, bytes ? bytes : 64) != 0) return NULL;
 #ifdef MADV_HUGEPAGE
