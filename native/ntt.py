@@ -36,6 +36,7 @@ def _transform(
     shift: int,
     out: U32 | None,
     kinds: tuple[int, int],
+    first: Sequence[U32] | None = None,
 ) -> U32:
     source = Columns(where, columns)
     log_n = checks.log2(where, source.rows)
@@ -45,19 +46,30 @@ def _transform(
         raise KernelError(where, "a shift other than 0", "0")
     out = checks.output(where, out, source.count, source.rows << log_blowup)
     target = Columns(where, out, out.shape[1])
-    run_checked("transform", source, target, source.count, log_n, log_blowup, shift, *kinds)
+    kept = None if first is None else Columns(where, first, source.rows)
+    if kept and (kept.count != source.count or not all(part.flags.writeable for part in kept.parts)):
+        raise KernelError(where, f"{source.count} writeable columns", str(kept.count))
+    run_checked("transform", source, target, kept, source.count, log_n, log_blowup, shift, *kinds)
     return out
 
 
-def coset_lde(values: U32 | Sequence[U32], log_blowup: int, shift: int, out: U32 | None = None) -> U32:
+def coset_lde(
+    values: U32 | Sequence[U32],
+    log_blowup: int,
+    shift: int,
+    out: U32 | None = None,
+    first: Sequence[U32] | None = None,
+) -> U32:
     """Values on H_n to values on shift * H_(n << log_blowup).
 
+    `first`: columns, maybe `values` themselves, that get every (1 << log_blowup)-th of them: those on shift * H_n.
     Shapes: (c, n), or a list of (n) and (c, n) -> (c, n << log_blowup).
 
     Raises:
-        KernelError: a length that is no power of two, blowup above 16 or above the two-adicity, shift 0.
+        KernelError: a length that is no power of two, blowup above 16 or above the two-adicity, shift 0,
+            `first` of another form than `values` or not writeable.
     """
-    return _transform("coset_lde", values, log_blowup, shift, out, (0, 0))
+    return _transform("coset_lde", values, log_blowup, shift, out, (0, 0), first)
 
 
 def coset_intt(values: U32 | Sequence[U32], shift: int, out: U32 | None = None) -> U32:

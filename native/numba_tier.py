@@ -86,6 +86,7 @@ def powers(base: U32, _n: int, out: U32) -> None:
 def transform(
     source: Columns,
     target: Columns,
+    first: Columns | None,
     _columns: int,
     log_n: int,
     log_blowup: int,
@@ -96,6 +97,8 @@ def transform(
     """Kernel."""
     for column, out in zip(source.views(), target.views(), strict=True):
         nf.transform_column(column, out, log_n, log_blowup, shift, from_c, to_c)
+    for kept, out in zip(first.views(), target.views(), strict=True) if first else ():
+        kept[:] = out[:: 1 << log_blowup]
     return True
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 import native
 from prover.air.air import AirError, AirSystem
 from prover.domains import coset_shift
-from prover.field import DEGREE, TWO_ADIC_ROOTS, P, inverse
+from prover.field import TWO_ADIC_ROOTS, P, inverse
 from prover.hashing import Context
 from prover.key import VerifyingKey
 from prover.layout import Layout, Tree, TreeName, streamed_columns
@@ -69,19 +68,30 @@ def _groups(tables: Sequence[TableColumns], size: int) -> Iterator[list[U32]]:
         yield group
 
 
-def extension(tables: Sequence[TableColumns], log_blowup: int, shift: int) -> Iterator[tuple[list[U32], U32]]:
+def extension(
+    tables: Sequence[TableColumns], log_blowup: int, shift: int, *, move: bool = False
+) -> Iterator[U32]:
     """The extension on shift * H_N of tables of one height, all on one coset, some columns at a time.
 
+    Args:
+        tables: Of one height.
+        log_blowup: Of the extension.
+        shift: Of its domain.
+        move: Overwrite the tables, which is cheaper here than later, with their values on shift * H.
+
     Shapes:
-        each: columns of the tables, in parts; their extension (columns, N), overwritten by the next.
+        each: (columns, N), overwritten by the next.
     """
     offset = tables[0].offset
     points = tables[0].values.shape[1] << log_blowup
     size = min(streamed_columns(points), sum(len(table.values) for table in tables))
     buffer = native.empty(size, points)
     for group in _groups(tables, size):
-        count = sum(len(part) for part in group)
-        yield group, native.coset_lde(group, log_blowup, shift * inverse(offset) % P, out=buffer[:count])
+        out = buffer[: sum(len(part) for part in group)]
+        first = group if move else None
+        yield native.coset_lde(group, log_blowup, shift * inverse(offset) % P, out=out, first=first)
+    for table in tables if move else ():
+        table.offset = shift
 
 
 @dataclass
@@ -139,22 +149,6 @@ def coset_offsets(layout: Layout, log_height: int) -> list[int]:
     return [shift * pow(g, j, P) % P for j in range(layout.params.blowup)]
 
 
-def _take_coset(extended: U32, stride: int, group: Sequence[U32]) -> None:
-    """Every `stride`-th value of the extension, from the first on, goes where the columns were."""
-    targets = [column for part in group for column in part]
-    size = extended.shape[1] // stride
-    _copies(len(extended)).run([extended], 1, size, base_outputs=targets, row_stride=stride)
-
-
-@lru_cache(maxsize=256)
-def _copies(count: int) -> native.Machine:
-    """Copies columns, as many rows apart as `run` is told."""
-    code = [[native.Op.LOAD, k, k, 0] for k in range(count)]
-    code += [[native.Op.STOREB, k, k, 0] for k in range(count)]
-    one = np.ones(1, np.uint32)
-    return native.Machine(np.array(code, np.uint32), count, 1, one, np.zeros((DEGREE, 1), np.uint32))
-
-
 def commit(
     layout: Layout, tree: Tree, classes: dict[int, list[TableColumns]], *, leave: bool = False
 ) -> Commitment:
@@ -172,13 +166,9 @@ def commit(
         width = sum(len(table.values) for table in tables)
         log_points, shift = log + layout.params.log_blowup, coset_shift(layout, log)
         hasher = native.RowHasher(width, 1 << log_points, Context.LEAF.value)
-        take = leave and all(table.owned for table in tables)
-        for group, columns in extension(tables, layout.params.log_blowup, shift):
+        move = leave and all(table.owned for table in tables)
+        for columns in extension(tables, layout.params.log_blowup, shift, move=move):
             hasher.update(columns)
-            if take:
-                _take_coset(columns, layout.params.blowup, group)
-        for table in tables:
-            table.offset = shift if take else table.offset
         leaves[log_points] = hasher.digests()
     return Commitment(layout, tree, classes, MerkleTree(leaves))
 

@@ -50,8 +50,8 @@ def _streaming(width: int, num_rows: int, blowup: int, workers: int) -> int:
 
 
 def _transform(num_rows: int, blowup: int, workers: int) -> int:
-    """Scratch of a transform: two columns a thread, and the powers of the cosets' shifts."""
-    return (2 * workers + 1) * num_rows * blowup
+    """Scratch of a transform: a column a thread, and the powers of the cosets' shifts."""
+    return (workers + 1) * num_rows * blowup
 
 
 def predict(layout: Layout, *, consume: bool = False, workers: int | None = None) -> Prediction:

@@ -33,6 +33,22 @@ INLINE u32 m_sub(u32 a, u32 b) { return a >= b ? a - b : a - b + P; }
 INLINE u32 m_to(u32 a) { return m_mul(a, R2); }
 INLINE u32 m_from(u32 a) { return m_red(a); }
 
+/* Constant factors w are kept with their ratios to p, floor(2^32 w / p), a run of 16 and then the ratios of the run. */
+#define FACTOR_RUN 16
+#define FACTOR_WORDS(count) (2 * (((count) + FACTOR_RUN - 1) & ~(size_t)(FACTOR_RUN - 1)))
+INLINE size_t factor_place(size_t i) { return i + (i & ~(size_t)(FACTOR_RUN - 1)); }
+INLINE u32 factor_ratio(u32 montgomery) { return 0u - montgomery * MU; } /* (2^32 w - w R mod p) / p */
+INLINE void factor_store(u32 *table, size_t i, u32 montgomery) {
+    table[factor_place(i)] = m_from(montgomery);
+    table[factor_place(i) + FACTOR_RUN] = factor_ratio(montgomery);
+}
+/* a times factor i for any 32-bit a: a w - floor(a ratio / 2^32) p is below 2 p. */
+INLINE u32 m_scale(u32 a, const u32 *table, size_t i) {
+    const u32 *factor = table + factor_place(i);
+    u32 t = a * factor[0] - (u32)(((u64)a * factor[FACTOR_RUN]) >> 32) * P;
+    return t >= P ? t - P : t;
+}
+
 /* Base and result in Montgomery form. */
 HELPER u32 m_pow(u32 base, u64 e) {
     u32 r = R1;

@@ -10,7 +10,7 @@ KERNEL(void, kb6_batch_inverse, (const uint32_t *a, uint32_t *out, size_t n), (a
 KERNEL(void, kb6_axpy, (uint32_t *acc, const uint32_t *scale, const uint32_t *x, size_t n), (acc, scale, x, n))
 KERNEL(void, logup_divide, (const uint32_t *num, const uint32_t *den, uint32_t *out, size_t n), (num, den, out, n))
 KERNEL(void, prefix_sum, (const uint32_t *a, uint32_t *out, uint32_t *total, size_t n), (a, out, total, n))
-KERNEL(int, transform, (const uint32_t *const *in, uint32_t *const *out, size_t columns, unsigned log_n, unsigned log_blowup, uint32_t shift, int from_coefficients, int to_coefficients), (in, out, columns, log_n, log_blowup, shift, from_coefficients, to_coefficients))
+KERNEL(int, transform, (const uint32_t *const *in, uint32_t *const *out, uint32_t *const *first, size_t columns, unsigned log_n, unsigned log_blowup, uint32_t shift, int from_coefficients, int to_coefficients), (in, out, first, columns, log_n, log_blowup, shift, from_coefficients, to_coefficients))
 KERNEL(int, coset_points, (const uint32_t *const *in, size_t columns, unsigned log_n, const uint32_t *shifts, const size_t *ends, size_t cosets, const uint32_t *indices, uint32_t *out), (in, columns, log_n, shifts, ends, cosets, indices, out))
 KERNEL(void, hash_rows, (const uint32_t *const *columns, size_t count, size_t rows, const uint32_t *key, uint32_t *out), (columns, count, rows, key, out))
 KERNEL(void, hash_update, (const uint32_t *const *columns, size_t count, size_t rows, size_t first, size_t total, uint32_t counter, int only, const uint32_t *key, uint32_t *state), (columns, count, rows, first, total, counter, only, key, state))

@@ -24,8 +24,13 @@ void pool_run(pool_task task, void *context, size_t count);
 void pool_set_threads(int count);
 int pool_threads(void);
 
-/* Twiddles w^i, i < 2^log_h, of order 2^(log_h + 1), Montgomery form, cached for ever. NULL: out of memory. */
-const uint32_t *twiddles(unsigned log_h, int inverse);
+/* Tables of constant factors (`factor_store`) for transforms, cached for ever. NULL: out of memory.
+ * Powers i < 2^log_h of the inverse root of order 2^(log_h + 1). */
+const uint32_t *power_factors(unsigned log_h);
+/* Roots in bit-reversed order, 2^log of them: a prefix of those of any larger table. */
+const uint32_t *root_factors(unsigned log);
+/* By block of lanes x lanes elements of a column, by run of the layers inside its rows: one vector, a lane a row. */
+const uint32_t *lane_factors(unsigned log_n, unsigned log_lanes);
 /* 64-byte aligned memory; NULL if there is none. */
 void *aligned_new(size_t bytes);
 void aligned_free(void *memory);

@@ -95,8 +95,8 @@ static void machine_block(const struct machine_job *job, u32 *base, u32 *ext, si
             break;
         }
         case OP_BMULC: {
-            vec c = v_set1(job->base_constants[b]);
-            EACH(i) v_store(bd + i, f_mul(v_load(ba + i), c));
+            struct factor c = factor_new(m_from(job->base_constants[b]), factor_ratio(job->base_constants[b]));
+            EACH(i) v_store(bd + i, f_scale(v_load(ba + i), c));
             break;
         }
         case OP_ECONST:

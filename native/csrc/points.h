@@ -1,5 +1,6 @@
 /* A few values of each column's polynomial, on other cosets than the column's: the forward transform stops at short blocks, and
- * what is wanted of their sums is formed directly. f(x) = sum over blocks b of x^(bit-reverse(b)) F_b(x^(n / block)). */
+ * what is wanted of their sums is formed directly: value i is the sum over blocks b of
+ * w^(i' bit-reverse(b)) block_b[i mod block], with i' = i - i mod block. */
 #define POINT_BLOCK (SMALL > 256 ? SMALL : 256)
 
 struct points_job {
@@ -7,7 +8,7 @@ struct points_job {
     size_t block, blocks, total;
     const size_t *ends;  /* coset c has the points ends[c - 1] .. ends[c] - 1 */
     const u32 *indices;  /* by point: its place on its coset */
-    const u32 *powers;   /* by point, by block: (w^index)^bit-reverse(block) */
+    const u32 *powers;   /* by point, by block: the factors of that sum */
     const u32 *points;   /* by point: itself, for short columns */
     u32 *out;
 };
@@ -22,7 +23,7 @@ static void small_points(const struct points_job *job, const u32 *in, u32 *out) 
             for (size_t i = 0; i < h; i++) {
                 u32 x = a[s + i], y = a[s + i + h];
                 a[s + i] = m_add(x, y);
-                a[s + i + h] = m_mul(m_sub(x, y), job->ntt.layers.inverse[log2_of(h)][i]);
+                a[s + i + h] = m_scale(m_sub(x, y), job->ntt.layers.inverse[log2_of(h)], i);
             }
     u32 factor = m_inv(m_to((u32)n));
     for (size_t q = 0; q < job->total; q++) {
@@ -63,25 +64,24 @@ static void points_task(void *context, size_t column) {
     for (size_t offset = 0; offset < spacing; offset += STRIP) inverse_strips(job, job->in[column], work, buffer, offset);
     memset(out, 0, points->total * sizeof(u32));
     for (size_t offset = 0; offset < job->n; offset += spacing) {
-        dif_rows(work + offset, spacing / LANES, LANES, LANES, 0, &job->layers);
-        for (size_t at = 0; at < spacing; at += square) {
+        struct rows block = {work + offset, LANES};
+        inverse_rows(block, block, block, spacing / LANES, LANES, LANES, LANES, 0, &job->layers);
+        for (size_t at = offset; at < offset + spacing; at += square) {
             vec x[LANES], y[LANES];
-            block_load(x, work + offset + at);
-            v_transpose(x);
-            lanes_inverse(x, &job->layers);
+            block_inverse(x, work + at, &job->layers);
             for (size_t coset = 0; coset < job->blowup; coset++) {
-                const u32 *scale = job->scales + coset * job->n + offset + at;
+                const u32 *scale = job->scales + coset * job->n + at;
 #pragma GCC unroll 16
                 for (int i = 0; i < LANES; i++) y[i] = f_mul(x[i], v_load(scale + i * LANES));
-                lanes_forward(y, &job->layers);
-                v_transpose(y);
-                block_store(buffer + coset * spacing + at, y);
+                block_forward(y, buffer + coset * spacing + at - offset, at / square, &job->layers);
             }
         }
         for (size_t coset = 0, q = 0; coset < job->blowup; coset++) {
             u32 *values = buffer + coset * spacing;
-            for (size_t at = 0; at < spacing; at += points->block)
-                dit_rows(values + at, points->block / LANES, LANES, LANES, 0, &job->layers);
+            for (size_t at = 0; at < spacing; at += points->block) {
+                block.at = values + at;
+                forward_rows(block, block, block, points->block / LANES, LANES, LANES, (offset + at) / LANES, &job->layers);
+            }
             for (; q < points->ends[coset]; q++)
                 out[q] = m_add(out[q], point_sum(points, values, q, offset / points->block, spacing / points->block));
         }
@@ -108,13 +108,8 @@ static int FN(coset_points)(const u32 *const *in, size_t columns, unsigned log_n
     job.ends = ends;
     job.indices = indices;
     job.out = out;
-    for (unsigned k = 0; k < log_n; k++)
-        if (!(ntt->layers.forward[k] = twiddles(k, 0)) || !(ntt->layers.inverse[k] = twiddles(k, 1))) return 0;
-    u32 root = m_root(LOG_LANES), inverse_root = m_inv(root), w = m_root(log_n), factor = m_inv(m_to((u32)n));
-    for (u32 i = 0; i < LANES; i++) {
-        ntt->layers.lane_forward[i] = m_pow(root, i);
-        ntt->layers.lane_inverse[i] = m_pow(inverse_root, i);
-    }
+    if (!layers_new(&ntt->layers, log_n)) return 0;
+    u32 w = m_root(log_n), factor = m_inv(m_to((u32)n));
     u32 *scratch = aligned_new(ntt->pieces * ntt->scratch_size * sizeof(u32));
     u32 *tables = aligned_new((cosets * n + total * (job.blocks + 1)) * sizeof(u32));
     int ok = scratch && tables;
@@ -126,10 +121,10 @@ static int FN(coset_points)(const u32 *const *in, size_t columns, unsigned log_n
             u32 shift = m_to(shifts[coset]);
             scale_table(ntt->scales + coset * n, log_n, shift, factor);
             for (; q < ends[coset]; q++) {
-                u32 x = m_pow(w, indices[q]), power = R1;
+                u32 x = m_pow(w, indices[q] & ~(job.block - 1)), power = R1;
                 for (size_t b = 0; b < job.blocks; b++, power = m_mul(power, x))
                     powers[q * job.blocks + bit_reverse((u32)b, log2_of(job.blocks))] = power;
-                points[q] = m_mul(shift, x);
+                points[q] = m_mul(shift, m_pow(w, indices[q]));
             }
         }
         job.powers = powers;

@@ -14,7 +14,31 @@ INLINE vec f_sub(vec a, vec b) {
     return v_min(t, v_add(t, v_set1(P)));
 }
 INLINE vec f_double(vec a) { return f_add(a, a); }
-INLINE vec f_to(vec a) { return f_mul(a, v_set1(R2)); }
+
+/* A constant factor with its ratio to p, the latter also in the lanes that multiply the odd ones. */
+struct factor {
+    vec w, ratio, ratio_odd;
+};
+INLINE struct factor factor_load(const u32 *table, size_t i) {
+    const u32 *at = table + factor_place(i);
+    vec ratio = v_load(at + FACTOR_RUN);
+    return (struct factor){v_load(at), ratio, v_odd(ratio)};
+}
+INLINE struct factor factor_new(u32 w, u32 ratio) {
+    vec r = v_set1(ratio);
+    return (struct factor){v_set1(w), r, r};
+}
+INLINE struct factor factor_splat(const u32 *table, size_t i) {
+    const u32 *at = table + factor_place(i);
+    return factor_new(at[0], at[FACTOR_RUN]);
+}
+/* As m_scale: cheaper than f_mul, and a may be any 32 bits. */
+INLINE vec f_scale(vec a, struct factor f) {
+    vec p = v_modulus(), t = v_sub(v_mul_low(a, f.w), v_mul_low(v_mul_high(a, f.ratio, f.ratio_odd), p));
+    return v_min(t, v_sub(t, p));
+}
+
+INLINE vec f_to(vec a) { return f_scale(a, factor_new(R1, factor_ratio(R2))); }
 INLINE vec f_from(vec a) { return f_mul(a, v_set1(1)); }
 
 /* a / 2^k for 1 <= k <= 24: (a - low p) / 2^k with low = a mod 2^k, since p = 1 mod 2^24; p >> k = 127 2^(24-k). */

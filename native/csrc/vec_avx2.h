@@ -74,6 +74,17 @@ INLINE void v_interleave(vec *first, vec *second) { /* a0 b0 a1 b1 .. */
 
 /* The odd lanes moved to where the 32 x 32 -> 64 multiplication reads. */
 INLINE vec v_odd(vec a) { return _mm256_srli_epi64(a, 32); }
+INLINE vec v_mul_low(vec a, vec b) { return _mm256_mullo_epi32(a, b); }
+/* The high halves of the products; b_odd: the odd lanes of b where the multiplication reads. */
+INLINE vec v_mul_high(vec a, vec b, vec b_odd) {
+    vec even = _mm256_srli_epi64(_mm256_mul_epu32(a, b), 32), odd = _mm256_mul_epu32(v_odd(a), b_odd);
+    return _mm256_blend_epi32(even, odd, 0xaa);
+}
+INLINE vec v_modulus(void) { /* in a register: the compiler would make shifts and sums of products with it */
+    vec p = v_set1(P);
+    __asm__("" : "+x"(p));
+    return p;
+}
 INLINE wide w_zero(void) { return (wide){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 INLINE wide w_mac(wide x, vec a, vec a_odd, vec b, vec b_odd) {
     return (wide){_mm256_add_epi64(x.even, _mm256_mul_epu32(a, b)),

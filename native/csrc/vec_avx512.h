@@ -63,6 +63,17 @@ INLINE void v_interleave(vec *first, vec *second) { /* a0 b0 a1 b1 .. */
 
 /* The odd lanes moved to where the 32 x 32 -> 64 multiplication reads. */
 INLINE vec v_odd(vec a) { return _mm512_srli_epi64(a, 32); }
+INLINE vec v_mul_low(vec a, vec b) { return _mm512_mullo_epi32(a, b); }
+/* The high halves of the products; b_odd: the odd lanes of b where the multiplication reads. */
+INLINE vec v_mul_high(vec a, vec b, vec b_odd) {
+    vec odd = _mm512_mul_epu32(v_odd(a), b_odd);
+    return _mm512_mask_shuffle_epi32(odd, 0x5555, _mm512_mul_epu32(a, b), (_MM_PERM_ENUM)0xf5);
+}
+INLINE vec v_modulus(void) { /* in a register: the compiler would make shifts and sums of products with it */
+    vec p = v_set1(P);
+    __asm__("" : "+v"(p));
+    return p;
+}
 INLINE wide w_zero(void) { return (wide){_mm512_setzero_si512(), _mm512_setzero_si512()}; }
 INLINE wide w_mac(wide x, vec a, vec a_odd, vec b, vec b_odd) {
     return (wide){_mm512_add_epi64(x.even, _mm512_mul_epu32(a, b)),

@@ -34,6 +34,12 @@ INLINE void v_interleave(vec *first, vec *second) { /* a0 b0 a1 b1 .. */
 
 INLINE vec f_mul(vec a, vec b) { return m_mul(a, b); }
 INLINE vec v_odd(vec a) { return a; }
+INLINE vec v_mul_low(vec a, vec b) { return a * b; }
+INLINE vec v_mul_high(vec a, vec b, vec b_odd) {
+    (void)b_odd;
+    return (vec)(((u64)a * b) >> 32);
+}
+INLINE vec v_modulus(void) { return P; }
 INLINE wide w_zero(void) { return 0; }
 INLINE wide w_mac(wide x, vec a, vec a_odd, vec b, vec b_odd) {
     (void)a_odd, (void)b_odd;

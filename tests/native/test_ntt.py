@@ -79,6 +79,16 @@ def test_columns_may_lie_anywhere_and_output_is_filled(tier: str) -> None:
     np.testing.assert_array_equal(out, native.coset_lde(stacked, 1, 3))
 
 
+@pytest.mark.parametrize("log_blowup", [0, 1, 2, 4])
+@pytest.mark.parametrize("log_n", [0, 1, 3, 5, 6, 7, 8, 9, 12, 13])
+def test_values_on_the_first_coset_replace_the_columns(tier: str, log_n: int, log_blowup: int) -> None:
+    values = ref.random(log_n, 5, 1 << log_n)
+    want = native.coset_lde(values, log_blowup, 5)
+    group = [values[:2].copy(), values[2].copy(), values[3:].copy()]
+    np.testing.assert_array_equal(native.coset_lde(group, log_blowup, 5, first=group), want)
+    np.testing.assert_array_equal(np.vstack(group), want[:, :: 1 << log_blowup])
+
+
 def test_no_columns_is_no_work(tier: str) -> None:
     assert native.coset_lde(np.empty((0, 8), dtype=np.uint32), 1, 3).shape == (0, 16)
 
@@ -93,6 +103,9 @@ def test_wrong_requests_are_refused() -> None:
         lambda: native.coset_lde(x, 1, P),
         lambda: native.coset_lde(x, 1, 3, out=np.zeros((1, 8), dtype=np.uint32)),
         lambda: native.coset_lde([x, np.zeros(4, dtype=np.uint32)], 1, 3),
+        lambda: native.coset_lde(x, 1, 3, first=[]),
+        lambda: native.coset_lde(x, 1, 3, first=[np.zeros((1, 4), dtype=np.uint32)]),
+        lambda: native.coset_lde(x, 1, 3, first=[np.broadcast_to(x[0], (1, 8))]),
         lambda: native.two_adic_root(25),
     ):
         with pytest.raises(native.KernelError):

@@ -183,13 +183,15 @@ def _commit_to_noise(monkeypatch, log, place, seed):
             targets.append(classes[log])
         return honest["commit"](layout, tree, classes, **keywords)
 
-    def extension(tables, *arguments):
+    def extension(tables, *arguments, move=False):
         start = 0
-        for group, extended in honest["extension"](tables, *arguments):
+        for extended in honest["extension"](tables, *arguments, move=move):
             if targets and tables is targets[0] and start <= place < start + len(extended):
                 extended[place - start] = noise["values"]
             start += len(extended)
-            yield group, extended
+            yield extended
+        if move and targets and tables is targets[0]:
+            tables[0].values[place] = noise["values"][:: len(noise["offsets"])]
 
     def move(self, offset):
         values = honest["move"](self, offset)
