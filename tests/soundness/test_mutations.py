@@ -62,11 +62,12 @@ def _alter(kind, values, position, change=0):
 
 
 def _rejection_of_altered(key, params, leaf, position):
-    """The reason, and the expected one. One alteration in 2^6 happens to carry the work asked for and is found by a
-    later check; then another alteration must meet the expected reason.
+    """The reason, and the expected one. One alteration in 2^6 happens to carry the work asked for, and few in a
+    hundred draw an old query's index again, and are found by a later check; then another must meet the expected reason.
     """
     expected = _expected(leaf.path, key.layout, params is TINY)
-    lucky = expected in (RejectReason.BATCHING_GRINDING, RejectReason.QUERY_GRINDING)
+    drawn_again = expected is RejectReason.ROW_PATH and not leaf.path.startswith("query")
+    lucky = drawn_again or expected in (RejectReason.BATCHING_GRINDING, RejectReason.QUERY_GRINDING)
     for change in range(4 if lucky else 1):
         proof = decoded(params)
         values = proof.get(leaf)
