@@ -1,5 +1,6 @@
 """Which factor looks up the other, and what a chunk has on its stack by it."""
 
+from dataclasses import replace
 from itertools import chain
 
 from tests.bridge.chunks import honest, replay, tree
@@ -9,7 +10,7 @@ from verifier.bridge.opening import MAIN
 from verifier.bridge.partition import CHECK_ITEMS
 from verifier.bridge.pieces import Chunk
 from verifier.bridge.relations import Relation, items, relations
-from verifier.bridge.steps import Kind
+from verifier.bridge.steps import Kind, Step
 
 
 def calculating() -> list[tuple[Chunk, list[Relation]]]:
@@ -71,3 +72,30 @@ def test_rows_of_queries_are_summed_four_values_a_step_with_powers_of_the_nodes_
     read = {word for chunk in chain(*partition.chunks) for step in chunk.steps for word in step.reads}
     assert not common & read
     assert common <= set(partition.copy_of.values())
+
+
+def test_what_two_base_values_make_is_their_product_and_nothing_more():
+    """An element of which all but a word are known to be 0 takes one word; the result has six all the same."""
+    lowered = tree().lowered
+    known = {w: v for w, v in lowered.constants.items() if v == 0}
+    zero = (next(iter(known)),) * 5
+    first, second, *out = (lowered.words + i for i in range(8))
+    memory = {first: 3, second: 5}
+    for kind, factors in (
+        (Kind.PRODUCT, ((first, *zero), (second, *zero))),
+        (Kind.SCALE, ((first, *zero), (second,))),
+    ):
+        step = Step(kind, tuple(out), factors)
+        (relation,) = relations([step], lowered)
+        columns, digits, addends = (
+            [value(word, memory, lowered) for word in words]
+            for words in (relation.columns, relation.digits, relation.addends)
+        )
+        assert relation.spec.totals(columns, digits, addends) == [15, 0, 0, 0, 0, 0]
+        horner = replace(step, kind=Kind.HORNER, args=(*factors, (first, *zero)))
+        (relation,) = relations([horner], lowered)
+        columns, digits, addends = (
+            [value(word, memory, lowered) for word in words]
+            for words in (relation.columns, relation.digits, relation.addends)
+        )
+        assert relation.spec.totals(columns, digits, addends) == [18, 0, 0, 0, 0, 0]

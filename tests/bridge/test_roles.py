@@ -16,6 +16,7 @@ from verifier.bridge.simulate.stage import Stage
 from verifier.bridge.tree import Digits
 from verifier.bridge.vault import MAX_SLOT_NAME, payout_outputs
 from verifier.chain.wallet import Wallet
+from verifier.script.script import encode_number
 from verifier.script.winternitz import LAST, WinternitzKey, read
 
 
@@ -120,6 +121,34 @@ def test_what_is_no_signature_of_the_claim_or_could_not_be_relayed_is_not_kept(s
             role.hear(announced)
         assert error.value.reason is BridgeReason.SIGNATURE
         assert role.store.seen(stage.graph.terms.slot) == {}
+
+
+def odd(items: tuple[bytes, ...]) -> list[tuple[bytes, ...]]:
+    """The same value in other encodings, which consensus accepts: a digit not minimal, one above 15."""
+    fifteen = next(i for i in range(1, len(items), 2) if items[i] == encode_number(LAST))
+    return [
+        (*items[:fifteen], item, *items[fifteen + 1 :])
+        for item in (encode_number(LAST + 1), encode_number(LAST) + b"\0")
+    ]
+
+
+def test_an_announcement_in_odd_encodings_is_not_kept_and_crowds_out_no_other(stage: Stage) -> None:
+    """Two encodings of one statement, heard or on the chain, leave room for the statement that was announced."""
+    operator, watcher = stage.open_operator(), stage.watch()
+    operator.commit(CASE.other)
+    liar = stage.open_operator("liar")
+    liar.commit(CASE.honest)
+    key, slot = stage.graph.keys["claim"], stage.graph.terms.slot
+    for items in odd(operator.announce()):
+        assert read(key, items) == claim_in(stage, operator)
+        with pytest.raises(BridgeError) as error:
+            watcher.hear(items)
+        assert error.value.reason is BridgeReason.SIGNATURE
+        watcher.store.see(slot, {"claim": items})
+    watcher.hear(liar.announce())
+    assert liar.announce() in watcher.store.seen(slot)["claim"]
+    watcher.hear(liar.announce())
+    assert len(watcher.store.seen(slot)["claim"]) == 3
 
 
 def test_a_payout_names_withdrawal_statement_and_slot() -> None:

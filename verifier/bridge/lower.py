@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from native.hashing import blake3_context_key
 from prover.field import DEGREE
 from prover.hashing import DIGEST_WORDS, Context, digest, to_bytes, to_words
 from verifier.bridge.steps import (
     BLOCK_WORDS,
-    CHUNK_WORDS,
     DERIVE,
     END,
     MAX_LEAVES,
     MAX_TERMS,
-    PARENT,
     ROOT,
     START,
     Kind,
@@ -24,7 +23,7 @@ from verifier.bridge.steps import (
     Seal,
     Step,
     Words,
-    blocks,
+    compressions,
     domain,
 )
 from verifier.stark.program import CONTEXTS, INSTRUCTION_WORDS, Code, Program
@@ -251,27 +250,12 @@ class _Lowering:
         if self.program.scopes[self.scope] == Scope.STATEMENT:
             self.out.claim = out
         key = self.constant(blake3_context_key(context))
-        self.subtree(key, words, 0, ROOT, out)
-
-    def subtree(self, key: Words, words: Words, counter: int, root: int, out: Words) -> None:
-        """BLAKE3's tree: chunks of 1,024 bytes, the left part the largest power of two below all."""
-        if len(words) <= CHUNK_WORDS:
-            self.chunk(key, words, counter, root, out)
-            return
-        chunks = -(-len(words) // CHUNK_WORDS)
-        left = 1 << (chunks - 1).bit_length() - 1
-        both = self.fresh(2 * DIGEST_WORDS)
-        cut = left * CHUNK_WORDS
-        self.subtree(key, words[:cut], counter, 0, both[:DIGEST_WORDS])
-        self.subtree(key, words[cut:], counter + left, 0, both[DIGEST_WORDS:])
-        self.add(Kind.COMPRESS, out, key, both, number=domain(0, 64, PARENT | DERIVE | root))
-
-    def chunk(self, key: Words, words: Words, counter: int, root: int, out: Words) -> None:
-        count = -(-len(words) // BLOCK_WORDS)
-        results = [*(self.fresh(DIGEST_WORDS) for _ in range(count - 1)), out]
-        padded = words + self.constant([0] * (-len(words) % BLOCK_WORDS))
-        for chaining, block, number, result in blocks(key, padded, len(words), counter, root, results):
+        inner, zero = partial(self.fresh, DIGEST_WORDS), self.zero
+        for chaining, block, number, result in compressions(key, words, out, inner, zero):
             self.add(Kind.COMPRESS, result, chaining, block, number=number)
+
+    def zero(self, count: int) -> Words:
+        return self.constant([0] * count)
 
     def dot(self, out: Words, weights: int, values: int, count: int, size: int) -> None:
         """Horner where the weights are powers of one element; else products one by one."""

@@ -31,7 +31,7 @@ from verifier.bridge.steps import (
     Lowered,
     Step,
     Words,
-    blocks,
+    compressions,
     domain,
 )
 from verifier.stark.steps import Scope
@@ -235,6 +235,10 @@ class _Partitioner:
             out.append(self.interned[value])
         return tuple(out)
 
+    def zero(self, count: int) -> Words:
+        """Padding."""
+        return self.constant([0] * count)
+
     def fresh(self, like: Words) -> Words:
         """Words of a step that a node makes again."""
         out = tuple(range(self.lowered.words, self.lowered.words + len(like)))
@@ -295,10 +299,8 @@ class _Partitioner:
         names.update(zip(words, copies, strict=True))
         steps += [Step(Kind.CANONICAL, (), (unit,), 0, scope, source) for unit in units]
         key = self.constant(blake3_context_key(Context.OOD_LEAF))
-        padded = copies + self.constant([0] * (-len(copies) % BLOCK_WORDS))
         node = self.fresh(opening.digests[leaf])
-        results = [*(self.inner() for _ in range(len(padded) // BLOCK_WORDS - 1)), node]
-        for chaining, block, number, result in blocks(key, padded, len(copies), 0, ROOT, results):
+        for chaining, block, number, result in compressions(key, copies, node, self.inner, self.zero):
             steps.append(Step(Kind.COMPRESS, result, (chaining, block), number, scope, source))
         return node
 
@@ -327,13 +329,11 @@ class _Partitioner:
         units = [self.copy(words[at : at + BLOCK_WORDS], block) for at in range(0, len(words), BLOCK_WORDS)]
         copies = tuple(word for unit in units for word in unit)
         names.update(zip(words, copies, strict=True))
-        padded = copies + self.constant([0] * (-len(copies) % BLOCK_WORDS))
         result = self.fresh(digest)
-        results = [*(self.inner() for _ in range(len(padded) // BLOCK_WORDS - 1)), result]
         key = self.constant(blake3_context_key(Context.SEAL))
         steps = [
             Step(Kind.COMPRESS, out, (chaining, block), number, like.scope, like.source)
-            for chaining, block, number, out in blocks(key, padded, len(copies), 0, ROOT, results)
+            for chaining, block, number, out in compressions(key, copies, result, self.inner, self.zero)
         ]
         return [*steps, Step(Kind.EQUAL, (), (result, digest), 0, like.scope, like.source)]
 

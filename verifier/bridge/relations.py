@@ -94,6 +94,8 @@ def _pairs(step: Step, lowered: Lowered) -> list[tuple[Words, Words]]:
     else:
         return []
     trimmed = [_trimmed(words, lowered) for words in factors]
+    if step.kind is not Kind.HORNER and max(map(len, trimmed)) < len(step.out):
+        trimmed[0] = factors[0]  # of an addend HORNER takes all words instead
     return list(zip(trimmed[::2], trimmed[1::2], strict=True))
 
 

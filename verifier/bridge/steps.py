@@ -8,7 +8,7 @@ only those that are read become steps, in the scope of their first reader.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -168,23 +168,57 @@ class Lowered:
     passive: set[tuple[int, int]] = field(default_factory=set)
 
 
-def blocks(
-    key: Words, padded: Words, length: int, counter: int, root: int, results: Sequence[Words]
-) -> Iterator[tuple[Words, Words, int, Words]]:
-    """The compressions of a BLAKE3 chunk: chaining value, block, domain, result.
+Compression = tuple[Words, Words, int, Words]
+"""Chaining value, block, domain, result."""
+
+
+def compressions(
+    key: Words,
+    words: Words,
+    out: Words,
+    inner: Callable[[], Words],
+    zero: Callable[[int], Words],
+    counter: int = 0,
+    root: int = ROOT,
+) -> Iterator[Compression]:
+    """A BLAKE3 hash: chunks of 1,024 bytes, the left part the largest power of two below all.
 
     Args:
-        key: the first chaining value.
-        padded: the words, to whole blocks.
-        length: words without padding.
-        counter: the chunk's.
-        root: ROOT if the chunk is all that is hashed, else 0.
-        results: words of each block's result.
+        key: the chaining value under which each chunk and each node of the tree begins.
+        words: what is hashed.
+        out: words of the result.
+        inner: words for a result inside.
+        zero: so many words of padding.
+        counter: the first chunk's.
+        root: ROOT if this is all that is hashed, else 0.
     """
+    if len(words) <= CHUNK_WORDS:
+        yield from _chunk(key, words, out, inner, zero, counter, root)
+        return
+    chunks = -(-len(words) // CHUNK_WORDS)
+    left = 1 << (chunks - 1).bit_length() - 1
+    cut = left * CHUNK_WORDS
+    low, high = inner(), inner()
+    yield from compressions(key, words[:cut], low, inner, zero, counter, 0)
+    yield from compressions(key, words[cut:], high, inner, zero, counter + left, 0)
+    yield key, low + high, domain(0, 64, PARENT | DERIVE | root), out
+
+
+def _chunk(
+    key: Words,
+    words: Words,
+    out: Words,
+    inner: Callable[[], Words],
+    zero: Callable[[int], Words],
+    counter: int,
+    root: int,
+) -> Iterator[Compression]:
+    padded = words + zero(-len(words) % BLOCK_WORDS)
+    results = [*(inner() for _ in range(len(padded) // BLOCK_WORDS - 1)), out]
     chaining = key
     for i, result in enumerate(results):
         start, last = BLOCK_WORDS * i, i == len(results) - 1
         flags = DERIVE | (0 if i else START) | ((END | root) if last else 0)
-        number = domain(counter, 4 * min(length - start, BLOCK_WORDS), flags)
+        number = domain(counter, 4 * min(len(words) - start, BLOCK_WORDS), flags)
         yield chaining, padded[start : start + BLOCK_WORDS], number, result
         chaining = result

@@ -191,7 +191,7 @@ class Composer(Generic[V]):
         """Alpha^start times the sum of alpha^k C_k, selectors applied."""
         windows = self._plan.windows
         count = -(-len(windows) // MAX_CHILDREN)
-        if count == 1:
+        if count <= 1:
             total = self._join(windows)
         else:
             each = -(-len(windows) // count)

@@ -8,7 +8,8 @@ import pytest
 from circuits.statement import system
 from prover import field
 from prover.air.affine import AffineForms
-from prover.air.air import Rows
+from prover.air.air import Air, Relation, Rows
+from prover.air.columns import Columns, columns
 from prover.air.composition import Row, compose, num_constraints
 from prover.air.expression import Op
 from prover.air.graph import IntegerRing, air_graph, evaluate
@@ -39,10 +40,13 @@ class _Known(dict):
 
 @AIRS
 def test_pieces_add_up_to_the_composition(air):
+    check(air)
+
+
+def check(air, start=7):
     rng = random.Random(air.name)
     values, columns, selectors = _Known(rng), _Known(rng), _Known(rng)
     alpha, lookup, beta, share = (_element(rng) for _ in range(4))
-    start = 7
     place = Place(
         lambda *variable: values[variable],
         lambda number, offset: columns[number, offset],
@@ -107,3 +111,88 @@ def test_affine_forms_have_their_nodes_values(air):
         form = forms(node)
         assert all(table.graph.op[n] in (Op.VARIABLE, Op.MUL) for n in form.terms)
         assert (form.constant + sum(f * values[n] for n, f in form.terms.items())) % P == values[node]
+
+
+# Tables that the machine does not have
+
+THREE, ONE = Relation("three", 1, 3), Relation("one", 2, 1)
+
+
+class Wide(Columns):
+    x = columns(40)
+
+
+class Empty(Air):
+    """Data that others do not even look up."""
+
+    name = "empty"
+    Main = Wide
+
+    def eval(self, builder, local, following):
+        pass
+
+
+class Degenerate(Air):
+    """Constraints that are nothing, or a constant; tuples of zeros; constant multiplicities; a period of one."""
+
+    name = "degenerate"
+    Main = Wide
+    periodic = {"one": (7,), "two": (1, 2)}  # noqa: RUF012
+
+    def eval(self, builder, local, following):
+        x, one = local.x, builder.periodic.one
+        builder.assert_zero(x[0] - x[0], "nothing")
+        builder.when_first_row().assert_zero(0, "zero")
+        builder.when_last_row().assert_zero(5, "five")
+        builder.assert_zero(one * one, "constants alone")
+        builder.assert_zero(one * 3 + builder.periodic.two * x[0], "periods")
+        builder.send(ONE, [0], 1, "zero alone")
+        builder.send(THREE, [0, 0, 0], x[1], "zeros")
+        builder.send(THREE, [x[2], 0, 0], -3, "zeros at the end")
+        builder.send(THREE, [x[2] * x[3], 0, x[2]], x[1] * x[4], "products")
+
+
+class Drawn(Air):
+    """Constraints of every kind of rows drawn from a few products, short and long, many of them repeated."""
+
+    Main = Wide
+
+    def __init__(self, seed, constraints, lookups):
+        self.name = f"{constraints} constraints, {lookups} lookups"
+        self.seed, self.constraints, self.lookups = seed, constraints, lookups
+
+    def eval(self, builder, local, following):
+        rng, cells = random.Random(self.seed), [*local.x, *following.x]
+        products = [rng.choice(cells) * rng.choice(cells) for _ in range(12)]
+        views = [builder.when_first_row(), builder.when_last_row(), builder.when_transition(), *[builder] * 2]
+
+        def linear():
+            total = rng.choice(cells) * rng.randrange(1, 99) + rng.choice([0, 0, 1])
+            for _ in range(rng.randrange(14)):
+                total = total + rng.choice(cells) * rng.choice([1, -1, 5])
+            return total
+
+        for k in range(self.constraints):
+            value = linear()
+            for _ in range(rng.choice([0, 0, 1, 2, 12])):
+                value = value + rng.choice(products) * rng.choice([1, -1, 3])
+            if rng.random() < 0.3:
+                value = value + linear() * linear()
+            rng.choice(views).assert_zero(value, f"constraint {k}")
+        for k in range(self.lookups):
+            values = [rng.choice([0, rng.choice(cells), linear(), rng.choice(products)]) for _ in range(3)]
+            multiplicity = rng.choice([0, 1, -1, rng.choice(cells), linear()])
+            builder.send(THREE, values, multiplicity, f"lookup {k}")
+
+
+SIZES = [(1, 0), (7, 1), (8, 0), (9, 2), (33, 3), (64, 0), (257, 4), (300, 9), (300, 0), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    "air",
+    [Empty(), Degenerate(), *(Drawn(seed, *size) for seed, size in enumerate(SIZES))],
+    ids=lambda air: air.name,
+)
+@pytest.mark.parametrize("start", [0, 1, 7])
+def test_pieces_of_any_table_add_up(air, start):
+    check(air, start)

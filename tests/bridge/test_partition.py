@@ -1,0 +1,152 @@
+"""What a node reads is bound: each copy leads through hashes to a root or a seal that others compare with too."""
+
+from collections import defaultdict
+from itertools import chain
+from random import Random
+
+import pytest
+
+from native.hashing import blake3_context_key
+from prover.field import DEGREE
+from prover.hashing import Context, digest, to_bytes, to_words
+from tests.bridge.chunks import tree
+from verifier.bridge.accuse import accuse
+from verifier.bridge.evaluate import run
+from verifier.bridge.execution import Replay
+from verifier.bridge.opening import MAIN, ChunkTree
+from verifier.bridge.pieces import Chunk, needed
+from verifier.bridge.steps import HASHING, Kind, Lowered, Step, compressions
+from verifier.script.winternitz import nibbles
+from verifier.stark.program import Program, Recorder
+from verifier.stark.reasons import RejectReason
+
+P = 0x7F000001
+
+
+def readers() -> dict[int, list[tuple[Step, Chunk]]]:
+    """Word -> the steps that read it, light words resolved."""
+    found: dict[int, list[tuple[Step, Chunk]]] = defaultdict(list)
+    for chunk in chain(*tree().partition.chunks):
+        for step in chunk.steps:
+            for word in set(needed(step, tree().lowered)):
+                found[word].append((step, chunk))
+    return found
+
+
+def comparisons(word: int, read: dict[int, list[tuple[Step, Chunk]]]) -> list[tuple[Step, Chunk]]:
+    """The comparisons to which hashing leads from a word."""
+    found, seen, todo = [], set(), [word]
+    while todo:
+        at = todo.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        for step, chunk in read[at]:
+            if step.kind in HASHING:
+                todo += step.out
+            elif step.kind is Kind.EQUAL:
+                found.append((step, chunk))
+    return found
+
+
+def test_every_copy_is_hashed_and_compared_on_the_path_of_who_reads_it() -> None:
+    lowered, partition, read = tree().lowered, tree().partition, readers()
+    roots = {lowered.opening.root, *(seal.digest for seal in lowered.seals)}
+    copies = [w for w in partition.copy_of if read[w] and w not in partition_makes()]
+    assert len(copies) > 1_000
+    for word in copies:
+        paths = [chunk.path for step, chunk in comparisons(word, read) if step.args[1] in roots]
+        for _, chunk in read[word]:
+            assert any(
+                path == chunk.path[: len(path)] or chunk.path == path[: len(chunk.path)] for path in paths
+            )
+
+
+def partition_makes() -> set[int]:
+    return {word for chunk in chain(*tree().partition.chunks) for step in chunk.steps for word in step.out}
+
+
+def test_openings_and_sealed_words_are_read_as_copies_only() -> None:
+    lowered, read = tree().lowered, readers()
+    scopes = {word: seal.scope for seal in lowered.seals for word in seal.words}
+    assert not [word for word in lowered.opening.leaf if read[word]]
+    for word, scope in scopes.items():
+        assert all(step.scope == scope for step, _ in read[word])
+    of_the_query = {w for c in tree().partition.chunks[1] for s in c.steps for w in needed(s, lowered)}
+    assert not of_the_query & scopes.keys()
+
+
+def test_nothing_light_is_made_of_what_nodes_copy() -> None:
+    """A copy takes another name in a step, not in the light words that it reads."""
+    lowered = tree().lowered
+    copied = {*lowered.opening.leaf, *(word for seal in lowered.seals for word in seal.words)}
+    assert lowered.light
+    assert not [word for light in lowered.light.values() for word in light.reads if word in copied]
+
+
+def test_the_sums_are_read_by_the_seal_that_the_transcript_absorbs() -> None:
+    """By the bus and by each table's share: a copy, hashed, compared with the transcript's own digest."""
+    lowered, partition = tree().lowered, tree().partition
+    sums = next(seal for seal in lowered.seals if seal.words[0] in {w for u, _ in lowered.data[0] for w in u})
+    absorbed = [s for s in lowered.blocks[0] if s.kind is Kind.COMPRESS and set(sums.digest) & set(s.args[1])]
+    assert absorbed and all(lowered.program.scopes[step.scope] == "transcript" for step in absorbed)
+    copied = defaultdict(set)
+    for chunk in partition.chunks[0]:
+        for step in chunk.steps:
+            for word in needed(step, lowered):
+                if partition.copy_of.get(word) in sums.words and step.kind not in HASHING:
+                    copied[lowered.program.scopes[step.scope]].add(word)
+    assert {"statement/sums", *(f"constraints/{t}" for t in ("chain", "squares", "sink"))} <= {
+        "/".join(scope.split("/")[:2]) for scope in copied
+    }
+
+
+def hashed(words: list[int]) -> list[int]:
+    """The hash by the compressions of `compressions`."""
+    numbers = iter(range(10**6, 10**7))
+    memory = {i: word for i, word in enumerate(words)}
+    key, zero = tuple(next(numbers) for _ in range(8)), next(numbers)
+    memory[zero] = 0
+    memory.update(zip(key, blake3_context_key(Context.SEAL), strict=True))
+    out = tuple(next(numbers) for _ in range(8))
+    inside = iter(lambda: tuple(next(numbers) for _ in range(8)), None)
+    for chaining, block, number, result in compressions(
+        key, tuple(range(len(words))), out, lambda: next(inside), lambda count: (zero,) * count
+    ):
+        step = Step(Kind.COMPRESS, result, (chaining, block), number)
+        memory.update(zip(result, run(step, memory, Lowered(Program()))[0], strict=True))
+    return [memory[word] for word in out]
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 255, 256, 257, 511, 512, 513, 769, 1_100])
+def test_compressions_are_blake3(count: int) -> None:
+    words = [Random(count).randrange(2**32) for _ in range(count)]
+    assert hashed(words) == list(to_words(digest(Context.SEAL, to_bytes(words))))
+
+
+@pytest.mark.parametrize("count", [2, 42, 43, 86])
+def test_a_seal_of_any_length_is_opened(count: int) -> None:
+    """Sums of so many tables: more than 42 do not fit BLAKE3's chunk of 1,024 bytes."""
+    recorder = Recorder(0)
+    with recorder.scope("statement"):
+        recorder.constant([0])
+    with recorder.scope("transcript"):
+        sums = recorder.read_elements(DEGREE * count, "sums")
+        recorder.hash(Context.TRANSCRIPT, recorder.hash(Context.SEAL, sums))
+    with recorder.scope("bus"):
+        total = recorder.constant([0] * DEGREE)
+        for i in range(count):
+            total = recorder.ext_add(total, recorder.part(sums, DEGREE * i, DEGREE))
+        recorder.assert_zero(total, RejectReason.LOOKUP_SUM, "bus")
+    made = ChunkTree(recorder.program)
+    rng = Random(count)
+    body = [rng.randrange(P) for _ in range(DEGREE * (count - 1))]
+    body += [-sum(body[k::DEGREE]) % P for k in range(DEGREE)]
+    replay = Replay(made, body, [])
+    assert replay.faults == []
+    values = {
+        made.name(wire, MAIN): nibbles(to_bytes(replay.words(wire, MAIN))) for wire in made.partition.wires[0]
+    }
+    for leaves in made.leaves:
+        for leaf in leaves:
+            assert accuse(made, leaf, values) is None
