@@ -9,13 +9,13 @@ import pytest
 from native.hashing import blake3_context_key
 from prover.field import DEGREE
 from prover.hashing import Context, digest, to_bytes, to_words
-from tests.bridge.chunks import tree
+from tests.bridge.chunks import replay, tree
 from verifier.bridge.accuse import accuse
 from verifier.bridge.evaluate import run
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import MAIN, ChunkTree
 from verifier.bridge.pieces import Chunk, needed
-from verifier.bridge.steps import HASHING, Kind, Lowered, Step, compressions
+from verifier.bridge.steps import CHECKS, HASHING, Kind, Lowered, Step, compressions
 from verifier.script.winternitz import nibbles
 from verifier.stark.program import Program, Recorder
 from verifier.stark.reasons import RejectReason
@@ -66,6 +66,37 @@ def partition_makes() -> set[int]:
     return {word for chunk in chain(*tree().partition.chunks) for step in chunk.steps for word in step.out}
 
 
+def faults(changed: int, block: int, read: dict[int, list[tuple[Step, Chunk]]]) -> list[Chunk]:
+    """A copy changed and everything made again that follows from it, in its block: the chunks that find fault."""
+    memory = dict(replay().queries[0] if block else replay().main)
+    honest, found = dict(memory), []
+    memory[changed] ^= 1
+    todo = [changed]
+    while todo:
+        for step, chunk in read[todo.pop()]:
+            if chunk not in tree().partition.chunks[block]:
+                continue
+            out, fault = run(step, memory, tree().lowered)
+            if fault:
+                found.append(chunk)
+            new = [w for w, value in zip(step.out, out, strict=True) if memory[w] != value]
+            memory.update(zip(step.out, out, strict=True))
+            todo += new
+    assert memory != honest
+    return found
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_copy_that_lies_is_found_though_all_that_follows_is_made_to_fit(block: int) -> None:
+    """By a comparison on the path of the node whose copy it is, not only by what comes of it elsewhere."""
+    read, rng = readers(), Random(block)
+    own = {word for wire in tree().partition.wires[block] for word in wire.words}
+    copies = sorted(own & tree().partition.copy_of.keys() - partition_makes())
+    for word in rng.sample(copies, 12):
+        ((_, reader), *_) = read[word]
+        assert any(chunk.path[: len(reader.path)] == reader.path for chunk in faults(word, block, read))
+
+
 def test_openings_and_sealed_words_are_read_as_copies_only() -> None:
     lowered, read = tree().lowered, readers()
     scopes = {word: seal.scope for seal in lowered.seals for word in seal.words}
@@ -74,6 +105,24 @@ def test_openings_and_sealed_words_are_read_as_copies_only() -> None:
         assert all(step.scope == scope for step, _ in read[word])
     of_the_query = {w for c in tree().partition.chunks[1] for s in c.steps for w in needed(s, lowered)}
     assert not of_the_query & scopes.keys()
+
+
+def test_every_word_that_is_calculated_with_is_checked_to_be_below_p() -> None:
+    """Data where it is read; a copy of sealed words by its hash, for what is sealed is checked or made."""
+    lowered, partition, read = tree().lowered, tree().partition, readers()
+    sealed, made = {word for seal in lowered.seals for word in seal.words}, partition_makes()
+    bits = {word for light in lowered.light.values() if light.kind is Kind.BIT for word in light.reads}
+
+    def checked(word: int) -> bool:
+        return word in made or any(step.kind is Kind.CANONICAL for step, _ in read[word])
+
+    count = 0
+    for word, uses in list(read.items()):
+        if any(step.kind not in HASHING | CHECKS for step, _ in uses):
+            count += word not in made
+            source = partition.copy_of.get(word, word)
+            assert checked(word) or (source in sealed and checked(source)) or word in bits
+    assert count > 500
 
 
 def test_nothing_light_is_made_of_what_nodes_copy() -> None:

@@ -5,6 +5,7 @@ from itertools import chain
 
 from tests.bridge.chunks import honest, replay, tree
 from verifier.bridge.arithmetic import compile_chunk
+from verifier.bridge.chunk import pattern
 from verifier.bridge.evaluate import value
 from verifier.bridge.opening import MAIN
 from verifier.bridge.partition import CHECK_ITEMS
@@ -99,3 +100,28 @@ def test_what_two_base_values_make_is_their_product_and_nothing_more():
             for words in (relation.columns, relation.digits, relation.addends)
         )
         assert relation.spec.totals(columns, digits, addends) == [18, 0, 0, 0, 0, 0]
+
+
+def test_leaves_of_one_pattern_have_one_script():
+    """The pattern alone decides which factor looks up the other, also among constants that are equal."""
+    lowered, known = tree().lowered, {}
+    for chunk, row in calculating():
+        names: dict[int, int] = {}
+
+        def name(word, names=names):
+            return (
+                (lowered.constants[word],)
+                if word in lowered.constants
+                else names.setdefault(word, len(names))
+            )
+
+        found = [
+            (
+                r.spec,
+                r.shared,
+                *(tuple(map(name, words)) for words in (r.columns, r.digits, r.addends, r.split)),
+            )
+            for r in row
+        ]
+        assert known.setdefault(pattern(chunk, lowered), found) == found
+    assert len(known) < len(calculating())

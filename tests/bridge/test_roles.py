@@ -15,6 +15,7 @@ from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
 from verifier.bridge.tree import Digits
 from verifier.bridge.vault import MAX_SLOT_NAME, payout_outputs
+from verifier.bridge.view import Confirmed, SlotView
 from verifier.chain.wallet import Wallet
 from verifier.script.script import encode_number
 from verifier.script.winternitz import LAST, WinternitzKey, read
@@ -132,8 +133,8 @@ def odd(items: tuple[bytes, ...]) -> list[tuple[bytes, ...]]:
     ]
 
 
-def test_an_announcement_in_odd_encodings_is_not_kept_and_crowds_out_no_other(stage: Stage) -> None:
-    """Two encodings of one statement, heard or on the chain, leave room for the statement that was announced."""
+def test_an_announcement_is_kept_once_a_value_and_as_it_relays(stage: Stage) -> None:
+    """Encodings of one statement without end leave room for the statement that was announced."""
     operator, watcher = stage.open_operator(), stage.watch()
     operator.commit(CASE.other)
     liar = stage.open_operator("liar")
@@ -141,14 +142,29 @@ def test_an_announcement_in_odd_encodings_is_not_kept_and_crowds_out_no_other(st
     key, slot = stage.graph.keys["claim"], stage.graph.terms.slot
     for items in odd(operator.announce()):
         assert read(key, items) == claim_in(stage, operator)
-        with pytest.raises(BridgeError) as error:
-            watcher.hear(items)
-        assert error.value.reason is BridgeReason.SIGNATURE
-        watcher.store.see(slot, {"claim": items})
+        watcher.hear(items)
+        assert watcher.store.seen(slot) == {"claim": [operator.announce()]}
     watcher.hear(liar.announce())
-    assert liar.announce() in watcher.store.seen(slot)["claim"]
-    watcher.hear(liar.announce())
-    assert len(watcher.store.seen(slot)["claim"]) == 3
+    assert sorted(watcher.store.seen(slot)["claim"]) == sorted([operator.announce(), liar.announce()])
+
+
+def test_a_node_revealed_in_odd_encodings_is_read_as_it_relays(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a miner has let pass convicts in a transaction that needs no miner's favour."""
+    operator = stage.kickoff(CASE.honest)
+    assertion, view = operator.sign("assert").tx, SlotView(stage.node, stage.graph)
+    monkeypatch.setattr(SlotView, "commitment", lambda *_: Confirmed(assertion, 1))
+    signed = view.wire_signatures(0)
+    assert signed["claim"] == operator.announce()
+    loose = assertion
+    for index, txin in enumerate(assertion.inputs):
+        items = txin.witness[:-3][::-1]  # digit, link, digit, link ..
+        items = tuple(item + b"\0" if i % 2 == 0 and item else item for i, item in enumerate(items))[::-1]
+        loose = loose.with_witness(index, (*items, *txin.witness[-3:]))
+    assert loose.inputs[0].witness != assertion.inputs[0].witness
+    monkeypatch.setattr(SlotView, "commitment", lambda *_: Confirmed(loose, 1))
+    assert view.wire_signatures(0) == signed
 
 
 def test_a_payout_names_withdrawal_statement_and_slot() -> None:

@@ -252,6 +252,23 @@ def test_an_oddly_encoded_hint_changes_no_number() -> None:
     assert judge_tapscript(compiled(MUL).code + expects([x * y % P]), stack) is ScriptError.OK
 
 
+def test_minus_zero_is_zero() -> None:
+    """A miner may let it pass: halves, quotient and nibbles are numbers to whatever takes them."""
+    minus = b"\x80"
+    for x, y in ((0, P - 1), (0, 0), (0x10000, 1), (1, 1)):
+        hints = [minus if hint == 0 else items([hint])[0] for hint in MUL.hints([x], [y])]
+        code, stack = compiled(MUL).code, [*hints, *items(digits([x, y]))]
+        assert minus in hints
+        assert judge_tapscript(code + expects([x * y % P]), stack) is ScriptError.OK
+        for wrong in (x * y % P ^ 1, x * y % P ^ 0x10000):
+            assert judge_tapscript(code + expects([wrong]), stack) is ScriptError.NUMEQUALVERIFY
+    t = Tracker()
+    low, high = t.push(), t.push()
+    Arithmetic(t).split((low, high), [t.push() for _ in range(SPLIT_HINTS)])
+    ran = run_tapscript(t.code, [*items([0, 0x1234]), *items([1, 2, 3, 4]), *[minus] * 4])
+    assert ran.verdict.accepted
+
+
 def test_standard_flags_accept_a_product() -> None:
     want = field.mul(MIXED, WORST)
     stack = items([*PRODUCT.hints(WORST, MIXED), *digits([*WORST, *MIXED])])

@@ -9,10 +9,12 @@ from verifier.script.opcodes import Op
 from verifier.script.script import encode_number, join, number, script
 from verifier.script.spend import run_tapscript, verify_input
 from verifier.script.winternitz import (
+    LAST,
     WinternitzError,
     checksum_digits,
     from_nibbles,
     nibbles,
+    plain,
     public_key,
     public_keys,
     read,
@@ -92,6 +94,16 @@ def test_odd_encodings_are_read_off_chain_as_the_script_reads_them(digit: int, e
     claimed = (items[0], encoded, *items[2:])
     accepted = judge_tapscript(key.check() + expects((digit,)), claimed) is ScriptError.OK
     assert read(key, claimed) == ((digit,) if accepted else None)
+
+
+def test_a_plain_signature_is_what_the_signer_wrote() -> None:
+    signed = sign(SEED, b"wire", (0, 7, LAST, 3))
+    odd = [item + b"\0" if place % 2 and item else item for place, item in enumerate(signed)]
+    odd[odd.index(encode_number(LAST) + b"\0")] = encode_number(LAST + 1)
+    odd[1] = b"\x80"
+    assert plain(signed) == plain(odd) == signed != tuple(odd)
+    key = public_key(SEED, b"wire", 4)
+    assert read(key, odd) == read(key, signed) == (0, 7, LAST, 3)
 
 
 def test_a_public_key_placed_deeper_in_the_witness_cannot_be_picked() -> None:

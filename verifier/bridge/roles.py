@@ -26,11 +26,8 @@ from verifier.chain.chain import Chain, Refused
 from verifier.chain.fees import spending_of
 from verifier.chain.policy import fee_of
 from verifier.chain.wallet import InsufficientFunds, Wallet
-from verifier.script.script import encode_number
-from verifier.script.winternitz import BASE, LINK_BYTES, read, sign
+from verifier.script.winternitz import LINK_BYTES, plain, read, sign
 
-_DIGITS: Final = frozenset(map(encode_number, range(BASE)))
-"""How an honest operator encodes digits; others are read the same, but are not standard or not theirs."""
 MAX_VERSIONS: Final = 64
 """Combinations of a node's wire signatures that a watcher tries; an honest operator leaves one."""
 
@@ -241,13 +238,12 @@ class Watcher:
         graph = self.moves.graph
         name = graph.tree.claim.name
         value = read(graph.keys[name], announcement)
-        odd = any(len(item) > LINK_BYTES for item in announcement) or not set(announcement[1::2]) <= _DIGITS
-        if value is None or odd:  # it would not relay in a disproof
+        long = any(len(item) > LINK_BYTES for item in announcement[::2])  # would not relay in a disproof
+        if value is None or long:
             raise BridgeError(BridgeReason.SIGNATURE, "the announced claim")
-        # Two values are all that is needed; of one value the chain may show any number of encodings.
         values = {read(graph.keys[name], each) for each in self.store.seen(graph.terms.slot).get(name, [])}
-        if value not in values and len(values) < 2:
-            self.store.see(graph.terms.slot, {name: announcement})
+        if value not in values and len(values) < 2:  # two that differ are all that is needed
+            self.store.see(graph.terms.slot, {name: plain(announcement)})
 
     @property
     def doubts(self) -> bool:

@@ -12,7 +12,7 @@ from verifier.bridge.graph import ROOT, SlotGraph, commitment_coin
 from verifier.bridge.params import MARGINS, Margins
 from verifier.bridge.template import Coin, Template
 from verifier.chain.chain import Chain, Seen
-from verifier.script.winternitz import read
+from verifier.script.winternitz import plain, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,8 @@ class SlotView:
     def wire_signatures(self, node: int) -> dict[str, tuple[bytes, ...]]:
         """What the operator committed to on the chain when it revealed a node.
 
-        A witness that the chain accepted has passed the leaf's checks, so each signature reads as a value.
+        A witness that the chain accepted has passed the leaf's checks, so each signature reads as a value. It is given
+        as it relays: a miner may have let odd encodings of digits pass, which a disproof had better not repeat.
         """
         found = self.commitment(node)
         if found is None:
@@ -142,7 +143,7 @@ class SlotView:
                 signature = tuple(items[len(items) - count :])
                 del items[len(items) - count :]
                 if read(self.graph.keys[wire.name], signature) is not None:
-                    out[wire.name] = signature
+                    out[wire.name] = plain(signature)
         return out
 
 
