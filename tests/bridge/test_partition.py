@@ -9,8 +9,8 @@ import pytest
 from native.hashing import blake3_context_key
 from prover.field import DEGREE
 from prover.hashing import Context, digest, to_bytes, to_words
-from tests.bridge.chunks import replay, tree
-from verifier.bridge.accuse import accuse
+from tests.bridge.chunks import honest, replay, tree
+from verifier.bridge.accuse import accuse, hints_of
 from verifier.bridge.evaluate import run
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import MAIN, ChunkTree
@@ -60,6 +60,17 @@ def test_every_copy_is_hashed_and_compared_on_the_path_of_who_reads_it() -> None
             assert any(
                 path == chunk.path[: len(path)] or chunk.path == path[: len(chunk.path)] for path in paths
             )
+
+
+def test_no_leaf_convicts_an_honest_run() -> None:
+    """Of the main program and of a query, by evaluation."""
+    values, count = honest(), 0
+    for leaves in tree().leaves:
+        for leaf in leaves:
+            if leaf.query in (MAIN, 0):
+                count += 1
+                assert hints_of(tree(), leaf, values)[1] is False
+    assert count > 500
 
 
 def partition_makes() -> set[int]:

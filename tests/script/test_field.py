@@ -153,6 +153,17 @@ def test_a_hinted_element_is_below_p(word: int) -> None:
         assert ran.verdict.accepted is well
 
 
+def test_the_same_result_in_other_halves_fails() -> None:
+    """The sum does not tell (0, 1) from (65536, 0); whoever could choose would find a right wire wrong."""
+    spec = linear((1,), (1,))
+    for r in (0, 1, 0xFFFF, 0x10000, 0x1FFFF, 0x7EFF0000, 0x7EFFFFFF, P - 1):
+        low, high, q = spec.hints([], [], [r])
+        assert (low, high, q) == (r & 0xFFFF, r >> 16, 0)
+        assert outcome(spec, (low, high, q), [r])[0] is ScriptError.OK
+        for by in (-2, -1, 1, 2):
+            assert outcome(spec, (low + (by << 16), high - by, q), [r])[0] is ScriptError.VERIFY
+
+
 def test_random_hints_never_give_another_result() -> None:
     a, b = MIXED, tuple(RNG.randrange(P) for _ in range(DEGREE))
     honest = PRODUCT.hints(a, b)

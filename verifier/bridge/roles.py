@@ -242,7 +242,7 @@ class Watcher:
         if value is None or long:
             raise BridgeError(BridgeReason.SIGNATURE, "the announced claim")
         values = {read(graph.keys[name], each) for each in self.store.seen(graph.terms.slot).get(name, [])}
-        if value not in values and len(values) < 2:  # two that differ are all that is needed
+        if len(values) < 2:  # two that differ are all that is needed
             self.store.see(graph.terms.slot, {name: plain(announcement)})
 
     @property
