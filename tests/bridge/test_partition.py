@@ -1,6 +1,7 @@
 """What a node reads is bound: each copy leads through hashes to a root or a seal that others compare with too."""
 
 from collections import defaultdict
+from functools import cache
 from itertools import chain
 from random import Random
 
@@ -73,6 +74,7 @@ def test_no_leaf_convicts_an_honest_run() -> None:
     assert count > 500
 
 
+@cache
 def partition_makes() -> set[int]:
     return {word for chunk in chain(*tree().partition.chunks) for step in chunk.steps for word in step.out}
 
