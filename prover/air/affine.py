@@ -10,9 +10,9 @@ from prover.air.graph import Graph
 from prover.field import P
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Affine:
-    """constant + sum of factor times node.
+    """constant + sum of factor times node. Two of them are equal only if they are one.
 
     Attributes:
         constant: in [0, p).

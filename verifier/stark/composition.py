@@ -185,7 +185,7 @@ class Composer(Generic[V]):
         self._plan = plan(air)
         self._alphas = {1: alpha}
         self._values: dict[int, V] = {}
-        self._partials: dict[int, list[V]] = {}
+        self._partials: dict[Affine, list[V]] = {}
 
     def compose(self, start: int) -> V:
         """Alpha^start times the sum of alpha^k C_k, selectors applied."""
@@ -364,23 +364,23 @@ class Composer(Generic[V]):
                     }
                     if terms:
                         value = self._affine(Affine(0, terms))
-                        self._partials.setdefault(id(form), []).append(value)
+                        self._partials.setdefault(form, []).append(value)
 
     def _all_forms(self, forms: Sequence[Affine], short: bool = False) -> list[Affine]:
         """The forms, and those of the factors of their products, once each; no factors of long ones if `short`."""
-        graph, found = self._plan.table.graph, dict[int, Affine]()
+        graph, found = self._plan.table.graph, dict[Affine, None]()
         todo = list(reversed(forms))
         while todo:
             form = todo.pop()
-            if id(form) in found:
+            if form in found:
                 continue
-            found[id(form)] = form
+            found[form] = None
             if short and self._is_long(form):
                 continue
             for node in form.terms:
                 if graph.op[node] is Op.MUL:
                     todo += [self._plan.forms(n) for n in (graph.left[node], graph.right[node])]
-        return list(found.values())
+        return list(found)
 
     def _is_long(self, form: Affine) -> bool:
         """Whether its products are added in scopes of their own."""
@@ -422,7 +422,7 @@ class Composer(Generic[V]):
 
     def _affine(self, form: Affine) -> V:
         """The form's value; products of a long one in scopes of a few."""
-        graph, prepared = self._plan.table.graph, self._partials.get(id(form))
+        graph, prepared = self._plan.table.graph, self._partials.get(form)
         total: V | None = self._algebra.constant(form.constant) if form.constant or not form.terms else None
         for value in prepared or ():
             total = self._plus(total, value)
