@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ from click.testing import CliRunner
 from circuits.programs.income import split, trail
 from circuits.programs.staking import SCALE, Said
 from circuits.rollup.rebuild import rebuild
-from circuits.rollup.sample import STATE_FILE
-from circuits.rollup.store import Store
 from examples.economy.season import Season
 from examples.economy.world import RULES
+from tests.verifier.cli.seasons import kept_season
 from verifier.cli.main import cli
 from verifier.economy import NAMES_FILE, read_names, replayed
 
@@ -27,14 +25,7 @@ SCRIPT = "0014" + "ab" * 20
 @pytest.fixture(scope="module")
 def season(tmp_path_factory: pytest.TempPathFactory) -> tuple[Season, Path]:
     path = tmp_path_factory.mktemp("season")
-    played = Season(11, BLOCKS)
-    ledger = played.world.chain.ledger
-    with Store.create(path / STATE_FILE, ledger.cells, ledger.codes.values()) as store:
-        for block in played.play():
-            store.commit(block.transition)
-    names = {"programs": played.world.programs, "accounts": played.world.people, "staking": asdict(RULES)}
-    (path / NAMES_FILE).write_text(json.dumps(names))
-    return played, path
+    return kept_season(path, 11, BLOCKS), path
 
 
 def run(*arguments: object, code: int = 0) -> dict[str, Any]:

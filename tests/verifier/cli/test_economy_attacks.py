@@ -6,7 +6,7 @@ import json
 import random
 import shutil
 import sqlite3
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from circuits.rollup.store import Store
 from circuits.rollup.types import withdraw_script
 from examples.economy.season import Season
 from examples.economy.world import RULES
+from tests.verifier.cli.seasons import kept_season
 from verifier import exits
 from verifier.cli.main import cli
 from verifier.economy import NAMES_FILE
@@ -37,14 +38,7 @@ BODY, LENGTH = withdraw_script(bytes.fromhex(SCRIPT))
 @pytest.fixture(scope="module")
 def season(tmp_path_factory: pytest.TempPathFactory) -> tuple[Season, Path]:
     path = tmp_path_factory.mktemp("season")
-    played = Season(13, BLOCKS)
-    ledger = played.world.chain.ledger
-    with Store.create(path / STATE_FILE, ledger.cells, ledger.codes.values()) as store:
-        for block in played.play():
-            store.commit(block.transition)
-    names = {"programs": played.world.programs, "accounts": played.world.people, "staking": asdict(RULES)}
-    (path / NAMES_FILE).write_text(json.dumps(names))
-    return played, path
+    return kept_season(path, 13, BLOCKS), path
 
 
 @pytest.fixture
