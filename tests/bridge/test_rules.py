@@ -23,6 +23,7 @@ from tests.bridge.slot import (
     terms,
 )
 from tests.bridge.test_moves import FALSE, HONEST, accept, signatures
+from verifier.bitcoin.encoding import hash160
 from verifier.bitcoin.keys import public_key, sign_schnorr, xonly_key
 from verifier.bitcoin.sighash import Sighash, Spending, taproot_sighash
 from verifier.bitcoin.taproot import NUMS_KEY, balanced_tree, leaf_hash, output_secret, taproot_output
@@ -33,11 +34,14 @@ from verifier.bridge.graph import LARGE, SMALL, SlotGraph
 from verifier.bridge.moves import open_signatures
 from verifier.bridge.params import MARGINS, Amounts, Windows
 from verifier.bridge.presign import Phase
+from verifier.bridge.scripts import reveal_leaf
 from verifier.bridge.store import Store
-from verifier.bridge.template import Signer
+from verifier.bridge.template import Input, Signer
 from verifier.bridge.toy import ToyAccuser, ToyTree
 from verifier.bridge.tree import Node
 from verifier.chain.kernel import KernelSpending
+from verifier.script import winternitz
+from verifier.script.winternitz import LAST, LINK_BYTES
 
 
 def refuses(reason: BridgeReason, call: Callable[[], object]) -> None:
@@ -64,6 +68,8 @@ def test_rule_1_no_reveal_can_have_other_outputs_or_inputs() -> None:
         first, *rest = spending.tx.outputs
         stolen = replace(spending.tx, outputs=(replace(first, value=first.value - 1), *rest))
         assert not valid(Spending(stolen, spending.spent))
+        unlocked = replace(spending.tx, locktime=0xFF)
+        assert not valid(Spending(unlocked, spending.spent))
 
 
 def test_rule_1_broken_a_signature_of_no_outputs_lets_the_operator_change_them() -> None:
@@ -263,6 +269,25 @@ def test_rule_6_every_input_waits_a_block_and_small_ones_are_version_3() -> None
         )
         if template.version == SMALL:
             assert template.max_vbytes <= 10_000
+
+
+@pytest.mark.parametrize("length", (LINK_BYTES, 81))
+def test_rule_6_no_miner_lets_a_link_pass_that_a_disproof_could_not_repeat(length: int) -> None:
+    """The operator begins a chain with what it likes and asks a miner to take the Reveal that shows it."""
+    start, secret = bytes(length), b"\x11" * 32
+    end = start
+    for _ in range(LAST):
+        end = hash160(end)
+    key, items = winternitz.public_key(SEED, b"odd", 1), winternitz.sign(SEED, b"odd", [0])
+    code = reveal_leaf(xonly_key(secret), [replace(key, links=(end, *key.links[1:]))])
+    output = taproot_output(NUMS_KEY, balanced_tree([leaf_hash(code)]))
+    coin = replace(graph().coins["R1.0"], output=output)
+    template = graph().reveal(1)
+    bound = Input(coin, 1, Signer.COMMITTEE, Sighash.DEFAULT, 0, leaf_hash(code))
+    template = replace(template, inputs=(bound,))
+    signature = sign_schnorr(secret, template.message(0))
+    witness = (start, *items[1:], signature, code, output.control_block(0))
+    assert valid(Spending(template.signed([witness]), template.spending.spent)) == (length == LINK_BYTES)
 
 
 def test_rule_6_the_operators_leaves_hold_the_lock_themselves() -> None:

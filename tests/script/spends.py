@@ -10,13 +10,14 @@ from verifier.script.errors import ScriptError
 from verifier.script.spend import Verdict, verify_input
 
 
-def tapscript_spend(code: bytes, items: Sequence[bytes] = (), sequence: int = 1) -> Spending:
+def tapscript_spend(
+    code: bytes, items: Sequence[bytes] = (), sequence: int = 1, locktime: int = 0
+) -> Spending:
     """A transaction whose only input spends the only leaf of an output with the NUMS key."""
     output = taproot_output(NUMS_KEY, balanced_tree([leaf_hash(code)]))
     witness = (*items, code, output.control_block(0))
-    tx = Transaction(
-        2, (TxIn(OutPoint(b"\7" * 32, 3), sequence, witness=witness),), (TxOut(10_000, output.script),), 0
-    )
+    txin = TxIn(OutPoint(b"\7" * 32, 3), sequence, witness=witness)
+    tx = Transaction(2, (txin,), (TxOut(10_000, output.script),), locktime)
     return Spending(tx, (TxOut(20_000, output.script),))
 
 
@@ -35,5 +36,5 @@ def judge(spending: Spending, index: int = 0) -> Verdict:
     return verdict
 
 
-def judge_tapscript(code: bytes, items: Sequence[bytes] = ()) -> ScriptError:
-    return judge(tapscript_spend(code, items)).error
+def judge_tapscript(code: bytes, items: Sequence[bytes] = (), locktime: int = 0) -> ScriptError:
+    return judge(tapscript_spend(code, items, locktime=locktime)).error

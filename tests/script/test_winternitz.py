@@ -1,4 +1,5 @@
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,7 +11,9 @@ from verifier.script.script import encode_number, join, number, script
 from verifier.script.spend import run_tapscript, verify_input
 from verifier.script.winternitz import (
     LAST,
+    LINK_BYTES,
     WinternitzError,
+    WinternitzKey,
     checksum_digits,
     from_nibbles,
     nibbles,
@@ -40,6 +43,11 @@ def expects(value: tuple[int, ...]) -> bytes:
     return join([script(number(digit), Op.NUMEQUALVERIFY) for digit in reversed(value)]) + b"\x51"
 
 
+def bound(key: WinternitzKey, items: Sequence[bytes], locktime: int = LINK_BYTES) -> ScriptError:
+    """What both judges say of a signature in a transaction that binds."""
+    return judge_tapscript(key.bind() + b"\x51", items, locktime)
+
+
 @pytest.mark.parametrize("data", VALUES, ids=lambda v: v.hex()[:8])
 def test_the_signed_value_is_left_on_the_stack(data: bytes) -> None:
     value = nibbles(data)
@@ -48,6 +56,7 @@ def test_the_signed_value_is_left_on_the_stack(data: bytes) -> None:
     assert judge(spending).accepted
     assert verify_input(spending, 0, STANDARD).accepted
     assert from_nibbles(read(key, sign(SEED, b"wire", value)) or ()) == data
+    assert bound(key, sign(SEED, b"wire", value)) is ScriptError.OK
 
 
 @pytest.mark.parametrize("digit", range(16))
@@ -59,6 +68,7 @@ def test_every_digit_of_a_short_wire(digit: int) -> None:
         if claimed != digit:
             wrong = (items[0], encode_number(claimed), *items[2:])
             assert judge_tapscript(key.check() + script(Op.DROP, Op.OP_1), wrong) is not ScriptError.OK
+            assert bound(key, wrong) is not ScriptError.OK
             assert read(key, wrong) is None
 
 
@@ -68,7 +78,36 @@ def test_a_link_hashed_forward_raises_a_digit_but_not_the_checksum() -> None:
     items[2], items[3] = hash160(items[2]), encode_number(value[1] + 1)
     drop = bytes([Op.OP_2DROP, Op.OP_2DROP, Op.OP_1])
     assert judge_tapscript(key.check() + drop, items) is ScriptError.NUMEQUALVERIFY
+    assert bound(key, items) is ScriptError.NUMEQUALVERIFY
     assert read(key, items) is None
+
+
+def with_start(start: bytes, digit: int) -> tuple[WinternitzKey, tuple[bytes, ...]]:
+    """A key of one digit whose first chain begins at `start`, on the place of `digit`, and the digit's signature."""
+    key, items = public_key(SEED, b"d", 1), sign(SEED, b"d", [digit])
+    end = start
+    for _ in range(LAST - digit):
+        end = hash160(end)
+    return WinternitzKey((end, *key.links[1:]), 1), (start, *items[1:])
+
+
+@pytest.mark.parametrize("digit", (0, 7, 8, 14))
+@pytest.mark.parametrize("length", (0, 1, 19, 20, 21, 80, 81, 520))
+def test_a_link_that_a_disproof_could_not_repeat_does_not_bind(digit: int, length: int) -> None:
+    """A signer may begin a chain with whatever it likes, in the half that is hashed first and in the other."""
+    key, items = with_start(bytes(length), digit)
+    short = length <= LINK_BYTES
+    assert bound(key, items) is (ScriptError.OK if short else ScriptError.UNSATISFIED_LOCKTIME)
+    assert read(key, items) == ((digit,) if short else None)
+
+
+def test_what_binds_is_locked_to_the_length_of_a_link() -> None:
+    """Links are held against nLockTime: a lower one refuses every signature, by time or on a final input too."""
+    key, items = public_key(SEED, b"d", 1), sign(SEED, b"d", [3])
+    assert bound(key, items, LINK_BYTES - 1) is ScriptError.UNSATISFIED_LOCKTIME
+    assert bound(key, items, 500_000_000) is ScriptError.UNSATISFIED_LOCKTIME
+    final = tapscript_spend(key.bind() + b"\x51", items, 0xFFFFFFFF, LINK_BYTES)
+    assert judge(final).error is ScriptError.UNSATISFIED_LOCKTIME
 
 
 ODD = [
@@ -93,6 +132,7 @@ def test_odd_encodings_are_read_off_chain_as_the_script_reads_them(digit: int, e
     key, items = public_key(SEED, b"d", 1), sign(SEED, b"d", [digit])
     claimed = (items[0], encoded, *items[2:])
     accepted = judge_tapscript(key.check() + expects((digit,)), claimed) is ScriptError.OK
+    assert (bound(key, claimed) is ScriptError.OK) == accepted
     assert read(key, claimed) == ((digit,) if accepted else None)
 
 
@@ -112,6 +152,7 @@ def test_a_public_key_placed_deeper_in_the_witness_cannot_be_picked() -> None:
     for depth in range(1, 12):
         planted = (*[key.links[0]] * depth, b"\1" * 20, encode_number(15 + depth), *items[2:])
         assert judge_tapscript(key.check() + b"\x51", planted) is not ScriptError.OK
+        assert bound(key, planted) is not ScriptError.OK
 
 
 @pytest.mark.parametrize("place", range(0, 12))
@@ -150,8 +191,8 @@ def test_the_checksum_has_room_for_the_largest_sum() -> None:
         assert 15 * digits < 16 ** checksum_digits(digits)
 
 
-GOLDEN = {8: (678, 230), 64: (4505, 1540), 128: (8793, 3012)}
-"""Nibbles -> bytes of script and of the heaviest witness."""
+GOLDEN = {8: (678, 710, 230), 64: (4505, 4709, 1540), 128: (8793, 9189, 3012)}
+"""Nibbles -> bytes of the script that checks, of the one that binds, and of the heaviest witness."""
 
 
 @pytest.mark.parametrize("digits", GOLDEN)
@@ -160,7 +201,7 @@ def test_sizes(digits: int) -> None:
     heaviest = max(
         sum(len(item) + 1 for item in sign(SEED, b"size", [digit] * digits)) for digit in range(16)
     )
-    assert (len(key.check()), heaviest) == GOLDEN[digits]
+    assert (len(key.check()), len(key.bind()), heaviest) == GOLDEN[digits]
     if digits >= 64:
         assert (len(key.check()) + heaviest) / (4 * digits) <= 24
 
@@ -168,9 +209,12 @@ def test_sizes(digits: int) -> None:
 def test_peak_stack_is_the_signature_and_eleven_items() -> None:
     value = nibbles(bytes(32))
     items = sign(SEED, b"w", value)
-    outcome = run_tapscript(public_key(SEED, b"w", 64).check(), items)
+    key = public_key(SEED, b"w", 64)
+    outcome = run_tapscript(key.check(), items)
     assert outcome.verdict.accepted
-    assert outcome.verdict.peak_stack <= len(items) + 11
+    binding = verify_input(tapscript_spend(key.bind() + b"\x51", items, locktime=LINK_BYTES), 0)
+    assert binding.accepted
+    assert max(outcome.verdict.peak_stack, binding.peak_stack) <= len(items) + 11
 
 
 def test_keys_of_many_wires_are_the_ends_of_their_chains():

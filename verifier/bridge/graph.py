@@ -30,7 +30,7 @@ from verifier.bridge.scripts import (
 from verifier.bridge.template import Coin, Input, Signer, Template
 from verifier.bridge.tree import Node, OpeningTree, levels
 from verifier.script.script import P2A
-from verifier.script.winternitz import WinternitzKey
+from verifier.script.winternitz import LINK_BYTES, WinternitzKey
 
 ROOT: Final = 0
 SMALL, LARGE = 3, 2
@@ -424,7 +424,8 @@ class SlotGraph:
             inputs.append(self._committee("K2", 1))
             made.insert(0, "S")
         outputs = (*(self.coins[name].txout for name in made), self.coins[f"A{node}"].txout)
-        return Template("assert" if node == ROOT else f"reveal/{node}", LARGE, tuple(inputs), outputs)
+        name = "assert" if node == ROOT else f"reveal/{node}"
+        return Template(name, LARGE, tuple(inputs), outputs, lock_time=LINK_BYTES)
 
     def _bound(self, name: str, node: int, group: int) -> Input:
         """The input that binds a group of wires."""

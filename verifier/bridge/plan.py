@@ -130,10 +130,10 @@ def kind_of(node: Node) -> str:
 
 
 @cache
-def _check_size(digits: int) -> int:
-    """A wire's part of a Reveal's script: the check, its digits dropped."""
+def _bind_size(digits: int) -> int:
+    """A wire's part of a Reveal's script."""
     links = tuple(bytes(LINK_BYTES) for _ in range(digits + checksum_digits(digits)))
-    return len(WinternitzKey(links, digits).check()) + digits // 2 + digits % 2
+    return len(WinternitzKey(links, digits).bind())
 
 
 def reveal_weight(node: Node) -> int:
@@ -142,7 +142,7 @@ def reveal_weight(node: Node) -> int:
     outputs = 2 + len(node.children) * 2
     weight = 4 * (FRAME + INPUT * inputs + OUTPUT * outputs) + 2
     for group in node.wires:
-        script = GUARD + 1 + sum(_check_size(wire.digits) for wire in group)
+        script = GUARD + 1 + sum(_bind_size(wire.digits) for wire in group)
         links = sum(wire.digits + checksum_digits(wire.digits) for wire in group)
         weight += script + 3 + LINK_WITNESS * links + SIGNATURE + 34 + 4
     return weight

@@ -26,7 +26,7 @@ from verifier.chain.chain import Chain, Refused
 from verifier.chain.fees import spending_of
 from verifier.chain.policy import fee_of
 from verifier.chain.wallet import InsufficientFunds, Wallet
-from verifier.script.winternitz import LINK_BYTES, plain, read, sign
+from verifier.script.winternitz import plain, read, sign
 
 MAX_VERSIONS: Final = 64
 """Combinations of a node's wire signatures that a watcher tries; an honest operator leaves one."""
@@ -238,8 +238,7 @@ class Watcher:
         graph = self.moves.graph
         name = graph.tree.claim.name
         value = read(graph.keys[name], announcement)
-        long = any(len(item) > LINK_BYTES for item in announcement[::2])  # would not relay in a disproof
-        if value is None or long:
+        if value is None:
             raise BridgeError(BridgeReason.SIGNATURE, "the announced claim")
         values = {read(graph.keys[name], each) for each in self.store.seen(graph.terms.slot).get(name, [])}
         if len(values) < 2:  # two that differ are all that is needed

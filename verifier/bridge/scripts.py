@@ -32,11 +32,11 @@ def guarded(committee: bytes, leaf: bytes) -> bytes:
 
 
 def reveal_leaf(committee: bytes, keys: Sequence[WinternitzKey]) -> bytes:
-    """[signature of the last wire .. of the first, committee's sig] -> [1]: binds the operator to a group."""
-    parts = [push(committee), bytes([Op.CHECKSIGVERIFY])]
-    for key in keys:
-        parts += (key.check(), bytes([Op.OP_2DROP]) * (key.digits // 2), bytes([Op.DROP]) * (key.digits % 2))
-    return b"".join(parts) + bytes([Op.OP_1])
+    """[signature of the last wire .. of the first, committee's sig] -> [1]: binds the operator to a group.
+
+    For a transaction whose nLockTime is `LINK_BYTES`: see `WinternitzKey.bind`.
+    """
+    return guarded(committee, b"".join(key.bind() for key in keys) + bytes([Op.OP_1]))
 
 
 def committee_output(committee: bytes, leaf: bytes | None = None) -> TaprootOutput:

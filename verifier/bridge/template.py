@@ -98,6 +98,7 @@ class Template:
         inputs: in order.
         outputs: in order; those that signatures commit to.
         free: whether its user may add outputs (and inputs, where the sighash has ANYONECANPAY).
+        lock_time: nLockTime; a block height long past where a script compares with it (`WinternitzKey.bind`).
     """
 
     name: str
@@ -105,6 +106,7 @@ class Template:
     inputs: tuple[Input, ...]
     outputs: tuple[TxOut, ...]
     free: bool = False
+    lock_time: int = 0
 
     @property
     def kind(self) -> str:
@@ -115,7 +117,7 @@ class Template:
     def tx(self) -> Transaction:
         """Without witnesses."""
         inputs = tuple(TxIn(each.coin.outpoint, each.csv) for each in self.inputs)
-        return Transaction(self.version, inputs, self.outputs)
+        return Transaction(self.version, inputs, self.outputs, self.lock_time)
 
     @cached_property
     def spending(self) -> Spending:

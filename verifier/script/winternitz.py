@@ -9,6 +9,12 @@ Why nibbles, and why half a list: a digit of w bits costs 43 bytes for link and 
 hashing and about 30 to find the right link. Conditional hashing costs 1 byte a hash and 9 a bit, a list to
 PICK from 2.5 bytes a hash, so eight are hashed under OP_IF and the other seven listed. 23.6 weight units a
 bit for 32 bytes.
+
+Two scripts check the same signature. `check` leaves the value: who convicts repeats a signature in front of it.
+`bind` leaves nothing and is the signer's: it takes no link that could not be repeated. A link may be of any length
+where its chain begins, and a witness item of more than 80 bytes does not relay. OP_CHECKLOCKTIMEVERIFY compares two
+numbers without a constant and without a result, so the length of a link is held against the transaction's own
+nLockTime, `LINK_BYTES`: a block height long past, and committed to by who signs the transaction.
 """
 
 from __future__ import annotations
@@ -56,9 +62,24 @@ class WinternitzKey:
 
         Size: 64 bytes a link, 3 a nibble and up to 25 more. Peak: 11 items above the signature.
         """
+        return self._digits(b"") + _collect(self.digits, len(self.links) - self.digits, keep=True)
+
+    def bind(self) -> bytes:
+        """[signature (see `sign`)] -> []; fails unless the key signed a value and each link is at most nLockTime bytes.
+
+        For transactions whose nLockTime is `LINK_BYTES`. Size: 68 bytes a link, 2 a nibble and up to 25 more. Peak:
+        11 items above the signature.
+        """
+        return self._digits(_SHORT_LINK) + _collect(self.digits, len(self.links) - self.digits, keep=False)
+
+    def _digits(self, guard: bytes) -> bytes:
+        """[signature] -> [], alt [] -> [checksum, m_{n-1} .. m_0]; `guard` runs at each [link digit]."""
         head, tail = _check_digit()
-        digits = (tail + head).join(reversed(self.links))
-        return head + digits + tail + _collect(self.digits, len(self.links) - self.digits)
+        return guard + head + (tail + guard + head).join(reversed(self.links)) + tail
+
+
+_SHORT_LINK: Final = bytes([Op.OVER, Op.SIZE, Op.CHECKLOCKTIMEVERIFY, Op.OP_2DROP])
+"""[s d] -> [s d]; fails where s has more bytes than the transaction's nLockTime."""
 
 
 def checksum_digits(digits: int) -> int:
@@ -86,12 +107,14 @@ def _check_digit() -> tuple[bytes, bytes]:
 
 
 @cache
-def _collect(digits: int, checksums: int) -> bytes:
-    """[], alt [checksum, m_{n-1} .. m_0] -> [m_0 .. m_{n-1}]; fails unless checksum + sum = 15 n."""
+def _collect(digits: int, checksums: int, keep: bool) -> bytes:
+    """[], alt [checksum, m_{n-1} .. m_0] -> [m_0 .. m_{n-1}] to `keep`; fails unless checksum + sum = 15 n."""
     times_16 = bytes([Op.DUP, Op.ADD]) * 4
+    first, other = ([Op.FROMALTSTACK, Op.DUP], [Op.FROMALTSTACK, Op.TUCK, Op.ADD])
+    if not keep:
+        first, other = [Op.FROMALTSTACK], [Op.FROMALTSTACK, Op.ADD]
     return script(
-        *(Op.FROMALTSTACK, Op.DUP),  # [m_0 sum]
-        bytes([Op.FROMALTSTACK, Op.TUCK, Op.ADD]) * (digits - 1),  # [m_0 .. m_{n-1} sum]
+        bytes(first) + bytes(other) * (digits - 1),  # [m_0 .. m_{n-1} sum]
         Op.FROMALTSTACK,
         script(times_16, Op.FROMALTSTACK, Op.ADD) * (checksums - 1),  # [.. sum checksum]
         *(Op.ADD, number(LAST * digits), Op.NUMEQUALVERIFY),
@@ -182,7 +205,7 @@ def sign(seed: bytes, label: bytes, value: Sequence[int]) -> tuple[bytes, ...]:
 def read(key: WinternitzKey, items: Sequence[bytes]) -> tuple[int, ...] | None:
     """The value of a signature found on chain, None if it is not one.
 
-    Agrees with `WinternitzKey.check` on every input, also on odd encodings that a miner may let pass: a
+    Agrees with `WinternitzKey.bind` on every input, also on odd encodings that a miner may let pass: a
     watcher must read whatever the script accepts.
     """
     if len(items) != 2 * len(key.links):
@@ -190,7 +213,9 @@ def read(key: WinternitzKey, items: Sequence[bytes]) -> tuple[int, ...] | None:
     digits = []
     for link, start, encoded in zip(key.links, items[::2], items[1::2], strict=True):
         digit = min(decode_number(encoded), LAST)
-        if len(encoded) > MAX_NUMBER_BYTES or digit < 0 or _advance(start, LAST - digit) != link:
+        if len(start) > LINK_BYTES or len(encoded) > MAX_NUMBER_BYTES or digit < 0:
+            return None
+        if _advance(start, LAST - digit) != link:
             return None
         digits.append(digit)
     value, checksum = digits[: key.digits], digits[key.digits :]
