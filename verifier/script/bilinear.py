@@ -24,8 +24,10 @@ Larger words and bad hints may lead beyond 32 bits, and then the next operation 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from prover.field import P
@@ -53,12 +55,12 @@ MAX_PRODUCTS: Final = 27
 """Products in one sum: 27 x 75 million < 2^31, with room for addends and the quotient."""
 MAX_HALVES: Final = 100
 """Halves added, by weight."""
-_ROWS: Final = 16
-_FLOOR: Final = 6
-"""Items between the table (or the digits on it) and the first value: r_lo, r_hi, q, w, s and the sum."""
+_ROWS: Final = (0, 1, 2, 3, 6, 12, 4, 8, 5, 10, 7, 14, 11, 15, 9, 13)
+"""Rows of the table in the order that is cheapest to make: doubles follow what they double."""
+_FLOOR: Final = 5
+"""Items between the table (or the digits on it) and the first value: r_lo, r_hi, w, s + q and the sum."""
 _TOP_HALF: Final = P >> 16
 _DOUBLE: Final = bytes([Op.DUP, Op.ADD])
-_TIMES_127: Final = bytes([Op.DUP]) + _DOUBLE * 7 + bytes([Op.SWAP, Op.SUB])
 _OFFSETS: Final = (17, 15, 15, 15, 15, 15, 30, 6)
 """p in digits so large that a difference of nibbles added to one is not negative."""
 _SUMS: Final = 48
@@ -103,14 +105,12 @@ class Bilinear:
 
     @property
     def form_items(self) -> int:
-        """Items of all digits in use, their dictionary included; 0 where nothing is looked up."""
-        if not self.columns:
-            return 0
-        return (_SUMS if self.differences else _ROWS) + NIBBLES * (self.digits + len(self.differences))
+        """Items of all digits in use; 0 where nothing is looked up."""
+        return NIBBLES * (self.digits + len(self.differences)) if self.columns else 0
 
     def peak(self, shared: bool) -> int:
         """Items above the operands, at most; without `form_items` where the digits are shared."""
-        table = _ROWS * self.stride + (0 if shared else self.form_items)
+        table = len(_ROWS) * self.stride + (0 if shared else self.form_items)
         return table + 2 * len(self.sums) + _FLOOR + self.stride + 4
 
     def check(self) -> None:
@@ -156,6 +156,26 @@ def _product(x: int, y: int) -> int:
     w = 2 * high * (y >> 24)
     s = 2 * (high * (y >> 16 & 255) + w)
     return low * y + (high * (y & 0xFFFF) << 16) + (s << 24) - (w << 8) - s
+
+
+@cache
+def _summands(at: int, stride: int) -> tuple[int, int]:
+    """Which two earlier rows add up to this one, at the least cost."""
+    value = _ROWS[at]
+    pairs = [(i, j) for i in range(1, at) for j in range(1, i + 1) if _ROWS[i] + _ROWS[j] == value]
+
+    def cost(pair: tuple[int, int]) -> int:
+        one, other = (stride * (at - row) for row in pair)
+        return len(pick(one - 1)) + (len(_DOUBLE) if one == other else len(pick(other)) + 1)
+
+    return min(pairs, key=cost)
+
+
+@cache
+def _order(spec: Bilinear) -> tuple[int, ...]:
+    """Digit words as their forms lie, those that most products read on top."""
+    uses = Counter(digit for one in spec.sums for _, _, digit in one.products)
+    return tuple(sorted(range(spec.digits + len(spec.differences)), key=lambda index: (uses[index], index)))
 
 
 class Arithmetic:
@@ -257,11 +277,15 @@ class Arithmetic:
             if shared:
                 key = (spec.stride, spec.differences, *(tuple(word) for word in digits))
                 if key not in self._shared:
-                    self._shared[key] = self._load(spec, digits, _FLOOR)
+                    self._load(spec, digits, _FLOOR)
+                    self._shared[key] = self._forms(spec)
                 forms = self._shared[key]
-            first = self._table(columns)
-            if not shared:
-                forms = self._load(spec, digits, spec.form_items + _FLOOR)
+                first = self._table(columns)
+            else:
+                self._load(spec, digits, spec.form_items + _FLOOR)
+                first = self._table(columns)
+                self._note(spec.form_items)
+                forms = self._forms(spec)
         each = len(hints) // len(spec.sums)
         for i, one in enumerate(spec.sums):
             own = hints[each * i : each * (i + 1)]
@@ -285,21 +309,22 @@ class Arithmetic:
         for half in range(2):
             for word in columns:
                 bring(t, word[half])
-        stride = 2 * len(columns)
-        for i in range(2, _ROWS):
+        for at in range(2, len(_ROWS)):
+            one, other = _summands(at, stride := 2 * len(columns))
             for _ in range(stride):
-                # The same column of row i / 2, or of the row before and of row 1.
-                t.push(pick(stride * (i // 2) - 1) if i % 2 == 0 else pick(stride - 1))
-                if i % 2 == 0:
+                t.push(pick(stride * (at - one) - 1))
+                if one == other:
                     t.replace(1, _DOUBLE)
                 else:
-                    t.push(pick(stride * (i - 1)))
+                    t.push(pick(stride * (at - other)))
                     t.replace(2, Op.ADD)
         self._note(1)
         return first
 
-    def _load(self, spec: Bilinear, digits: Sequence[Word], above: int) -> list[list[Name]]:
-        """[] -> [dictionary, depths of rows], by digit word and place.
+    def _load(self, spec: Bilinear, digits: Sequence[Word], above: int) -> None:
+        """[] -> [], alt [forms]: each digit as the depth of its row, in the order of `_forms`, the last on top.
+
+        A dictionary of depths on top of the stack is what a nibble picks from.
 
         Args:
             spec: its table.
@@ -307,44 +332,53 @@ class Arithmetic:
             above: items above the table where a nibble picks from column 0.
         """
         t = self.t
-        for value in reversed(range(_SUMS if spec.differences else _ROWS)):
-            t.push(number(above + spec.stride * (_ROWS - value % _ROWS) - 1))
+        depths = [above + spec.stride * (len(_ROWS) - _ROWS.index(v)) - 1 for v in range(len(_ROWS))]
+        size = _SUMS if spec.differences else len(_ROWS)
+        for i, value in enumerate(reversed(range(size))):
+            again = i >= len(_ROWS)
+            t.push(pick(len(_ROWS) - 1) if again else number(depths[value % len(_ROWS)]))
         count = 0
-        forms = []
-        for word in digits:
-            row = []
-            for n in range(NIBBLES):
-                bring(t, word[nibble(n)])
-                row.append(t.replace(1, *((number(count), Op.ADD) if count else ()), Op.PICK))
-                count += 1
-            forms.append(row)
-        for i, j in spec.differences:
-            forms.append(self._difference(digits[i], digits[j], count))
+        for index in reversed(_order(spec)):
+            if index < spec.digits:
+                for n in reversed(range(NIBBLES)):
+                    bring(t, digits[index][nibble(n)])
+                    t.emit(Op.PICK, Op.TOALTSTACK)
+                    t.pop()
+            else:
+                i, j = spec.differences[index - spec.digits]
+                self._difference(digits[i], digits[j])
             count += NIBBLES
-        self._note(3)
-        return forms
+            self._note(count)
+        t.emit(drop(size))
+        t.pop(size)
 
-    def _difference(self, y: Word, z: Word, count: int) -> list[Name]:
-        """[dictionary, `count` forms] -> [..., those of y - z + p], about 220 bytes."""
+    def _forms(self, spec: Bilinear) -> list[list[Name]]:
+        """Alt [forms] -> [forms]: their names by digit word and place."""
+        found: dict[int, list[Name]] = {}
+        for index in _order(spec):
+            found[index] = [self.t.push(Op.FROMALTSTACK) for _ in range(NIBBLES)]
+            if index >= spec.digits:  # made from place 0 on
+                found[index].reverse()
+        return [found[index] for index in range(len(found))]
+
+    def _difference(self, y: Word, z: Word) -> None:
+        """[dictionary] -> [dictionary], alt [forms of y - z + p], about 170 bytes."""
         t = self.t
-        row = []
         for n in range(NIBBLES):
             bring(t, y[nibble(n)])
             if n:
                 t.replace(2, Op.ADD)  # the carry
             bring(t, z[nibble(n)])
             t.replace(2, Op.SUB)
-            t.replace(1, number(_OFFSETS[n]), Op.ADD)
-            if n == NIBBLES - 1:
-                row.append(t.replace(1, number(count + n), Op.ADD, Op.PICK))
+            last = n == NIBBLES - 1
+            t.replace(1, number(_OFFSETS[n] + (not last)), Op.ADD)
+            if not last:
+                # [s + 1] -> [carry], alt [form of s mod 16]: the copy below stands above the dictionary
+                t.emit(Op.DUP, Op.PICK, Op.TOALTSTACK)
+                t.replace(1, Op.DUP, number(16), Op.GREATERTHAN, Op.SWAP, number(32), Op.GREATERTHAN, Op.ADD)
             else:
-                # [s] -> [form of s mod 16, carry]
+                t.emit(Op.PICK, Op.TOALTSTACK)
                 t.pop()
-                t.emit(Op.DUP, number(count + n + 1), Op.ADD, Op.PICK, Op.SWAP)
-                row.append(t.push())
-                t.push(Op.DUP, number(15), Op.GREATERTHAN, Op.SWAP, number(31), Op.GREATERTHAN, Op.ADD)
-                self._note(2)
-        return row
 
     def _sum(
         self,
@@ -362,12 +396,14 @@ class Arithmetic:
         else:
             for half in (expected & 0xFFFF, expected >> 16):
                 t.push(number(half))
+        high = t.items[-1]
+        w = self._high_places(spec, one, self._rows(forms)) if one.products else 0
         t.roll(hints[-1])
-        high, q = t.items[-2:]
-        place = {name: i for i, name in enumerate(t.items)}
-        rows = [[place[name] for name in form] for form in forms]
-        w = self._high_places(spec, one, rows) if one.products else 0
-        t.push(Op.OP_0)
+        rows = self._rows(forms)
+        if one.products:  # [w s q] -> [w s+q -8q]; 16 (-8 q) + q = -127 q
+            t.emit(Op.TUCK, Op.ADD, Op.SWAP, _DOUBLE * 3, Op.NEGATE)
+        else:  # [q] -> [q -127q]
+            t.push(Op.DUP, Op.DUP, _DOUBLE * 7, Op.SUB)
         for n in reversed(range(NIBBLES)):
             if one.products:
                 t.emit(TIMES_16 if n < NIBBLES - 1 else b"")
@@ -377,22 +413,23 @@ class Arithmetic:
             if n % 2 == 0:
                 self._add(one, addends, n // 2)
             if n == 6:
-                t.emit(bytes([Op.OVER, Op.ADD]) if one.products else b"")  # s
-                t.pick(q)
-                t.replace(1, _TIMES_127)
-                t.replace(2, Op.SUB)
+                t.emit(bytes([Op.OVER, Op.ADD]) if one.products else b"")  # s + q
             elif n == 4 or (n == 2 and one.products):
                 t.pick(high if n == 4 else w)
                 t.replace(2, Op.SUB)
-        # [r_lo r_hi q (w s) total]: total - s - q - r_lo is 0.
+        # [r_lo r_hi (w s+)q total]: total - (s +) q - r_lo is 0.
+        t.emit(Op.SUB)
         if one.products:
-            t.emit(Op.SUB, Op.NIP, Op.ADD)
-            t.pop(2)
-        else:
-            t.emit(Op.SUB)
+            t.emit(Op.NIP)
+            t.pop()
         t.emit(number(2), Op.PICK, Op.ADD, Op.NOT, Op.VERIFY)
         t.emit(*([Op.TOALTSTACK] * 2 if expected is None else [Op.OP_2DROP]))
         t.pop(4)
+
+    def _rows(self, forms: list[list[Name]]) -> list[list[int]]:
+        """Where the digits lie now, by word and place."""
+        place = {name: i for i, name in enumerate(self.t.items)}
+        return [[place[name] for name in form] for form in forms]
 
     def _add(self, one: Sum, addends: Sequence[Halves], place: int) -> None:
         """[total] -> [total + the addends at this place]."""
@@ -409,26 +446,30 @@ class Arithmetic:
         Any items below the sum stand for the columns of low halves.
         """
         t = self.t
-        pads = spec.columns + 2
-        t.emit(bytes([Op.OP_3DUP]) * (pads // 3), bytes([Op.DUP]) * (pads % 3))
+        pads = spec.columns + 3
+        t.emit(bytes([Op.OP_2DUP]), bytes([Op.OP_3DUP]) * ((pads - 2) // 3), bytes([Op.DUP]) * ((pads - 2) % 3))
         for _ in range(pads):
             t.push()
         for n in (6, 4):
-            t.push(Op.OP_0)
-            self._look_up(spec, one, rows, [(1, n + 1)])
-            t.emit(TIMES_16)
+            if n == 4:  # w stands for a pad
+                t.emit(Op.NIP, Op.OP_0)
+            self._look_up(spec, one, rows, [(1, n + 1)], first=n == 6)
+            t.emit(*((Op.NIP,) if n == 6 else ()), TIMES_16)
             self._look_up(spec, one, rows, [(1, n)])
-            if n == 6:
-                t.emit(_DOUBLE, Op.TOALTSTACK)
-                t.pop()
-        t.emit(Op.FROMALTSTACK, Op.TUCK, Op.ADD, _DOUBLE, Op.TOALTSTACK, Op.TOALTSTACK, drop(pads))
-        t.pop(pads + 1)
+            t.emit(_DOUBLE if n == 6 else b"")
+        t.emit(Op.OVER, Op.ADD, _DOUBLE, Op.TOALTSTACK, Op.TOALTSTACK, drop(pads - 2))
+        t.pop(pads)
         w = t.push(Op.FROMALTSTACK)
         t.push(Op.FROMALTSTACK)
         return w
 
     def _look_up(
-        self, spec: Bilinear, one: Sum, rows: list[list[int]], which: Sequence[tuple[int, int]]
+        self,
+        spec: Bilinear,
+        one: Sum,
+        rows: list[list[int]],
+        which: Sequence[tuple[int, int]],
+        first: bool = False,
     ) -> None:
         """[total] -> [total + what a nibble of each product's digit word finds in its column].
 
@@ -437,6 +478,7 @@ class Arithmetic:
             one: the products.
             rows: where the digits lie, by word and place.
             which: half of the columns and place of the nibble, in the table's order.
+            first: there is no total yet.
         """
         height = len(self.t)
         of_column = {column: (sign, digit) for sign, column, digit in one.products}
@@ -458,5 +500,8 @@ class Arithmetic:
         for other in reversed(signs[:-1]):
             code.append(bytes([Op.SUB if other == -sign else Op.ADD]))
             sign = other or sign
-        code.append(bytes([Op.ADD if sign > 0 else Op.SUB]))
+        if not first:
+            code.append(bytes([Op.ADD if sign > 0 else Op.SUB]))
+        elif sign < 0:
+            code.append(bytes([Op.NEGATE]))
         self.t.emit(*code)
