@@ -87,6 +87,24 @@ def test_kb6_product_of_edge_values(a: field.Kb6, b: field.Kb6) -> None:
     check([(a, b)])
 
 
+NINES = (0, 0x0F0F0F0F, 0x70F0F0F0, 0x7EFFFFFF, 0x7F000000, 0x10000001, 0x0FFFFFFF, 0x00FFFFFF)
+
+
+@pytest.mark.parametrize("y", NINES)
+def test_differences_of_digits_carry_at_every_place(y: int) -> None:
+    """b_i - b_(i+3) + p: nibbles of 15 above 0, of 0 above 15, and carries that run through."""
+    for z in NINES:
+        check([(MIXED, (y, z, y, z, y, z))])
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_every_row_of_the_table_at_every_place(place: int) -> None:
+    for digit in range(16 if place < 7 else 8):
+        for x in (1, 0x10000, 0x7EFF8001):
+            y = min(digit << 4 * place, P - 1)
+            assert outcome(MUL, MUL.hints([x], [y]), [x, y])[:2] == (ScriptError.OK, [x * y % P])
+
+
 @settings(max_examples=8, deadline=None)
 @given(kb6, st.lists(st.tuples(elements, kb6), min_size=3, max_size=3), elements)
 def test_a_step_of_horner_with_four_base_values(
@@ -189,6 +207,52 @@ def test_known_results_take_quotients_only() -> None:
         quotients = PRODUCT.quotients(b, a, field.ONE)
         verdict = judge_tapscript(t.code, items([*quotients, *digits([*b, *a])]))
         assert verdict is (ScriptError.OK if well else ScriptError.VERIFY)
+
+
+def chained(hints: Sequence[int], a: Sequence[int], b: Sequence[int], c: Sequence[int]) -> ScriptError:
+    """The verdict on hints for (a b) c = the right product, where a b need not be below p."""
+    t = Tracker()
+    names = [t.push() for _ in range(2 * HINTS * DEGREE)]
+    x, y, z = (known(t, DEGREE) for _ in range(3))
+    calculation = Arithmetic(t)
+    columns = [calculation.halves(word) for word in x]
+    half = HINTS * DEGREE
+    value = calculation.sums(PRODUCT, columns, y, [], names[:half], canonical=False)
+    for result in calculation.sums(PRODUCT, value, z, [], names[half:]):
+        for item in result:
+            t.roll(item)
+            t.emit(Op.TOALTSTACK)
+            t.pop()
+    t.emit(drop(len(t)), bytes([Op.FROMALTSTACK]) * (2 * DEGREE))
+    want = field.mul(field.mul(lifted(a), lifted(b)), lifted(c))
+    return judge_tapscript(t.code + expects(want), items([*hints, *digits([*a, *b, *c])]))
+
+
+@pytest.mark.parametrize("by", [(0, 0), (1 << 16, -1), (-(1 << 16), 1), (1, 127 << 8), (-1, -(127 << 8)), (5, 0)])
+def test_a_result_that_becomes_a_column_is_right_in_any_halves(by: tuple[int, int]) -> None:
+    """Other halves, or p more or less, are the same residue: the product after it is the same, or the script fails."""
+    a, b, c = WORST, MIXED, tuple(RNG.randrange(P) for _ in range(DEGREE))
+    first = list(PRODUCT.hints(a, b))
+    q = (by[0] + (by[1] << 16)) // P  # what the first quotient must be less
+    first = [first[0] + by[0], first[1] + by[1], first[2] - q, *first[3:]]
+    second = []
+    for sum_ in totals_of_halves(list(zip(first[::3], first[1::3], strict=True)), c):
+        quotient, r = divmod(sum_, P)
+        second += [r & 0xFFFF, r >> 16, quotient]
+    well = (by[0] + (by[1] << 16)) % P == 0
+    assert chained([*first, *second], a, b, c) is (ScriptError.OK if well else ScriptError.VERIFY)
+
+
+def totals_of_halves(halves: Sequence[tuple[int, int]], c: Sequence[int]) -> list[int]:
+    """What the script reduces in a product of these halves and c: linear in each half."""
+    zero = [0] * DEGREE
+    total_ = [0] * DEGREE
+    for j, (low, high) in enumerate(halves):
+        one = [*zero[:j], 1, *zero[j + 1 :]]
+        unit = [*zero[:j], 1 << 16, *zero[j + 1 :]]
+        lows, highs = PRODUCT.totals(one, c, ()), PRODUCT.totals(unit, c, ())
+        total_ = [t + low * x + high * y for t, x, y in zip(total_, lows, highs, strict=True)]
+    return total_
 
 
 @pytest.mark.parametrize("shared", [True, False])

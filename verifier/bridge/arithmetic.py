@@ -29,7 +29,10 @@ def compile_chunk(chunk: Chunk, lowered: Lowered) -> Shape:
 
 
 class FieldCompiler(Compiler):
-    """Chunks that calculate: a word is nibbles where its nibbles are used, halves of 16 bits otherwise."""
+    """Chunks that calculate: a word is nibbles where its nibbles are used, halves of 16 bits otherwise.
+
+    Results that are compared, or split into nibbles, are below p; of others the residue is all that matters.
+    """
 
     def __init__(self, chunk: Chunk, lowered: Lowered) -> None:
         super().__init__(chunk, lowered)
@@ -38,6 +41,8 @@ class FieldCompiler(Compiler):
         self.half: dict[int, Halves] = {}
         self.split: dict[int, Word] = {}
         self.taken = iter(self.hints)
+        split = {word for relation in self.relations if relation for word in relation.split}
+        self.exact = split.union(*(wire.words for wire in chunk.writes))
 
     def take(self, count: int) -> list[Name]:
         """The next hints."""
@@ -82,7 +87,16 @@ class FieldCompiler(Compiler):
         digits = list(map(self.nibbles, relation.digits))
         hints = self.take((1 if inverse else 3) * len(relation.spec.sums))
         expected = ONE if inverse else ()
-        results = self.field.sums(relation.spec, columns, digits, addends, hints, relation.shared, expected)
+        results = self.field.sums(
+            relation.spec,
+            columns,
+            digits,
+            addends,
+            hints,
+            shared=relation.shared,
+            expected=expected,
+            canonical=not self.exact.isdisjoint(step.out),
+        )
         self.peak = max(self.peak, self.field.peak)
         if not inverse:
             self.values.update((word, list(halves)) for word, halves in zip(step.out, results, strict=True))

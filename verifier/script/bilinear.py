@@ -28,6 +28,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Final
 
 from prover.field import P
@@ -55,8 +56,8 @@ MAX_PRODUCTS: Final = 27
 """Products in one sum: 27 x 75 million < 2^31, with room for addends and the quotient."""
 MAX_HALVES: Final = 100
 """Halves added, by weight."""
-_ROWS: Final = (0, 1, 2, 3, 6, 12, 4, 8, 5, 10, 7, 14, 11, 15, 9, 13)
-"""Rows of the table in the order that is cheapest to make: doubles follow what they double."""
+_ROWS: Final = (0, 1, 2, 4, 8, 7, 14, 13, 5, 10, 15, 11, 3, 6, 12, 9)
+"""Rows of the table in an order that is cheap to make: most are twice the row before, or close to what they are made of."""
 _FLOOR: Final = 5
 """Items between the table (or the digits on it) and the first value: r_lo, r_hi, w, s + q and the sum."""
 _TOP_HALF: Final = P >> 16
@@ -159,16 +160,21 @@ def _product(x: int, y: int) -> int:
 
 
 @cache
-def _summands(at: int, stride: int) -> tuple[int, int]:
-    """Which two earlier rows add up to this one, at the least cost."""
-    value = _ROWS[at]
-    pairs = [(i, j) for i in range(1, at) for j in range(1, i + 1) if _ROWS[i] + _ROWS[j] == value]
+def _recipe(at: int, stride: int) -> tuple[int, int, int]:
+    """Sign and two earlier rows: the sum or difference that makes this one at the least cost."""
+    earlier = range(1, at)
+    ways = [
+        (sign, i, j)
+        for sign, i, j in product((1, -1), earlier, earlier)
+        if _ROWS[i] + sign * _ROWS[j] == _ROWS[at]
+    ]
 
-    def cost(pair: tuple[int, int]) -> int:
-        one, other = (stride * (at - row) for row in pair)
-        return len(pick(one - 1)) + (len(_DOUBLE) if one == other else len(pick(other)) + 1)
+    def cost(way: tuple[int, int, int]) -> int:
+        _, one, other = way
+        first = len(pick(stride * (at - one) - 1))
+        return first + (len(_DOUBLE) if one == other else len(pick(stride * (at - other))) + 1)
 
-    return min(pairs, key=cost)
+    return min(ways, key=cost)
 
 
 @cache
@@ -254,6 +260,7 @@ class Arithmetic:
         hints: Sequence[Name],
         shared: bool = False,
         expected: Sequence[int] = (),
+        canonical: bool = True,
     ) -> list[Halves]:
         """[hints] -> [halves of each result].
 
@@ -265,6 +272,8 @@ class Arithmetic:
             hints: three a sum; the quotients alone where the results are known.
             shared: the digits stay below the table, for other sums of as many columns with the same digits.
             expected: known results: nothing is left, and other sums fail.
+            canonical: the results are below p. Otherwise any numbers of the right residues in place of halves,
+                enough where they become columns or addends only.
 
         Raises:
             ValueError: a sum might leave 32 bits.
@@ -289,7 +298,17 @@ class Arithmetic:
         each = len(hints) // len(spec.sums)
         for i, one in enumerate(spec.sums):
             own = hints[each * i : each * (i + 1)]
-            self._sum(spec, one, forms, addends, own, expected[i] if expected else None)
+            if expected:
+                for half in (expected[i] & 0xFFFF, expected[i] >> 16):
+                    t.push(number(half))
+            elif canonical:
+                self.element(own[:2])
+            else:
+                for name in own[:2]:
+                    t.roll(name)
+            self._sum(spec, one, forms, addends, own[-1])
+            t.emit(*([Op.OP_2DROP] if expected else [Op.TOALTSTACK] * 2))
+            t.pop(2)
         if spec.columns:
             count = t.depth(first) + 1
             t.emit(drop(count))
@@ -303,21 +322,19 @@ class Arithmetic:
     def _table(self, columns: Sequence[Halves]) -> Name:
         """[] -> [table]: row i holds i times each low half, then each high half; gives the first item."""
         t = self.t
-        first = t.push(Op.OP_0)
-        for _ in range(2 * len(columns) - 1):
-            t.push(Op.OP_0)
+        first = self._copies(0, 2 * len(columns))
         for half in range(2):
             for word in columns:
                 bring(t, word[half])
         for at in range(2, len(_ROWS)):
-            one, other = _summands(at, stride := 2 * len(columns))
+            sign, one, other = _recipe(at, stride := 2 * len(columns))
             for _ in range(stride):
                 t.push(pick(stride * (at - one) - 1))
                 if one == other:
                     t.replace(1, _DOUBLE)
                 else:
                     t.push(pick(stride * (at - other)))
-                    t.replace(2, Op.ADD)
+                    t.replace(2, Op.ADD if sign > 0 else Op.SUB)
         self._note(1)
         return first
 
@@ -334,6 +351,10 @@ class Arithmetic:
         t = self.t
         depths = [above + spec.stride * (len(_ROWS) - _ROWS.index(v)) - 1 for v in range(len(_ROWS))]
         size = _SUMS if spec.differences else len(_ROWS)
+        below = len(t)
+        if spec.differences:
+            for carry, count in ((2, 1), (1, 16), (0, 16)):
+                self._copies(_OFFSETS[1] + 1 + carry, count)
         for i, value in enumerate(reversed(range(size))):
             again = i >= len(_ROWS)
             t.push(pick(len(_ROWS) - 1) if again else number(depths[value % len(_ROWS)]))
@@ -349,8 +370,15 @@ class Arithmetic:
                 self._difference(digits[i], digits[j])
             count += NIBBLES
             self._note(count)
-        t.emit(drop(size))
-        t.pop(size)
+        t.emit(drop(len(t) - below))
+        t.pop(len(t) - below)
+
+    def _copies(self, value: int, count: int) -> Name:
+        """[] -> [a number, `count` times]; gives the first."""
+        singles = count if count < 3 else 3 + count % 3
+        self.t.emit(number(value), bytes([Op.DUP]) * (singles - 1))
+        self.t.emit(bytes([Op.OP_3DUP]) * ((count - singles) // 3))
+        return [self.t.push() for _ in range(count)][0]
 
     def _forms(self, spec: Bilinear) -> list[list[Name]]:
         """Alt [forms] -> [forms]: their names by digit word and place."""
@@ -362,20 +390,24 @@ class Arithmetic:
         return [found[index] for index in range(len(found))]
 
     def _difference(self, y: Word, z: Word) -> None:
-        """[dictionary] -> [dictionary], alt [forms of y - z + p], about 170 bytes."""
+        """[carries, dictionary] -> [the same], alt [forms of y - z + p], about 150 bytes."""
         t = self.t
+        t.push(number(_OFFSETS[0] + 1))
         for n in range(NIBBLES):
             bring(t, y[nibble(n)])
-            if n:
-                t.replace(2, Op.ADD)  # the carry
+            t.replace(2, Op.ADD)
             bring(t, z[nibble(n)])
             t.replace(2, Op.SUB)
-            last = n == NIBBLES - 1
-            t.replace(1, number(_OFFSETS[n] + (not last)), Op.ADD)
-            if not last:
-                # [s + 1] -> [carry], alt [form of s mod 16]: the copy below stands above the dictionary
+            if n < NIBBLES - 1:
+                # [s + 1], alt [form of s mod 16]: one more, as the copy below stands on the dictionary
                 t.emit(Op.DUP, Op.PICK, Op.TOALTSTACK)
+            if n < 6:
+                # [carry + 16], which is the next offset and one more
+                t.replace(1, number(_SUMS - 1), Op.ADD, Op.PICK)
+                t.emit(*(() if n < 5 else (number(_OFFSETS[6] - 15), Op.ADD)))
+            elif n == 6:
                 t.replace(1, Op.DUP, number(16), Op.GREATERTHAN, Op.SWAP, number(32), Op.GREATERTHAN, Op.ADD)
+                t.emit(number(_OFFSETS[7]), Op.ADD)
             else:
                 t.emit(Op.PICK, Op.TOALTSTACK)
                 t.pop()
@@ -386,19 +418,13 @@ class Arithmetic:
         one: Sum,
         forms: list[list[Name]],
         addends: Sequence[Halves],
-        hints: Sequence[Name],
-        expected: int | None,
+        quotient: Name,
     ) -> None:
-        """[hints] -> [], alt [r_hi r_lo]: one result."""
+        """[r_lo r_hi] -> [the same]: fails unless the sum is this word by this quotient."""
         t = self.t
-        if expected is None:
-            self.element(hints[:2])
-        else:
-            for half in (expected & 0xFFFF, expected >> 16):
-                t.push(number(half))
         high = t.items[-1]
         w = self._high_places(spec, one, self._rows(forms)) if one.products else 0
-        t.roll(hints[-1])
+        t.roll(quotient)
         rows = self._rows(forms)
         if one.products:  # [w s q] -> [w s+q -8q]; 16 (-8 q) + q = -127 q
             t.emit(Op.TUCK, Op.ADD, Op.SWAP, _DOUBLE * 3, Op.NEGATE)
@@ -423,8 +449,7 @@ class Arithmetic:
             t.emit(Op.NIP)
             t.pop()
         t.emit(number(2), Op.PICK, Op.ADD, Op.NOT, Op.VERIFY)
-        t.emit(*([Op.TOALTSTACK] * 2 if expected is None else [Op.OP_2DROP]))
-        t.pop(4)
+        t.pop(2)
 
     def _rows(self, forms: list[list[Name]]) -> list[list[int]]:
         """Where the digits lie now, by word and place."""
