@@ -228,7 +228,9 @@ def chained(hints: Sequence[int], a: Sequence[int], b: Sequence[int], c: Sequenc
     return judge_tapscript(t.code + expects(want), items([*hints, *digits([*a, *b, *c])]))
 
 
-@pytest.mark.parametrize("by", [(0, 0), (1 << 16, -1), (-(1 << 16), 1), (1, 127 << 8), (-1, -(127 << 8)), (5, 0)])
+@pytest.mark.parametrize(
+    "by", [(0, 0), (1 << 16, -1), (-(1 << 16), 1), (1, 127 << 8), (-1, -(127 << 8)), (5, 0)]
+)
 def test_a_result_that_becomes_a_column_is_right_in_any_halves(by: tuple[int, int]) -> None:
     """Other halves, or p more or less, are the same residue: the product after it is the same, or the script fails."""
     a, b, c = WORST, MIXED, tuple(RNG.randrange(P) for _ in range(DEGREE))
@@ -357,23 +359,25 @@ def test_sums_beyond_32_bits_are_refused() -> None:
         linear((6,) * 101, (1,) * 101).check()
 
 
-def test_the_largest_sums_stay_within_32_bits() -> None:
-    """27 products of the largest words of either sign: every number on the way is a script's."""
-    for sign in (1, -1):
-        products = tuple((sign, column, 0) for column in range(27))
-        spec = Bilinear(27, 1, (), 0, (Sum(products, ()),))
-        values = [P - 1] * 27
-        assert outcome_of_wide(spec, values, P - 1) == sign * 27 % P
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("x", [P - 1, 0x7EFFFFFF])
+@pytest.mark.parametrize("digits_", [(P - 1,), (P - 1, 0), (0xEFFFFFF, 0)])
+def test_the_largest_sums_stay_within_32_bits(sign: int, x: int, digits_: tuple[int, ...]) -> None:
+    """27 products of the largest words and differences of either sign: every number on the way is a script's."""
+    differences = ((0, 1),) if len(digits_) == 2 else ()
+    last = len(digits_) + len(differences) - 1
+    products = tuple((sign, column, last) for column in range(27))
+    spec = Bilinear(27, len(digits_), differences, 0, (Sum(products, ()),))
+    assert outcome_of_wide(spec, [x] * 27, digits_) == sign * 27 * x * digits_[0] % P
 
 
-def outcome_of_wide(spec: Bilinear, values: Sequence[int], digit: int) -> int:
+def outcome_of_wide(spec: Bilinear, values: Sequence[int], words: Sequence[int]) -> int:
     """The result where the columns are constants, as there is no room for so many words."""
     t = Tracker()
     hints = [t.push() for _ in range(HINTS)]
-    (word,) = known(t, 1)
     columns = [((value & 0xFFFF,), (value >> 16,)) for value in values]
-    ((low, high),) = Arithmetic(t).sums(spec, columns, [word], [], hints)
-    ran = run_tapscript(t.code, items([*spec.hints(values, [digit]), *digits([digit])]))
+    ((low, high),) = Arithmetic(t).sums(spec, columns, known(t, len(words)), [], hints)
+    ran = run_tapscript(t.code, items([*spec.hints(values, words), *digits(words)]))
     assert ran.verdict.accepted, ran.verdict
     by_name = dict(zip(t.items, ran.stack, strict=True))
     return sum(int.from_bytes(by_name[half], "little") << shift for half, shift in ((low, 0), (high, 16)))

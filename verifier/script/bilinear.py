@@ -7,7 +7,8 @@ stack until a sum is complete, so that consecutive terms read consecutive column
 
 Horner's rule runs over the nibbles: L_n, what is looked up at place n (the low half of x by nibble n of y, the
 high half by nibble n - 4), is added to 16 times what is above it. The result's halves r_lo and r_hi and a quotient
-q are hints, and subtracted on the way, q p as 127 q B^3 + q to base B = 256, so that the last number must be 0:
+q are hints, and subtracted on the way, q p as 127 q B^3 + q to base B = 256 (-127 q is q and 16 times -8 q, so that
+the sum starts from -8 q at the place above), and the last number must be 0:
 
     sum of 16^n L_n + addends - q p - (r_lo + 2^16 r_hi) = 0
 
@@ -18,8 +19,9 @@ checked to be a number below p, hence r is unique. A malformed hint convicts nob
 A digit word may also be the difference of two: y - z + p, nibble by nibble with carries, below 2 p.
 
 Range: words are canonical, a high half at most 7f00 (hexadecimal), differences below 2 p, so the column at B^3 is below
-75 million a product and everything subtracted or carried is below that; `MAX_PRODUCTS` keeps sums below 2^31.
-Larger words and bad hints may lead beyond 32 bits, and then the next operation fails.
+75 million a product and what is carried or subtracted is below that, but for 128 q, which is above it by a 127th;
+`MAX_PRODUCTS` keeps sums below 2^31. Larger words and bad hints may lead beyond 32 bits, and then the next operation
+fails. Hence results that only become columns or addends need no check: in whatever halves, they are the residue.
 """
 
 from __future__ import annotations
@@ -53,11 +55,11 @@ HINTS: Final = 3
 SPLIT_HINTS: Final = NIBBLES
 """Of a word in halves that is to be nibbles."""
 MAX_PRODUCTS: Final = 27
-"""Products in one sum: 27 x 75 million < 2^31, with room for addends and the quotient."""
+"""Products in one sum: 27 x 75 million x 128 / 127 < 2^31, with room for addends."""
 MAX_HALVES: Final = 100
 """Halves added, by weight."""
 _ROWS: Final = (0, 1, 2, 4, 8, 7, 14, 13, 5, 10, 15, 11, 3, 6, 12, 9)
-"""Rows of the table in an order that is cheap to make: most are twice the row before, or close to what they are made of."""
+"""Rows of the table in an order that is cheap to make: most are twice the row before, or near what they are made of."""
 _FLOOR: Final = 5
 """Items between the table (or the digits on it) and the first value: r_lo, r_hi, w, s + q and the sum."""
 _TOP_HALF: Final = P >> 16
@@ -374,11 +376,12 @@ class Arithmetic:
         t.pop(len(t) - below)
 
     def _copies(self, value: int, count: int) -> Name:
-        """[] -> [a number, `count` times]; gives the first."""
+        """[] -> [a number, `count` times]; gives the deepest."""
         singles = count if count < 3 else 3 + count % 3
         self.t.emit(number(value), bytes([Op.DUP]) * (singles - 1))
         self.t.emit(bytes([Op.OP_3DUP]) * ((count - singles) // 3))
-        return [self.t.push() for _ in range(count)][0]
+        names = [self.t.push() for _ in range(count)]
+        return names[0]
 
     def _forms(self, spec: Bilinear) -> list[list[Name]]:
         """Alt [forms] -> [forms]: their names by digit word and place."""
@@ -472,7 +475,9 @@ class Arithmetic:
         """
         t = self.t
         pads = spec.columns + 3
-        t.emit(bytes([Op.OP_2DUP]), bytes([Op.OP_3DUP]) * ((pads - 2) // 3), bytes([Op.DUP]) * ((pads - 2) % 3))
+        t.emit(
+            bytes([Op.OP_2DUP]), bytes([Op.OP_3DUP]) * ((pads - 2) // 3), bytes([Op.DUP]) * ((pads - 2) % 3)
+        )
         for _ in range(pads):
             t.push()
         for n in (6, 4):
