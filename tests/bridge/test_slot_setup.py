@@ -17,7 +17,7 @@ from verifier.bitcoin.taproot import commits, leaf_hash
 from verifier.bridge.accuse import ChunkAccuser
 from verifier.bridge.committee import Member
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.files import TreeName, accuser_of, open_slot, open_store
+from verifier.bridge.files import accuser_of, open_slot, open_store
 from verifier.bridge.forecast import count, graph_seconds, measure, predict
 from verifier.bridge.graph import SlotGraph
 from verifier.bridge.key_book import KeyBook, repeated_link
@@ -32,6 +32,7 @@ from verifier.bridge.slot_setup import compile_shapes
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyTree
 from verifier.bridge.tree import Node, OpeningTree, Wire, runs
+from verifier.bridge.tree_name import TreeName
 from verifier.bridge.workers import spread
 from verifier.script.winternitz import WinternitzKey, public_keys, public_links
 
@@ -114,7 +115,7 @@ def test_roles_find_the_slot_in_their_directories(
     asked = []
     monkeypatch.setattr(TreeName, "make", lambda name: asked.append(name.ledger) or tree())
     moves, deposits = open_slot(open_store(directory / "watcher", "watcher", NETWORK))
-    assert asked == [[1, 2]]
+    assert asked == [(1, 2)]
     assert (moves.graph.digest, tuple(deposits)) == (setup.moves.graph.digest, setup.deposits)
     assert moves.signatures == setup.moves.signatures
     assert isinstance(accuser_of(moves.graph), ChunkAccuser)
@@ -268,7 +269,7 @@ SETTING_UP = """
 import sys
 from pathlib import Path
 from verifier.bridge import presign, slot_setup
-from verifier.bridge.files import TreeName
+from verifier.bridge.tree_name import TreeName
 from verifier.bridge.simulate.rehearsal import hand_out, rehearse
 slot_setup.LINKS_A_RUN, slot_setup.LEAVES_A_RUN, presign.PART_SIGNATURES = 400, 3, 8
 report = lambda step, share: print(step, share, flush=True)

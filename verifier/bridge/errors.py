@@ -17,6 +17,8 @@ class BridgeReason(StrEnum):
     SHARE = "a committee member sent a wrong share"
     SIGNATURE = "a signature does not hold"
     EQUIVOCATION = "another value of this wire is signed already"
+    MESSAGE = "a message cannot be read, or is not of this slot"
+    PROOF = "this proof is not to be asserted here"
     STATE = "the state directory is not of this role and network"
     FUNDS = "the purse cannot pay for it"
     TOO_EARLY = "the chain does not allow it yet"

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from verifier.bitcoin.encoding import DecodeError, Reader
+from verifier.bitcoin.encoding import DecodeError
+from verifier.bitcoin.keys import xonly_key
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.accuse import ChunkAccuser
+from verifier.bridge.claims import Claims
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph, Terms
 from verifier.bridge.key_book import KeyBook
-from verifier.bridge.moves import Moves
+from verifier.bridge.moves import Moves, wire_label
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.params import Amounts, Windows
+from verifier.bridge.peg_out import inform
 from verifier.bridge.roles import Operator, Watcher
 from verifier.bridge.slot_setup import read_scripts
-from verifier.bridge.statement import known_state
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyAccuser, ToyTree
-from verifier.bridge.tree import Accuser, OpeningTree
+from verifier.bridge.tree import Accuser
+from verifier.bridge.tree_name import TreeName
 from verifier.bridge.vault import Deposit
 from verifier.chain.chain import Chain
 from verifier.chain.wallet import Wallet, key_script
-from verifier.pipeline import verifying_key
+from verifier.script.winternitz import public_keys
 
 PUBLISHED: Final = "published"
 """Directory beside the roles' with what every member serves."""
@@ -34,49 +37,8 @@ KEYS: Final = "keys.db"
 PUBLICATION: Final = "publication"
 SECRET: Final = "secret"
 SEED: Final = "one-time seed"
-_TOY: Final = "toy"
-_VERIFIER: Final = "verifier"
-
-
-@dataclass(frozen=True, slots=True)
-class TreeName:
-    """Which tree a slot is played over, as it is published.
-
-    Attributes:
-        kind: "toy", the small tree of hashes; "verifier", the STARK verifier's own.
-        queries: of the toy.
-        preset: of the verifier: proof parameters.
-        shape: of the verifier: table heights.
-        ledger: of the verifier: the state root from which the batch must start, if set-up knows it.
-    """
-
-    kind: str
-    queries: int = 0
-    preset: str = ""
-    shape: str = ""
-    ledger: tuple[int, ...] = ()
-
-    def make(self) -> OpeningTree:
-        """The tree: everybody makes the same.
-
-        Raises:
-            BridgeError: STATE where there is no such tree.
-        """
-        if self.kind == _TOY:
-            return ToyTree(self.queries)
-        if self.kind != _VERIFIER:
-            raise BridgeError(BridgeReason.STATE, f"a tree of kind {self.kind!r}")
-        return ChunkTree.of(verifying_key(self.preset, self.shape), known_state(self.ledger))
-
-    @classmethod
-    def toy(cls, queries: int) -> TreeName:
-        """The small tree of hashes."""
-        return cls(_TOY, queries)
-
-    @classmethod
-    def verifier(cls, preset: str, shape: str, ledger: Sequence[int] = ()) -> TreeName:
-        """The tree of the rollup's verifier."""
-        return cls(_VERIFIER, 0, preset, shape, tuple(ledger))
+PURSE: Final = "purse"
+"""Secret of the operator's fee money, which is not O: O's coin is the slot's fixed outpoint."""
 
 
 def publication(graph: SlotGraph, deposits: Sequence[Deposit], tree: TreeName, keys_digest: bytes) -> bytes:
@@ -121,47 +83,46 @@ def open_slot(store: Store) -> tuple[Moves, list[Deposit]]:
         read = json.loads(_read(store, PUBLICATION))
         windows, amounts = Windows(**read["windows"]), Amounts(**read["amounts"])
         committee = bytes.fromhex(read["committee"])
-        funding = OutPoint(bytes.fromhex(read["funding"][0]), read["funding"][1])
-        name = TreeName(**read["tree"])
+        funding = _read_point(read["funding"])
+        name = _tree_name(read)
         operator, pot = bytes.fromhex(read["operator"]), bytes.fromhex(read["pot"])
         terms = Terms(read["slot"], committee, operator, funding, pot, windows, amounts)
         deposits = [
             Deposit(
-                each["name"],
-                committee,
-                bytes.fromhex(each["user"]),
-                OutPoint(bytes.fromhex(each["outpoint"][0]), each["outpoint"][1]),
-                bytes.fromhex(each["refund"]),
-                windows,
-                amounts,
+                *(each["name"], committee, bytes.fromhex(each["user"]), _read_point(each["outpoint"])),
+                *(bytes.fromhex(each["refund"]), windows, amounts),
             )
             for each in read["deposits"]
         ]
         digest, rehearsal = bytes.fromhex(read["digest"]), bool(read["oversized"])
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise BridgeError(BridgeReason.STATE, f"the publication cannot be read: {error!r}") from error
-    tree = name.make()
-    book = KeyBook(store.directory.resolve().parent / PUBLISHED / KEYS, tree.nodes)
-    scripts = read_scripts(store, terms.slot, len(tree.nodes))
+    tree, path = name.make(), store.directory.resolve().parent / PUBLISHED / KEYS
+    if not path.exists():
+        raise BridgeError(BridgeReason.STATE, f"{path} is missing; every member serves it")
+    book = KeyBook(path, tree.nodes)
+    try:
+        scripts = read_scripts(store, terms.slot, len(tree.nodes))
+    except (ValueError, DecodeError) as error:
+        raise BridgeError(BridgeReason.STATE, f"the scripts' hashes cannot be read: {error}") from error
     graph = SlotGraph(terms, tree, book, scripts=scripts, allow_oversized=rehearsal)
     if graph.digest != digest:
         raise BridgeError(BridgeReason.STATE, "keys, scripts and terms do not make the published graph")
     return Moves(graph, store.signatures(terms.slot)), deposits
 
 
-def read_announcement(data: bytes) -> tuple[bytes, ...]:
-    """The items of an announcement as it is published: a witness stack.
+def _read_point(value: Any) -> OutPoint:
+    return OutPoint(bytes.fromhex(value[0]), int(value[1]))
 
-    Raises:
-        BridgeError: SIGNATURE where it cannot be read.
-    """
-    reader = Reader(data)
-    try:
-        items = tuple(reader.var_bytes() for _ in range(reader.size()))
-        reader.finish()
-    except DecodeError as error:
-        raise BridgeError(BridgeReason.SIGNATURE, f"the announcement cannot be read: {error}") from error
-    return items
+
+def _tree_name(read: Any) -> TreeName:
+    fields = dict(read["tree"])
+    return TreeName(**{**fields, "ledger": tuple(fields["ledger"])})
+
+
+def open_claims(store: Store, moves: Moves) -> Claims:
+    """What can be claimed over a role's slot, once it is open."""
+    return _tree_name(json.loads(_read(store, PUBLICATION))).claims(moves.graph.tree)
 
 
 def open_store(directory: Path, role: str, network: str) -> Store:
@@ -170,9 +131,7 @@ def open_store(directory: Path, role: str, network: str) -> Store:
     Raises:
         BridgeError: STATE where there is none, or it is another's.
     """
-    if not (directory / "role.db").exists():
-        raise BridgeError(BridgeReason.STATE, f"{directory} has no state; `bridge setup` makes it")
-    return Store(directory, role, network)
+    return Store(directory, role, network, create=False)
 
 
 def _read(store: Store, key: str) -> bytes:
@@ -183,22 +142,44 @@ def _read(store: Store, key: str) -> bytes:
 
 
 def open_operator(directory: Path, network: str, chain: Chain, vault: int = 0) -> Operator:
-    """The operator as its directory has it."""
+    """The operator as its directory has it.
+
+    Raises:
+        BridgeError: STATE where secret or seed are not those of the slot: nothing that they sign would hold.
+    """
     store = open_store(directory, "operator", network)
     moves, deposits = open_slot(store)
-    secret = _read(store, SECRET)
+    secret, seed = _read(store, SECRET), _read(store, SEED)
+    graph = moves.graph
+    claim = graph.tree.claim
+    if not _is_key(secret, graph.terms.operator):
+        raise BridgeError(BridgeReason.STATE, "the secret is not the operator's of this slot")
+    if (
+        public_keys(seed, [(wire_label(graph.terms.slot, claim.name), claim.digits)])[0]
+        != graph.keys[claim.name]
+    ):
+        raise BridgeError(BridgeReason.STATE, "the seed is not that of the published one-time keys")
     if not 0 <= vault < len(deposits):
         raise BridgeError(BridgeReason.UNKNOWN, f"vault {vault} of {len(deposits)}")
-    wallet = Wallet(secret, chain)
-    return Operator(store, moves, secret, _read(store, SEED), deposits[vault].vault, wallet=wallet)
+    wallet = Wallet(_read(store, PURSE), chain, [secret])
+    return Operator(store, moves, secret, seed, deposits[vault].vault, wallet=wallet)
+
+
+def _is_key(secret: bytes, key: bytes) -> bool:
+    try:
+        return xonly_key(secret) == key
+    except ValueError:
+        return False
 
 
 def open_watcher(directory: Path, network: str, chain: Chain) -> Watcher:
-    """A watcher as its directory has it; it challenges when told to."""
+    """A watcher as its directory has it: it challenges and opens by what it has heard and expects."""
     store = open_store(directory, "watcher", network)
     moves, _ = open_slot(store)
     secret = _read(store, SECRET)
-    return Watcher(store, moves, accuser_of(moves.graph), Wallet(secret, chain), key_script(secret))
+    watcher = Watcher(store, moves, accuser_of(moves.graph), Wallet(secret, chain), key_script(secret))
+    inform(watcher, open_claims(store, moves))
+    return watcher
 
 
 def accuser_of(graph: SlotGraph) -> Accuser:

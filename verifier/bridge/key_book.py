@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -41,8 +41,13 @@ class KeyBook(Mapping[str, WinternitzKey]):
         with self._open() as db:
             db.execute(_SCHEMA)
 
-    def _open(self) -> closing[sqlite3.Connection]:
-        return closing(sqlite3.connect(self.path, timeout=30.0, isolation_level=None))
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self.path, timeout=30.0, isolation_level=None)) as db:
+                yield db
+        except sqlite3.DatabaseError as error:
+            raise BridgeError(BridgeReason.STATE, f"{self.path}: {error}") from error
 
     def put(self, rows: Iterable[tuple[int, bytes]]) -> None:
         """Writes links of whole nodes, all or none of them."""

@@ -44,24 +44,31 @@ class Store:
         directory: made where it is missing.
         role: "operator", "watcher", ..; must be the one that made the file.
         network: likewise.
+        create: whether it is made where it is missing; else nothing is written.
 
     Raises:
-        BridgeError: STATE where the file is another's, or not readable.
+        BridgeError: STATE where the file is another's, missing or not readable.
     """
 
-    def __init__(self, directory: Path, role: str, network: str) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+    def __init__(self, directory: Path, role: str, network: str, create: bool = True) -> None:
+        if create:
+            directory.mkdir(parents=True, exist_ok=True)
+        elif not (directory / _FILE).exists():
+            raise BridgeError(BridgeReason.STATE, f"{directory} has no state; `bridge setup` makes it")
         self.directory = directory
         self._path = directory / _FILE
         wanted = {"format": FORMAT, "role": role, "network": network}
         with self._transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+                if not create:
+                    raise BridgeError(BridgeReason.STATE, f"{self._path} is empty: what was in it is lost")
                 for statement in _statements(_SCHEMA):
                     db.execute(statement)
                 db.executemany("INSERT INTO meta VALUES (?, ?)", [(k, v.encode()) for k, v in wanted.items()])
             found = {k: v.decode() for k, v in db.execute("SELECT key, value FROM meta") if k in wanted}
-        if found != wanted:
-            raise BridgeError(BridgeReason.STATE, f"{self._path} has {found}")
+        wrong = [f"{k} {found.get(k)!r}, not {v!r}" for k, v in wanted.items() if found.get(k) != v]
+        if wrong:
+            raise BridgeError(BridgeReason.STATE, f"{self._path} is of {', '.join(wrong)}")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -109,8 +116,15 @@ class Store:
             db.execute("PRAGMA secure_delete = ON")
             db.execute("DELETE FROM meta WHERE key = ?", (key,))
 
-    def commit_wires(self, slot: str, values: Mapping[str, Digits]) -> None:
+    def commit_wires(
+        self, slot: str, values: Mapping[str, Digits], beside: Mapping[str, bytes] | None = None
+    ) -> None:
         """Makes wires durable; the same again is allowed, another value never.
+
+        Args:
+            slot: whose.
+            values: by name.
+            beside: entries of `meta` that are written with them or not at all.
 
         Raises:
             BridgeError: EQUIVOCATION; nothing is written then.
@@ -125,6 +139,7 @@ class Store:
                     db.execute("INSERT INTO wires VALUES (?, ?, ?)", (slot, name, value))
                 elif bytes(row[0]) != value:
                     raise BridgeError(BridgeReason.EQUIVOCATION, f"{slot}: {name}")
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", (beside or {}).items())
 
     def wires(self, slot: str, names: Iterable[str] | None = None) -> dict[str, Digits]:
         """The committed wires of a slot: all, or those of these names."""

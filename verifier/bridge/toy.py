@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 
 from blake3 import blake3
 
-from verifier.bridge.tree import Digits, Node, Spend, Wire
+from verifier.bridge.tree import Digits, Node, Spend, Wire, values_of
 from verifier.script.blake3 import IV, compress
 from verifier.script.opcodes import Op
 from verifier.script.script import number, script
@@ -24,6 +24,7 @@ from verifier.script.winternitz import LINK_BYTES, WinternitzKey, checksum_digit
 
 _ONE_BLOCK = 1 | 2 | 8
 DIGEST, BLOCK = 64, 128
+_MARK = b"pegproof small tree 1\0"
 MAX_QUERIES = 10
 """With more, a leaf that reads the claim would start with more than 1,000 items."""
 _START = nibbles(b"".join(word.to_bytes(4, "little") for word in IV))
@@ -133,6 +134,18 @@ class ToyTree:
         }
 
 
+def claim_of_digests(tree: ToyTree, digests: bytes) -> Digits:
+    """The value of the small tree's claim.
+
+    Raises:
+        ValueError: there is another number of digests.
+    """
+    if len(digests) != tree.queries * DIGEST // 2:
+        raise ValueError(f"{tree.queries} digests of {DIGEST // 2} bytes are needed")
+    pairs = (digests[at : at + DIGEST] for at in range(0, len(digests), DIGEST))
+    return nibbles(b"".join(blake3(pair).digest() for pair in pairs))
+
+
 @dataclass(frozen=True)
 class ToyExecution:
     """The blocks behind every query; honest unless they are changed.
@@ -162,6 +175,38 @@ class ToyExecution:
             digests.append(blake3(queries[-1]).digest())
         return cls(tree, tuple(paths), tuple(queries), tuple(digests))
 
+    def encode(self) -> bytes:
+        """A proof file of the small tree: mark, path blocks, query blocks, digests."""
+        return _MARK + b"".join((*self.path_blocks, *self.query_blocks, *self.digests))
+
+    @classmethod
+    def decode(cls, tree: ToyTree, data: bytes) -> ToyExecution:
+        """Inverse of `encode`.
+
+        Raises:
+            ValueError: it is no proof of this tree.
+        """
+        q, block, digest = tree.queries, BLOCK // 2, DIGEST // 2
+        if data[: len(_MARK)] != _MARK or len(data) != len(_MARK) + q * (2 * block + digest):
+            raise ValueError(f"no proof for the small tree of {q} queries")
+        sizes, at, parts = [block] * (2 * q) + [digest] * q, len(_MARK), []
+        for size in sizes:
+            parts.append(data[at : at + size])
+            at += size
+        return cls(tree, tuple(parts[:q]), tuple(parts[q : 2 * q]), tuple(parts[2 * q :]))
+
+    def fault(self) -> int | None:
+        """The first node that a leaf convicts; None where all is right."""
+        values: dict[str, Digits] = {}
+        for node in self.tree.nodes:
+            values |= values_of(node, self)
+        for node in self.tree.nodes:
+            for leaf in range(node.num_leaves):
+                reads = [values[name] for name in self.tree.reads(node.index, leaf)]
+                if _convicts(reads, 0 if node.index else DIGEST * leaf):
+                    return node.index
+        return None
+
     def withholding(self, query: int) -> ToyExecution:
         """The same with a digest in the root that is nobody's hash."""
         digests = list(self.digests)
@@ -174,9 +219,8 @@ class ToyExecution:
         i = (node - 3) % q
         if node == 0:
             digests = tuple(nibbles(digest) for digest in self.digests)
-            pairs = zip(self.digests[::2], self.digests[1::2], strict=True)
-            claim = b"".join(blake3(left + right).digest() for left, right in pairs)
-            return digests[: q // 2], digests[q // 2 :], (nibbles(claim),)
+            claim = claim_of_digests(self.tree, b"".join(self.digests))
+            return digests[: q // 2], digests[q // 2 :], (claim,)
         if node < 3:
             return ()
         return ((nibbles(self.query_blocks[i] if node < 3 + q else self.path_blocks[i]),),)

@@ -10,13 +10,15 @@ from typing import Any
 import click
 
 from circuits.statement import SHAPES
-from verifier.bridge.files import TreeName
+from prover.field import P
+from prover.hashing import DIGEST_WORDS, to_words
 from verifier.bridge.forecast import count, graph_seconds, measure, predict
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.simulate.rehearsal import ROLES, rehearse
 from verifier.bridge.simulate.setup import COMMITTEE_SIZE, SetUp, all_signatures
 from verifier.bridge.slot_setup import compile_shapes, cpu_seconds
 from verifier.bridge.toy import MAX_QUERIES
+from verifier.bridge.tree_name import TreeName
 from verifier.cli.output import console, emit, json_option, progress_bar, reports_errors, show_table
 from verifier.pipeline import DEFAULT_PRESET, verifying_key
 
@@ -34,6 +36,10 @@ from verifier.pipeline import DEFAULT_PRESET, verifying_key
     help="Of the small tree; even.",
 )
 @click.option(
+    "--root-before",
+    help="State root (hexadecimal) that the batch must start from, as `pegproof execute` shows it; with --shape.",
+)
+@click.option(
     "--processes", type=click.IntRange(1, 256), help="That share the work; default: one a processor."
 )
 @click.option("--predict", "only_predict", is_flag=True, help="Measure rates and say how long --shape takes.")
@@ -43,6 +49,7 @@ def setup(
     directory: Path | None,
     shape: str | None,
     queries: int,
+    root_before: str | None,
     processes: int | None,
     only_predict: bool,
     as_json: bool,
@@ -62,10 +69,26 @@ def setup(
         return
     if directory is None:
         raise click.UsageError("Missing argument 'DIRECTORY'.")
-    name = TreeName.toy(queries) if shape is None else TreeName.verifier(DEFAULT_PRESET, shape)
+    ledger = _ledger(root_before, shape)
+    name = TreeName.toy(queries) if shape is None else TreeName.verifier(DEFAULT_PRESET, shape, ledger)
     with progress_bar("setup", as_json) as bar:
         made = rehearse(directory, name, bar, processes, allow_oversized=True)
     emit(_summary(directory, made), as_json, lambda: _render(directory, made))
+
+
+def _ledger(root: str | None, shape: str | None) -> tuple[int, ...]:
+    """The elements of a state root; none where none is given."""
+    if root is None:
+        return ()
+    if shape is None:
+        raise click.BadParameter("the small tree has no ledger: give --shape", param_hint="--root-before")
+    try:
+        words = to_words(bytes.fromhex(root))
+    except ValueError as error:
+        raise click.BadParameter("hexadecimal is needed", param_hint="--root-before") from error
+    if len(words) != DIGEST_WORDS or any(word >= P for word in words):
+        raise click.BadParameter("a state root has 32 bytes", param_hint="--root-before")
+    return tuple(words)
 
 
 def _summary(directory: Path, made: SetUp) -> dict[str, Any]:

@@ -62,14 +62,14 @@ class ToyCase:
     def __init__(self, queries: int = 2) -> None:
         self.tree = ToyTree(queries)
         self.queries = queries
-        self.honest: Execution = ToyExecution.make(self.tree)
-        self.false: tuple[Execution, int] = (
+        self.honest = ToyExecution.make(self.tree)
+        self.false: tuple[ToyExecution, int] = (
             ToyExecution.make(self.tree, wrong_sum=queries - 1),
             3 + 2 * queries - 1,
         )
-        self.other: Execution = ToyExecution.make(self.tree, seed=1)
+        self.other = ToyExecution.make(self.tree, seed=1)
         withheld = ToyExecution.make(self.tree).withholding(queries - 1)
-        self.withheld: tuple[Execution, int | None] = (withheld, 3 + queries - 1)
+        self.withheld: tuple[ToyExecution, int | None] = (withheld, 3 + queries - 1)
         self.scope: Sequence[int] = range(len(self.tree.nodes))
 
     def corrupt(self, execution: Execution, wire: str) -> Execution:

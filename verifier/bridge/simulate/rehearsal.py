@@ -13,7 +13,7 @@ from typing import Final
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.files import PUBLICATION, SECRET, SEED, TreeName, open_slot, open_store, publication
+from verifier.bridge.files import PUBLICATION, PURSE, SECRET, SEED, open_slot, open_store, publication
 from verifier.bridge.key_book import KeyBook
 from verifier.bridge.simulate.setup import (
     NETWORK,
@@ -26,6 +26,7 @@ from verifier.bridge.simulate.setup import (
 )
 from verifier.bridge.slot_setup import SCRIPTS, Progress
 from verifier.bridge.store import Store
+from verifier.bridge.tree_name import TreeName
 from verifier.chain.chain import Chain
 from verifier.chain.node import EmbeddedNode
 
@@ -115,7 +116,8 @@ def hand_out(directory: Path, setup: SetUp, tree: TreeName) -> None:
         if owner is not None:
             store.put_meta(SECRET, secret_of(owner))
         store.save_signatures(SLOT, all_signatures(setup))
-    Store(directory / "operator", "operator", NETWORK).put_meta(SEED, setup.seed)
+    own = {SEED: setup.seed, PURSE: secret_of("purse")}
+    Store(directory / "operator", "operator", NETWORK).put_metas(own)
     user = Store(directory / "user", "user", NETWORK)
     for number, tx in enumerate(setup.deposit_txs):
         user.put_meta(f"{_DEPOSIT} {number}", tx.serialize())

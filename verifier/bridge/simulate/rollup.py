@@ -6,10 +6,12 @@ tells it. Whatever the game commits to, it commits to with the values of these p
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
+from circuits.rollup.batch import Batch
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.sample import build_sample
 from circuits.rollup.transition import apply
@@ -26,6 +28,25 @@ from verifier.pipeline import DEFAULT_PRESET, proving_key
 SHAPE: Final = "small"
 TRANSFERS: Final = 6
 SEED: Final = 1
+
+
+def rollup_proof(kind: str) -> bytes:
+    """A proof file of the sample batch: honest, false, withheld, or of its shorter self (`other`)."""
+    cells, batch = build_sample(TRANSFERS, SEED)
+    if kind == "other":
+        batch = _shorter(batch)
+    made = witness(apply(Ledger.of_cells(cells), batch))
+    proof = prove(proving_key(DEFAULT_PRESET, SHAPE), made.tables(SHAPE), made.public_values)
+    words = array("I", proof.words)
+    if kind == "false":
+        words[-1] ^= 1
+    if kind == "withheld":
+        words[:8] = array("I", [0x5A5A5A5A] * 8)
+    return replace(proof, words=words).encode()
+
+
+def _shorter(batch: Batch) -> Batch:
+    return replace(batch, transactions=batch.transactions[:-1])
 
 
 class RollupCase(ProofCase):
@@ -49,8 +70,7 @@ class RollupCase(ProofCase):
     @cached_property
     def other(self) -> Execution:
         """The batch without its last transaction, from the same ledger: true as well, and not what was announced."""
-        shorter = replace(self.batch, transactions=self.batch.transactions[:-1])
-        made = witness(apply(self.ledger, shorter))
+        made = witness(apply(self.ledger, _shorter(self.batch)))
         proof = prove(self.key, made.tables(SHAPE), made.public_values)
         return Replay(self.tree, proof.words, proof.public_values)
 

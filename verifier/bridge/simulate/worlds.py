@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.lazy import LazyGraph
@@ -13,7 +13,7 @@ from verifier.bridge.opening import ChunkTree
 from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.on_demand import lazy_setup
 from verifier.bridge.simulate.rehearsal import reopen
-from verifier.bridge.simulate.rollup import SHAPE, RollupCase
+from verifier.bridge.simulate.rollup import SHAPE, RollupCase, rollup_proof
 from verifier.bridge.simulate.setup import SetUp, make_setup
 from verifier.bridge.simulate.stage import Case
 from verifier.bridge.toy import ToyTree
@@ -86,6 +86,29 @@ def open_world(directory: Path) -> World:
     return World("toy" if isinstance(case, ToyCase) else "rollup", case, setup)
 
 
+SAMPLES: Final = ("honest", "false", "withheld", "other")
+"""Proofs to play with: true; false in a query; with a hash that nobody can open; true, of another statement."""
+
+
+def sample_proof(tree: OpeningTree, kind: str) -> bytes:
+    """A proof file for a tree that was made from its name.
+
+    Raises:
+        BridgeError: STATE where nobody knows how to make one.
+    """
+    if isinstance(tree, ToyTree):
+        toy = ToyCase(tree.queries)
+        made = {"honest": toy.honest, "false": toy.false[0], "withheld": toy.withheld[0], "other": toy.other}
+        return made[kind].encode()
+    if _is_rollup(tree):
+        return rollup_proof(kind)
+    raise BridgeError(BridgeReason.STATE, f"no proof for a tree of {len(tree.nodes)} nodes")
+
+
+def _is_rollup(tree: OpeningTree) -> TypeGuard[ChunkTree]:
+    return isinstance(tree, ChunkTree) and tree.program == record(verifying_key(DEFAULT_PRESET, SHAPE))
+
+
 def case_of(tree: OpeningTree) -> ToyCase | RollupCase:
     """Proofs for a tree that was made from its name.
 
@@ -94,6 +117,6 @@ def case_of(tree: OpeningTree) -> ToyCase | RollupCase:
     """
     if isinstance(tree, ToyTree):
         return ToyCase(tree.queries)
-    if isinstance(tree, ChunkTree) and tree.program == record(verifying_key(DEFAULT_PRESET, SHAPE)):
+    if _is_rollup(tree):
         return RollupCase(tree)
     raise BridgeError(BridgeReason.STATE, f"no proof for a tree of {len(tree.nodes)} nodes")
