@@ -100,7 +100,7 @@ def open_slot(store: Store) -> tuple[Moves, list[Deposit]]:
     tree, path = name.make(), store.directory.resolve().parent / PUBLISHED / KEYS
     if not path.exists():
         raise BridgeError(BridgeReason.STATE, f"{path} is missing; every member serves it")
-    book = KeyBook(path, tree.nodes)
+    book = KeyBook(path, tree.nodes, create=False)
     try:
         scripts = read_scripts(store, terms.slot, len(tree.nodes))
     except (ValueError, DecodeError) as error:
@@ -152,24 +152,18 @@ def open_operator(directory: Path, network: str, chain: Chain, vault: int = 0) -
     secret, seed = _read(store, SECRET), _read(store, SEED)
     graph = moves.graph
     claim = graph.tree.claim
-    if not _is_key(secret, graph.terms.operator):
-        raise BridgeError(BridgeReason.STATE, "the secret is not the operator's of this slot")
-    if (
-        public_keys(seed, [(wire_label(graph.terms.slot, claim.name), claim.digits)])[0]
-        != graph.keys[claim.name]
-    ):
-        raise BridgeError(BridgeReason.STATE, "the seed is not that of the published one-time keys")
+    try:
+        signs = xonly_key(secret) == graph.terms.operator
+        (made,) = public_keys(seed, [(wire_label(graph.terms.slot, claim.name), claim.digits)])
+    except ValueError as error:
+        raise BridgeError(BridgeReason.STATE, f"secret or seed: {error}") from error
+    if not signs or made != graph.keys[claim.name]:
+        what = "seed of one-time keys" if signs else "secret"
+        raise BridgeError(BridgeReason.STATE, f"the {what} is not that of the published slot")
     if not 0 <= vault < len(deposits):
         raise BridgeError(BridgeReason.UNKNOWN, f"vault {vault} of {len(deposits)}")
     wallet = Wallet(_read(store, PURSE), chain, [secret])
     return Operator(store, moves, secret, seed, deposits[vault].vault, wallet=wallet)
-
-
-def _is_key(secret: bytes, key: bytes) -> bool:
-    try:
-        return xonly_key(secret) == key
-    except ValueError:
-        return False
 
 
 def open_watcher(directory: Path, network: str, chain: Chain) -> Watcher:

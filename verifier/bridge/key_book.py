@@ -30,16 +30,18 @@ class KeyBook(Mapping[str, WinternitzKey]):
     """Wire name -> key. Nothing is open between two reads, so a process may fork with it.
 
     Args:
-        path: the file; made where it is missing.
+        path: the file.
         nodes: of the tree.
+        create: whether it is made where it is missing.
     """
 
-    def __init__(self, path: Path, nodes: Sequence[Node]) -> None:
+    def __init__(self, path: Path, nodes: Sequence[Node], create: bool = True) -> None:
         self.path, self._nodes = path, nodes
         self._home = {wire.name: n.index for n in nodes for group in n.wires for wire in group}
         self._of_node = lru_cache(_NODES_HELD)(self._read)
-        with self._open() as db:
-            db.execute(_SCHEMA)
+        if create:
+            with self._open() as db:
+                db.execute(_SCHEMA)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -1,11 +1,13 @@
 """A role's directory: one SQLite file that survives a kill at any instruction.
 
 What is written once can never change: a committed wire, a signature, a name in `meta`. What the chain knows is
-not stored at all; a role reads it again. Source: https://www.sqlite.org/pragma.html#pragma_synchronous
+not stored at all; a role reads it again. Each value carries a checksum, which SQLite does not make: a wire read back
+with a flipped bit would be signed, and convict. Source: https://www.sqlite.org/pragma.html#pragma_synchronous
 """
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.presign import Slot
 from verifier.bridge.tree import Digits
 
-FORMAT: Final = "pegproof bridge 1"
+FORMAT: Final = "pegproof bridge 2"
 _FILE: Final = "role.db"
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -35,6 +37,18 @@ CREATE TRIGGER wires_are_kept BEFORE DELETE ON wires BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER signatures_are_kept BEFORE DELETE ON signatures
     BEGIN SELECT RAISE(ABORT, 'a signature is kept'); END;
 """
+
+
+_SEAL_BYTES: Final = 8
+
+
+def _seal(value: bytes, place: tuple[str | int, ...]) -> bytes:
+    return hashlib.sha256(repr(place).encode() + value).digest()[:_SEAL_BYTES]
+
+
+def _sealed(value: bytes, *place: str | int) -> bytes:
+    """A value as it is stored at a place of a table."""
+    return value + _seal(value, place)
 
 
 class Store:
@@ -64,8 +78,8 @@ class Store:
                     raise BridgeError(BridgeReason.STATE, f"{self._path} is empty: what was in it is lost")
                 for statement in _statements(_SCHEMA):
                     db.execute(statement)
-                db.executemany("INSERT INTO meta VALUES (?, ?)", [(k, v.encode()) for k, v in wanted.items()])
-            found = {k: v.decode() for k, v in db.execute("SELECT key, value FROM meta") if k in wanted}
+                self._put_metas(db, {key: value.encode() for key, value in wanted.items()})
+            found = {key: (self._meta(db, key) or b"").decode(errors="replace") for key in wanted}
         wrong = [f"{k} {found.get(k)!r}, not {v!r}" for k, v in wanted.items() if found.get(k) != v]
         if wrong:
             raise BridgeError(BridgeReason.STATE, f"{self._path} is of {', '.join(wrong)}")
@@ -87,13 +101,33 @@ class Store:
             finally:
                 db.close()
         except sqlite3.DatabaseError as error:
-            raise BridgeError(BridgeReason.STATE, f"{self._path}: {error}") from error
+            hint = "is the disk full, or the file damaged? Then restore it from a copy"
+            raise BridgeError(BridgeReason.STATE, f"{self._path}: {error}: {hint}") from error
+
+    def _unsealed(self, raw: bytes, *place: str | int) -> bytes:
+        """The value that was stored.
+
+        Raises:
+            BridgeError: STATE where it is another.
+        """
+        value = raw[:-_SEAL_BYTES]
+        if raw[-_SEAL_BYTES:] != _seal(value, place):
+            where = " ".join(map(str, place))
+            raise BridgeError(BridgeReason.STATE, f"{self._path}: {where} is damaged, or of another version")
+        return value
+
+    def _meta(self, db: sqlite3.Connection, key: str) -> bytes | None:
+        row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else self._unsealed(bytes(row[0]), "meta", key)
+
+    def _put_metas(self, db: sqlite3.Connection, values: Mapping[str, bytes]) -> None:
+        rows = [(key, _sealed(value, "meta", key)) for key, value in values.items()]
+        db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
     def meta(self, key: str) -> bytes | None:
         """A value by its name."""
         with self._transaction() as db:
-            row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else bytes(row[0])
+            return self._meta(db, key)
 
     def put_meta(self, key: str, value: bytes) -> None:
         """Writes or replaces a value."""
@@ -102,13 +136,13 @@ class Store:
     def put_metas(self, values: Mapping[str, bytes]) -> None:
         """Writes or replaces values, all of them or none."""
         with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+            self._put_metas(db, values)
 
     def metas(self, head: str) -> dict[str, bytes]:
         """All values whose key begins with `head`."""
         with self._transaction() as db:
             rows = db.execute("SELECT key, value FROM meta WHERE substr(key, 1, ?) = ?", (len(head), head))
-            return {key: bytes(value) for key, value in rows}
+            return {key: self._unsealed(bytes(value), "meta", key) for key, value in rows}
 
     def erase_meta(self, key: str) -> None:
         """Forgets a value; the file's page is overwritten."""
@@ -136,10 +170,11 @@ class Store:
                     "SELECT value FROM wires WHERE slot = ? AND name = ?", (slot, name)
                 ).fetchone()
                 if row is None:
-                    db.execute("INSERT INTO wires VALUES (?, ?, ?)", (slot, name, value))
-                elif bytes(row[0]) != value:
+                    sealed = _sealed(value, "wire", slot, name)
+                    db.execute("INSERT INTO wires VALUES (?, ?, ?)", (slot, name, sealed))
+                elif self._unsealed(bytes(row[0]), "wire", slot, name) != value:
                     raise BridgeError(BridgeReason.EQUIVOCATION, f"{slot}: {name}")
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", (beside or {}).items())
+            self._put_metas(db, beside or {})
 
     def wires(self, slot: str, names: Iterable[str] | None = None) -> dict[str, Digits]:
         """The committed wires of a slot: all, or those of these names."""
@@ -149,7 +184,7 @@ class Store:
                 rows = db.execute(query, (slot,)).fetchall()
             else:
                 rows = [r for name in names for r in db.execute(f"{query} AND name = ?", (slot, name))]
-        return {name: tuple(value) for name, value in rows}
+        return {name: tuple(self._unsealed(bytes(raw), "wire", slot, name)) for name, raw in rows}
 
     def save_signatures(self, slot: str, signatures: Mapping[Slot, bytes], mark: str | None = None) -> None:
         """Adds signatures; a second session's replace the first's, both hold.
@@ -159,12 +194,14 @@ class Store:
             signatures: to keep.
             mark: a key of `meta` that gets their number, with them or not at all.
         """
-        rows = [(slot, s.template, s.index, s.leaf, raw) for s, raw in signatures.items()]
+        rows = []
+        for at, raw in signatures.items():
+            place = (slot, at.template, at.index, at.leaf)
+            rows.append((*place, _sealed(raw, "signature", *place)))
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO signatures VALUES (?, ?, ?, ?, ?)", rows)
             if mark is not None:
-                number = len(rows).to_bytes(8, "big")
-                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (mark, number))
+                self._put_metas(db, {mark: len(rows).to_bytes(8, "big")})
 
     def count_signatures(self, slot: str) -> int:
         """How many signatures of a slot are kept."""
@@ -178,11 +215,14 @@ class Store:
             rows = db.execute(
                 "SELECT template, input, leaf, signature FROM signatures WHERE slot = ?", (slot,)
             ).fetchall()
-        return {Slot(template, index, leaf): raw for template, index, leaf, raw in rows}
+        return {Slot(*place): self._unsealed(bytes(raw), "signature", slot, *place) for *place, raw in rows}
 
     def see(self, slot: str, signatures: Mapping[str, tuple[bytes, ...]]) -> None:
         """Keeps signatures of wires that were on the chain."""
-        rows = [(slot, name, serialize_stack(items)) for name, items in signatures.items()]
+        rows = [
+            (slot, name, _sealed(serialize_stack(items), "seen", slot, name))
+            for name, items in signatures.items()
+        ]
         with self._transaction() as db:
             db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", rows)
 
@@ -191,8 +231,8 @@ class Store:
         with self._transaction() as db:
             rows = db.execute("SELECT name, signature FROM seen WHERE slot = ?", (slot,)).fetchall()
         out: dict[str, list[tuple[bytes, ...]]] = {}
-        for name, stack in rows:
-            reader = Reader(stack)
+        for name, raw in rows:
+            reader = Reader(self._unsealed(bytes(raw), "seen", slot, name))
             out.setdefault(name, []).append(tuple(reader.var_bytes() for _ in range(reader.size())))
         return out
 

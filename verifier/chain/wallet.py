@@ -41,7 +41,10 @@ class InsufficientFunds(ChainError):
     """
 
     def __init__(self, needed: int, available: int) -> None:
-        super().__init__(f"insufficient fee funds: {needed} satoshis needed, {available} available")
+        super().__init__(
+            f"insufficient fee funds: {needed} satoshis needed, {available} available in confirmed coins; "
+            "pay more to the purse, then try again"
+        )
         self.needed = needed
         self.available = available
 
