@@ -4,9 +4,10 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.bridge.chunks import honest, tree
 from verifier.bitcoin.encoding import Reader
 from verifier.bitcoin.taproot import commits, leaf_hash
 from verifier.bridge.accuse import ChunkAccuser
-from verifier.bridge.committee import Member
+from verifier.bridge.committee import Batch, Member, sign_batch
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import accuser_of, open_slot, open_store
 from verifier.bridge.forecast import count, graph_seconds, measure, predict
@@ -27,8 +28,9 @@ from verifier.bridge.opening import ChunkTree
 from verifier.bridge.plan import plan
 from verifier.bridge.presign import Phase, answer_requests, parts, protect_requests
 from verifier.bridge.simulate.rehearsal import hand_out, rehearse
-from verifier.bridge.simulate.setup import COMMITTEE_SIZE, NETWORK, SLOT, SetUp, make_setup
-from verifier.bridge.slot_setup import compile_shapes
+from verifier.bridge.simulate.setup import COMMITTEE_SIZE, NETWORK, SLOT, SetUp, make_setup, new_members
+from verifier.bridge.simulate.trouble import Liar
+from verifier.bridge.slot_setup import SCRIPTS, SlotSetup, compile_shapes
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyTree
 from verifier.bridge.tree import Node, OpeningTree, Wire, runs
@@ -158,6 +160,105 @@ def test_a_member_that_makes_other_scripts_refuses(made: tuple[Path, SetUp], tmp
         assert error.value.reason is BridgeReason.REBUILD
     assert not member.graphs
     assert member.adopt(setup.offer, scripts, graph) is graph
+
+
+# Scenario 19 over a verifier's tree: `SlotSetup` is the class that sets up the rollup's slot
+
+
+@pytest.fixture
+def begun(made: tuple[Path, SetUp], tmp_path: Path) -> tuple[SlotSetup, SetUp]:
+    """The same slot once more, up to the graph: members with their secrets, who have made the scripts."""
+    directory, setup = made
+    members = new_members(tmp_path / "committee", tree(), MEMBERS)
+    scripts = Store(directory / "operator", "operator", NETWORK).metas(SCRIPTS)
+    for member in members:
+        member.store.put_metas(scripts)
+    operator, book = Store(tmp_path / "operator", "operator", NETWORK), setup.moves.graph.keys
+    assert isinstance(book, KeyBook)
+    return SlotSetup(SLOT, tree(), book, operator, members), setup
+
+
+def refuses(reason: BridgeReason, call: Callable[[], object]) -> str:
+    with pytest.raises(BridgeError) as error:
+        call()
+    assert error.value.reason is reason
+    return str(error.value)
+
+
+def kept(parties: SlotSetup) -> set[str]:
+    """Kinds of transactions of which some member has the committee's signature."""
+    found = (slot for member in parties.present for slot in member.store.signatures(SLOT))
+    return {slot.template.partition("/")[0] for slot in found} - {"challenge", "open"}
+
+
+def test_a_member_that_is_offline_stops_every_step(begun: tuple[SlotSetup, SetUp]) -> None:
+    parties, setup = begun
+    graph, offer = setup.moves.graph, setup.offer
+    assert offer is not None
+    absent = replace(parties, members=[*parties.members[:-1], None])
+    steps = (
+        absent.make_scripts,
+        partial(absent.adopt, offer, graph),
+        partial(absent.sign, graph, Phase.PROTECT, 0.0, 1.0),
+        partial(absent.sign_all, graph, setup.deposits),
+    )
+    for step in steps:
+        assert f"members [{MEMBERS - 1}]" in refuses(BridgeReason.OFFLINE, step)
+    parties.adopt(offer, graph)
+    assert kept(parties) == set()
+    assert all(member.name for member in parties.present)  # nobody has erased its secret
+
+
+def test_a_member_that_goes_offline_in_mid_phase_comes_back_and_the_rest_is_signed(
+    begun: tuple[SlotSetup, SetUp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties, setup = begun
+    graph = setup.moves.graph
+    assert setup.offer is not None
+    parties.adopt(setup.offer, graph)
+    runs_of_nodes = parts(graph, Phase.PROTECT)[:2]
+    monkeypatch.setattr("verifier.bridge.slot_setup.parts", lambda *_: runs_of_nodes)
+    asked = []
+
+    def answers(run: tuple[int, int]) -> None:
+        asked.append(run)
+        if len(asked) == 2:
+            raise BridgeError(BridgeReason.OFFLINE, "members [0]")
+
+    real = sign_batch
+    monkeypatch.setattr(
+        "verifier.bridge.slot_setup.sign_batch",
+        lambda members, batch: (answers(batch.nodes), real(members, batch))[1],
+    )
+    refuses(BridgeReason.OFFLINE, partial(parties.sign, graph, Phase.PROTECT, 0.0, 1.0))
+    first = set(range(*runs_of_nodes[0]))
+    assert [member.accepted(SLOT, Phase.PROTECT) for member in parties.present] == [first] * MEMBERS
+    parties.sign(graph, Phase.PROTECT, 0.0, 1.0)
+    assert asked == [runs_of_nodes[0], runs_of_nodes[1], runs_of_nodes[1]]
+    assert not {"take1", "take2", "pegin"} & kept(parties)
+
+
+def test_a_share_out_of_order_or_wrong_is_refused_and_nothing_is_signed(
+    begun: tuple[SlotSetup, SetUp],
+) -> None:
+    parties, setup = begun
+    graph, deposit = setup.moves.graph, setup.deposits[0]
+    assert setup.offer is not None
+    protect = Batch(Phase.PROTECT, SLOT, nodes=parts(graph, Phase.PROTECT)[0])
+    refuses(BridgeReason.ORDER, partial(sign_batch, parties.present, protect))  # nobody has adopted the slot
+    parties.adopt(setup.offer, graph)
+    assert "PROTECT: node 0" in refuses(
+        BridgeReason.ORDER, partial(parties.sign, graph, Phase.ANSWER, 0.0, 1.0)
+    )
+    pay = Batch(Phase.PAY, SLOT, deposit)
+    refuses(BridgeReason.ORDER, partial(sign_batch, parties.present, pay))
+    refuses(BridgeReason.ORDER, partial(parties.present[0].nonces, pay))
+    refuses(BridgeReason.ORDER, partial(parties.present[0].shares, protect, []))
+    lying = replace(parties, members=[*parties.members[:-1], Liar(parties.present[-1])])
+    refuses(BridgeReason.SHARE, partial(lying.sign, graph, Phase.PROTECT, 0.0, 1.0))
+    assert kept(parties) == set()
+    sign_batch(parties.present, protect)
+    refuses(BridgeReason.ORDER, partial(sign_batch, parties.present, pay))  # one part is not the phase
 
 
 def test_a_link_that_serves_twice_is_found(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class SlotSetup:
         tree: of the proof shape.
         book: where the operator publishes its one-time keys.
         operator: its store.
-        members: the committee.
+        members: the committee, in the order of its keys; None for one that does not answer.
         processes: that share the work.
         progress: called with a step's name and the share of everything that is done.
         took: by stage.
@@ -76,7 +76,7 @@ class SlotSetup:
     tree: OpeningTree
     book: KeyBook
     operator: Store
-    members: Sequence[Member]
+    members: Sequence[Member | None]
     processes: int = 1
     progress: Progress = lambda step, share: None
     took: dict[str, Took] = field(default_factory=dict)
@@ -85,6 +85,20 @@ class SlotSetup:
     def nodes(self) -> Sequence[Node]:
         """Of the tree."""
         return self.tree.nodes
+
+    @property
+    def present(self) -> list[Member]:
+        """The whole committee.
+
+        Raises:
+            BridgeError: OFFLINE where a member does not answer; whoever starts again when it does goes on from here.
+        """
+        missing = [position for position, member in enumerate(self.members) if member is None]
+        if missing:
+            raise BridgeError(
+                BridgeReason.OFFLINE, f"members {missing}; nothing is locked, go on when they answer"
+            )
+        return [member for member in self.members if member is not None]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[float], None]]:
@@ -121,7 +135,7 @@ class SlotSetup:
 
     def make_scripts(self) -> None:
         """The operator and every member make and hash every script, each for itself, from the published keys."""
-        committee = self.members[0].committee
+        committee = self.present[0].committee
 
         def work(task: tuple[int, Run]) -> bytes:
             made = (
@@ -130,7 +144,7 @@ class SlotSetup:
             return b"".join(scripts.serialize() for scripts in made)
 
         with self.stage("scripts") as report:
-            stores = [self.operator, *(member.store for member in self.members)]
+            stores = [self.operator, *(member.store for member in self.present)]
             all_runs = runs([1 + node.num_leaves for node in self.nodes], LEAVES_A_RUN)
             tasks = []
             for who, store in enumerate(stores):
@@ -153,7 +167,7 @@ class SlotSetup:
 
     def adopt(self, offer: Offer, graph: SlotGraph) -> None:
         """Every member checks the offer against its own scripts."""
-        for member in self.members:
+        for member in self.present:
             member.adopt(offer, self.scripts_of(member.store), graph)
 
     def sign(self, graph: SlotGraph, phase: Phase, done: float, of: float) -> None:
@@ -169,7 +183,7 @@ class SlotSetup:
         def work(run: Run) -> int:
             return len(sign_batch(self.members, Batch(phase, self.slot, nodes=run)))
 
-        kept = [member.accepted(self.slot, phase) for member in self.members]
+        kept = [member.accepted(self.slot, phase) for member in self.present]
         everywhere = set.intersection(*kept)
         tasks = [run for run in parts(graph, phase) if not everywhere.issuperset(range(*run))]
         for count, _ in enumerate(spread(tasks, work, self.processes)):
@@ -183,7 +197,7 @@ class SlotSetup:
             self.sign(graph, Phase.ANSWER, 0.75, 0.25)
             for deposit in deposits:
                 sign_batch(self.members, Batch(Phase.PAY, self.slot, deposit))
-        return self.members[0].store.signatures(self.slot)
+        return self.present[0].store.signatures(self.slot)
 
 
 def compile_shapes(

@@ -219,7 +219,7 @@ def absent_member(stage: Stage) -> str:
         _refuses(BridgeReason.ORDER, partial(sign_batch, members, pay))
         _refuses(BridgeReason.OFFLINE, partial(sign_batch, [*members[:-1], None], protect))
         _refuses(BridgeReason.ORDER, partial(members[0].shares, protect, []))
-        _refuses(BridgeReason.SHARE, partial(sign_batch, [*members[:-1], _Liar(members[-1])], protect))
+        _refuses(BridgeReason.SHARE, partial(sign_batch, [*members[:-1], Liar(members[-1])], protect))
         expect(not members[0].store.signatures(SLOT).keys() - offer.openings.keys(), "nothing is signed")
         sign_batch(members, protect)
         _refuses(BridgeReason.ORDER, partial(sign_batch, members, pay))
@@ -229,7 +229,7 @@ def absent_member(stage: Stage) -> str:
     return "refused"
 
 
-class _Liar(Member):
+class Liar(Member):
     """Sends another session's shares."""
 
     def __init__(self, member: Member) -> None:
