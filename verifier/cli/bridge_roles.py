@@ -9,7 +9,7 @@ import click
 
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import open_claims, open_operator, open_slot, open_store, open_watcher
-from verifier.bridge.graph import commitment_coin
+from verifier.bridge.graph import SlotGraph, commitment_coin
 from verifier.bridge.peg_out import announcements, expected, paid
 from verifier.bridge.roles import Operator, Watcher
 from verifier.bridge.simulate.rehearsal import deposit
@@ -150,7 +150,39 @@ def status(directory: Path, role: str, node: Path | None, as_json: bool) -> None
         }
         if isinstance(actor, Watcher):
             data |= _heard(actor, view)
-    emit(data, as_json, lambda: show_table("Slot", ("", ""), [(k, str(v)) for k, v in data.items()]))
+    emit(data, as_json, lambda: show_table("Slot", ("", ""), _rows(data, moves.graph)))
+
+
+def _rows(data: dict[str, Any], graph: SlotGraph) -> list[tuple[str, str]]:
+    """A status for a person: nodes with their names."""
+
+    def named(move: str) -> str:
+        kind, _, number = move.partition("/")
+        return f"{kind} {number} {graph.nodes[int(number)].name}" if number.isdigit() else move
+
+    text = {
+        "revealed": [named(f"node/{each}") for each in data["revealed"]],
+        "pending": [f"{named(f'node/{each}')}, {age} blocks old" for each, age in data["pending"].items()],
+        "due": [named(each) for each in data["due"]],
+        "mempool": [f"{each['txid']}, {each['vbytes']} vB" for each in data["mempool"]],
+        "announced": [_said(each) for each in data.get("announced", [])],
+    }
+    rows = []
+    for key, value in data.items():
+        if isinstance(value, bool):
+            shown = "yes" if value else "no"
+        else:
+            shown = "\n".join(text.get(key, value)) if isinstance(value, list | dict) else str(value)
+        rows.append((key, shown or "-"))
+    return rows
+
+
+def _said(heard: dict[str, Any]) -> str:
+    """An announcement for a person."""
+    expected = "what is expected" if heard["expected"] else "NOT what is expected"
+    known = "" if heard["known_state"] else ", from an UNKNOWN state"
+    paid_out = [f"withdrawal {number}: {state}" for number, state in heard["payouts"].items()]
+    return "; ".join([expected + known, *paid_out])
 
 
 def _heard(watcher: Watcher, view: SlotView) -> dict[str, Any]:
