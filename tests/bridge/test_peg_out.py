@@ -137,6 +137,14 @@ def test_a_withdrawal_is_paid_once(shell: Shell) -> None:
     assert shell.done("kickoff", "operator") == ["kickoff"]  # the slot's outpoint is no coin of the purse
 
 
+def test_a_payout_that_the_chain_refuses_is_not_the_last_word(shell: Shell) -> None:
+    proof = shell.sample()
+    shell.works("announce", "operator", shell.home / "announcement", "--proof", proof)
+    nowhere = ["--withdrawal", 3, "--script", "51" * 99, "--sats", 100_000]
+    assert shell("payout", "operator", *nowhere)["error"]["kind"] == "Refused"
+    assert shell.works("payout", "operator", *pays(shell))["withdrawal"] == 3
+
+
 def test_a_payout_for_another_claim_is_told_apart(shell: Shell, announcement: Path) -> None:
     paid = shell.works("payout", "operator", *pays(shell))
     unpaid = {"withdrawal": 4, "txid": "ab" * 32}

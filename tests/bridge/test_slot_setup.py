@@ -43,7 +43,7 @@ MEMBERS = 3
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SetUp]:
-    """A slot over a verifier's tree of 138 nodes and 1,039 leaves."""
+    """A slot over a verifier's tree of 158 nodes."""
     directory = tmp_path_factory.mktemp("slot")
     return directory, make_setup(directory, tree(), size=MEMBERS, processes=2)
 

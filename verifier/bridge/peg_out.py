@@ -21,7 +21,7 @@ from verifier.bridge.store import Store
 from verifier.bridge.tree import Digits
 from verifier.bridge.vault import payout_outputs
 from verifier.bridge.view import SlotView
-from verifier.chain.chain import Chain
+from verifier.chain.chain import Chain, Refused
 from verifier.script.winternitz import from_nibbles, read
 
 _PROOF: Final = "proof"
@@ -67,24 +67,30 @@ def pay(
     Raises:
         BridgeError: ORDER where no proof is durable; EQUIVOCATION where this withdrawal was paid otherwise.
         InsufficientFunds: nothing is signed then.
+        Refused: the chain does not take it; it is forgotten if it was never sent before.
     """
     slot = operator.moves.graph.terms.slot
     claim = claims.claim(claims.statement(_durable_proof(operator)))
     outputs = payout_outputs(script, sats, withdrawal, claim, slot)
     key = _payout_key(slot, withdrawal)
     kept = operator.store.meta(key)
-    if kept is None:
-        if operator.wallet is None:
-            raise BridgeError(BridgeReason.FUNDS, "the operator has no purse")
-        made = operator.wallet.pay(outputs, 1000 * operator.fee_rate)
-        operator.store.put_meta(key, made.serialize())
-    else:
+    if kept is not None:
         made = Transaction.parse(kept)
         if made.outputs[: len(outputs)] != outputs:
             raise BridgeError(
                 BridgeReason.EQUIVOCATION, f"withdrawal {withdrawal} is paid by {made.txid_hex}"
             )
-    chain.submit(made)
+        chain.submit(made)
+        return made
+    if operator.wallet is None:
+        raise BridgeError(BridgeReason.FUNDS, "the operator has no purse")
+    made = operator.wallet.pay(outputs, 1000 * operator.fee_rate)
+    operator.store.put_meta(key, made.serialize())
+    try:
+        chain.submit(made)
+    except Refused:
+        operator.store.erase_meta(key)
+        raise
     return made
 
 
@@ -212,16 +218,17 @@ def inform(watcher: Watcher, claims: Claims) -> None:
 def guide_of(watcher: Watcher, claims: Claims) -> Guide:
     """What a watcher opens, by what it has heard.
 
-    Towards the statement where the root commits a claim that was not announced, or whose statement starts from an
-    unknown state, or that nobody told: there its leaves convict, or it shows. Else by the proof, where it is there.
+    Towards the statement where the root commits another claim than was announced, or one whose statement starts from
+    an unknown state, or one that nobody told: there a leaf convicts, or it shows. Else by the proof, if it is there.
     """
     slot, chosen = watcher.moves.graph.terms.slot, dict[Digits, Guide]()
 
     def choose(asserted: Digits) -> Guide:
         said = watcher.store.meta(_announced_key(slot, asserted))
-        if said is None or heard(watcher) - {asserted}:
-            return open_all(claims.statement_nodes)
-        if not claims.is_known(Announcement.decode(said).statement):
+        told = asserted == watcher.claim or (
+            said is not None and claims.is_known(Announcement.decode(said).statement)
+        )
+        if not told or heard(watcher) - {asserted}:
             return open_all(claims.statement_nodes)
         proof = watcher.store.meta(_proof_key(slot, asserted))
         return open_nothing if proof is None else claims.guide(proof)
