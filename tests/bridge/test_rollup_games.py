@@ -2,16 +2,23 @@
 
 import pytest
 
+from circuits.rollup.ledger import Ledger
+from circuits.rollup.sample import build_sample
+from circuits.rollup.transition import apply
+from circuits.witness import witness
 from prover.prove import prove
+from verifier.bridge.announcement import Announcement
 from verifier.bridge.execution import Replay
+from verifier.bridge.peg_out import hear, inform
 from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
 from verifier.bridge.simulate.faults import convict
 from verifier.bridge.simulate.lies import LIES, prove_falsely
-from verifier.bridge.simulate.rollup import SHAPE, RollupCase
-from verifier.bridge.simulate.setup import open_node
+from verifier.bridge.simulate.rollup import SEED, SHAPE, TRANSFERS, RollupCase
+from verifier.bridge.simulate.setup import SLOT, open_node
 from verifier.bridge.simulate.stage import Stage
 from verifier.bridge.simulate.worlds import World, make_world
-from verifier.pipeline import identify, verify_proof
+from verifier.bridge.tree_name import TreeName
+from verifier.pipeline import DEFAULT_PRESET, identify, verify_proof
 from verifier.stark.reasons import RejectReason, VerificationError
 
 pytestmark = pytest.mark.slow
@@ -62,6 +69,43 @@ def test_a_lie_that_nobody_hides_is_convicted_in_the_head(lie, world: World) -> 
     with open_node(setup) as node:
         stage = Stage(setup, case, node)
         assert convict(stage, replay, fault) == "penalised"
+        stage.close()
+
+
+def from_another_ledger(case: RollupCase) -> tuple[Replay, tuple[int, ...]]:
+    """A true proof of a batch that starts elsewhere than set-up knows, and what it says."""
+    cells, batch = build_sample(TRANSFERS, SEED + 1)
+    made = witness(apply(Ledger.of_cells(cells), batch))
+    proof = prove(case.key, made.tables(SHAPE), made.public_values)
+    return Replay(case.tree, proof.words, proof.public_values), tuple(proof.public_values)
+
+
+@pytest.mark.parametrize("story", ["two statements", "unknown state"])
+def test_what_a_watcher_has_heard_leads_to_the_statement(story: str, world: World) -> None:
+    """As the commands do it: the watcher's file holds the announcement and no proof."""
+    case, setup = world.case, world.setup
+    assert isinstance(case, RollupCase)
+    announced, said = case.honest, tuple(case.statement)
+    asserted = case.other
+    if story == "unknown state":
+        announced, said = from_another_ledger(case)
+        asserted = announced
+    claims = TreeName.verifier(DEFAULT_PRESET, SHAPE, case.statement[:8]).claims(case.tree)
+    with open_node(setup) as node:
+        stage = Stage(setup, case, node)
+        announcer = stage.open_operator("announcer")
+        announcer.commit(announced)
+        watcher = stage.watch()
+        hear(watcher, claims, Announcement(SLOT, said, announcer.announce()))
+        inform(watcher, claims)
+        assert claims.is_known(said) == (story == "two statements")
+        stage.kickoff(asserted)
+        assert stage.play() == "penalised"
+        opened = [name for name in stage.names if name.startswith("open/")]
+        assert {int(name.partition("/")[2]) for name in opened} <= {
+            at for node in claims.statement_nodes for at in stage.graph.ancestry(node)
+        }
+        assert int(stage.names[-1].removeprefix("disprove/")) in claims.statement_nodes
         stage.close()
 
 

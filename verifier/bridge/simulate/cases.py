@@ -124,7 +124,7 @@ class ProofCase:
     ) -> None:
         self._other = other
         self.tree, self.proven_bits, self.queries = tree, bits, tree.num_queries
-        self._words, self._public_values = words, public_values
+        self._words, self.statement = words, public_values
         self._replay = Replay(tree, words, public_values)
         self.honest: Execution = self._replay
         if self._replay.faults:
@@ -151,7 +151,7 @@ class ProofCase:
         """A root of the proof's is nobody's hash: no query can be answered."""
         words = list(self._words)
         words[:8] = [0x5A5A5A5A] * 8
-        return Replay(self.tree, words, self._public_values), None
+        return Replay(self.tree, words, self.statement), None
 
     @cached_property
     def scope(self) -> Sequence[int]:
