@@ -3,17 +3,20 @@
 import gc
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
 
+from tests.bridge.shell import funded
 from tests.bridge.test_moves import FALSE, HONEST
 from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bridge.errors import BridgeError, BridgeReason
@@ -135,3 +138,54 @@ def test_wires_cannot_be_changed_behind_the_stores_back(tmp_path: Path) -> None:
             db.execute(statement)
         assert error.value.reason is BridgeReason.STATE
     assert store.wires("slot") == HONEST != FALSE
+
+
+def lines_of(call: Callable[[], object]) -> int:
+    """How many lines of the bridge's code a call runs."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        if "verifier/bridge" not in frame.f_code.co_filename:
+            return None
+        count += event == "line"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(None)
+    return count
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_line_of_an_announcement_leaves_nothing_signed_that_is_not_durable(
+    tmp_path: Path,
+) -> None:
+    """`announce` and `hear` as commands: proof and wires are there both or not at all, and the same again completes."""
+    home, calm = funded(tmp_path / "bridge"), tmp_path / "calm.json"
+    proof = home.sample()
+    other = home.copy(tmp_path / "calm")
+    lines = lines_of(lambda: other.works("announce", "operator", calm, "--proof", proof))
+    heard = lines_of(lambda: other.works("hear", "watcher", calm, "--proof", proof))
+    rng, outcomes = random.Random(2), set()
+    for number in range(14):
+        shell, out = home.copy(tmp_path / f"{number}"), tmp_path / f"{number}.json"
+        before_end = rng.randrange(1, 500 if number % 2 else lines)
+        announce = partial(shell, "announce", "operator", out, "--proof", proof)
+        assert killed_after(lines - before_end, announce)
+        store = Store(shell.home / "operator", "operator", "regtest")
+        durable = bool(store.wires("slot A"))
+        assert durable == (store.meta("proof slot A") == proof.read_bytes())
+        assert durable or not out.exists()
+        outcomes.add((durable, out.exists()))
+        announce()
+        assert out.read_bytes() == calm.read_bytes()
+        hear = partial(shell, "hear", "watcher", out, "--proof", proof)
+        assert killed_after(heard - rng.randrange(1, 300 if number % 2 else heard), hear)
+        hear()
+        (said,) = shell("status", "watcher")["announced"]
+        assert said["expected"] and said["known_state"]
+        shutil.rmtree(shell.home)
+    assert {(False, False), (True, False)} <= outcomes
