@@ -32,7 +32,7 @@ from verifier.bridge.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import LARGE, SMALL, SlotGraph
 from verifier.bridge.moves import open_signatures
-from verifier.bridge.params import MARGINS, Amounts, Windows
+from verifier.bridge.params import MARGINS, Amounts, Charter, Windows
 from verifier.bridge.presign import Phase
 from verifier.bridge.scripts import reveal_leaf
 from verifier.bridge.store import Store
@@ -165,13 +165,13 @@ def test_rule_3_what_does_not_rebuild_is_refused() -> None:
 
 def test_rule_3_an_erased_key_signs_nothing(tmp_path: Path) -> None:
     keys = [public_key(secret) for secret in SECRETS]
-    member = Member(Store(tmp_path, "committee", "regtest"), keys, TREE, SECRETS[0])
+    member = Member(Store(tmp_path, "committee", "regtest"), keys, TREE, Charter(POT), SECRETS[0])
     member.adopt(offer())
     member.nonces(Batch(Phase.PROTECT, "slot"))
     member.erase()
     refuses(BridgeReason.STATE, lambda: member.nonces(Batch(Phase.PROTECT, "slot")))
     assert SECRETS[0] not in (tmp_path / "role.db").read_bytes()
-    again = Member(Store(tmp_path, "committee", "regtest"), keys, TREE)
+    again = Member(Store(tmp_path, "committee", "regtest"), keys, TREE, Charter(POT))
     again.adopt(offer())
     refuses(BridgeReason.STATE, lambda: again.nonces(Batch(Phase.PROTECT, "slot")))
 

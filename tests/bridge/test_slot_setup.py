@@ -20,15 +20,16 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import TreeName, accuser_of, open_slot, open_store
 from verifier.bridge.forecast import count, graph_seconds, measure, predict
 from verifier.bridge.graph import SlotGraph
-from verifier.bridge.key_book import KeyBook, repeated_link
+from verifier.bridge.key_book import KeyBook, num_links, repeated_link
 from verifier.bridge.moves import wire_label
 from verifier.bridge.node_scripts import NodeScripts
 from verifier.bridge.opening import ChunkTree
+from verifier.bridge.params import Charter
 from verifier.bridge.plan import plan
-from verifier.bridge.presign import Phase, answer_requests, parts, protect_requests
+from verifier.bridge.presign import Phase, Slot, answer_requests, parts, protect_requests
 from verifier.bridge.simulate.rehearsal import hand_out, rehearse
-from verifier.bridge.simulate.setup import COMMITTEE_SIZE, NETWORK, SLOT, SetUp, make_setup
-from verifier.bridge.slot_setup import compile_shapes
+from verifier.bridge.simulate.setup import COMMITTEE_SIZE, NETWORK, SLOT, SetUp, make_setup, script_of
+from verifier.bridge.slot_setup import SCRIPTS, SlotSetup, compile_shapes, read_scripts
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyTree
 from verifier.bridge.tree import Node, OpeningTree, Wire, runs
@@ -149,7 +150,7 @@ def test_a_member_that_makes_other_scripts_refuses(made: tuple[Path, SetUp], tmp
     at = next(node.index for node in graph.nodes if node.num_leaves)
     other = replace(scripts[at], leaves=(bytes(32), *scripts[at].leaves[1:]))
     wrong = [*scripts[:at], other, *scripts[at + 1 :]]
-    member = Member(setup.members[0].store, setup.members[0].public_keys, tree())
+    member = Member(setup.members[0].store, setup.members[0].public_keys, tree(), Charter(script_of("pot")))
     member.graphs.clear()
     for shared in (graph, None):
         with pytest.raises(BridgeError) as error:
@@ -188,6 +189,52 @@ def test_a_book_with_a_page_missing_says_so(tmp_path: Path) -> None:
         with pytest.raises(BridgeError) as error:
             book[home.wires[0][0].name]
         assert error.value.reason is BridgeReason.STATE
+
+
+def parties(directory: Path) -> SlotSetup:
+    nodes = ToyTree(2).nodes
+    store = Store(directory / "operator", "operator", NETWORK)
+    return SlotSetup(SLOT, ToyTree(2), KeyBook(directory / "keys.db", nodes), store, ())
+
+
+def test_keys_that_somebody_has_put_in_place_of_the_operators_stop_it(tmp_path: Path) -> None:
+    """It could not answer with them; a set-up that goes on after a kill looks at what is there."""
+    made = parties(tmp_path)
+    made.make_keys(b"\1" * 32)
+    parties(tmp_path).make_keys(b"\1" * 32)
+    home = next(node for node in reversed(made.nodes) if node.wires)
+    made.book.put([(home.index, bytes(20 * num_links(home)))])
+    with pytest.raises(BridgeError) as error:
+        parties(tmp_path).make_keys(b"\1" * 32)
+    assert error.value.reason is BridgeReason.STATE
+
+
+@pytest.mark.parametrize("name", ["reveal/4", "close/2", "assert", "take1/vault 1", "take2/vault 0"])
+def test_an_operator_does_not_start_with_signatures_that_do_not_hold(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that serves them may be against it: without an answer it would lose its stake."""
+    plain = Store.signatures
+
+    def serve(store: Store, slot: str) -> dict[Slot, bytes]:
+        made = plain(store, slot)
+        return {at: bytes(64) if at.template == name else raw for at, raw in made.items()}
+
+    monkeypatch.setattr(Store, "signatures", serve)
+    with pytest.raises(BridgeError) as error:
+        make_setup(tmp_path, ToyTree(2), size=2)
+    assert error.value.reason is BridgeReason.SIGNATURE
+    operator = Store(tmp_path / "operator", "operator", NETWORK)
+    assert plain(operator, SLOT) == {}
+
+
+def test_scripts_of_a_slot_whose_name_begins_alike_are_not_read(tmp_path: Path) -> None:
+    store, slots = Store(tmp_path, "operator", NETWORK), (SLOT, f"{SLOT} ", f"{SLOT} 0-1")
+    data = {slot: NodeScripts((), (bytes([i]) * 32,), 1, 1) for i, slot in enumerate(slots)}
+    for slot, scripts in data.items():
+        store.put_meta(f"{SCRIPTS} {slot} 000000-000001", scripts.serialize())
+    for slot, scripts in data.items():
+        assert read_scripts(store, slot, 1) == [scripts]
 
 
 @dataclass(frozen=True)

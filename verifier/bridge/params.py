@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 from verifier.bridge.errors import BridgeError, BridgeReason
@@ -88,7 +88,7 @@ class Windows:
             (self.reveal_timeout >= crowd, f"Wr = {self.reveal_timeout} < {crowd} for a level's bytes"),
             (self.take2 >= last, f"T3 = {self.take2} < depth x (Wr + s) + Wd = {last}"),
             (self.refund >= margins.lateness, f"refund {self.refund} < {margins.lateness}"),
-            (max(self.take2, self.refund) <= MAX_DELAY, f"a delay above {MAX_DELAY}"),
+            (max(astuple(self)) <= MAX_DELAY, f"a delay above {MAX_DELAY}"),  # BIP68 would drop its higher bits
         )
         for holds, detail in rules:
             if not holds:
@@ -151,3 +151,19 @@ class Amounts:
         for holds, detail in rules:
             if not holds:
                 raise BridgeError(BridgeReason.AMOUNTS, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Charter:
+    """What all slots of a bridge share: members agree on it before an operator comes, and sign for nothing else.
+
+    An operator chooses neither: with a pot of its own a conviction would cost it nothing, and a challenge at a price
+    that nobody has would be none.
+
+    Attributes:
+        pot: scriptPubKey of the watchers' pot.
+        amounts: denomination, penalty, prices, fees.
+    """
+
+    pot: bytes
+    amounts: Amounts = Amounts()

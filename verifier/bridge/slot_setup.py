@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from verifier.bitcoin.encoding import Reader
@@ -25,7 +26,7 @@ from verifier.bridge.key_book import KeyBook, num_links
 from verifier.bridge.moves import wire_label
 from verifier.bridge.node_scripts import NodeScripts, node_scripts
 from verifier.bridge.opening import ChunkTree
-from verifier.bridge.presign import Phase, Slot, parts
+from verifier.bridge.presign import Phase, Slot, answer_requests, check_complete, parts, pay_requests
 from verifier.bridge.store import Store
 from verifier.bridge.tree import Node, OpeningTree, runs
 from verifier.bridge.vault import Deposit
@@ -102,15 +103,22 @@ class SlotSetup:
                 compile_shapes(self.tree, self.processes, report)
 
     def make_keys(self, seed: bytes) -> None:
-        """The operator publishes the one-time keys of all wires."""
+        """The operator publishes the one-time keys of all wires; those that are there already are its own.
+
+        Raises:
+            BridgeError: STATE where they are not: it could not answer with them, and would lose its stake.
+        """
+        stored = self.book.stored()
 
         def links(run: Run) -> list[tuple[int, bytes]]:
-            return [(node.index, self._links(seed, node)) for node in self.nodes[slice(*run)]]
+            rows = [(node.index, self._links(seed, node)) for node in self.nodes[slice(*run)]]
+            for node, row in rows:
+                if node in stored and self.book.node_links(node) != row:
+                    raise BridgeError(BridgeReason.STATE, f"{self.book.path}: keys of node {node} are not ours")
+            return [(node, row) for node, row in rows if node not in stored]
 
         with self.stage("keys") as report:
-            stored = self.book.stored()
-            all_runs = runs([num_links(node) for node in self.nodes], LINKS_A_RUN)
-            tasks = [run for run in all_runs if not stored.issuperset(range(*run))]
+            tasks = runs([num_links(node) for node in self.nodes], LINKS_A_RUN)
             for count, (_, rows) in enumerate(spread(tasks, links, self.processes)):
                 self.book.put(rows)
                 report((count + 1) / len(tasks))
@@ -177,13 +185,20 @@ class SlotSetup:
             self.progress(f"signatures, {phase.name.lower()}", 1 - STAGES["signatures"] * (1 - share))
 
     def sign_all(self, graph: SlotGraph, deposits: Sequence[Deposit]) -> dict[Slot, bytes]:
-        """Every signature, in the order of rule 3; what any member then serves."""
+        """Every signature, in the order of rule 3; what any member then serves.
+
+        Raises:
+            BridgeError: ORDER, SIGNATURE where the operator could not answer, or take, with what it is served.
+        """
         with self.stage("signatures"):
             self.sign(graph, Phase.PROTECT, 0.0, 0.75)
             self.sign(graph, Phase.ANSWER, 0.75, 0.25)
             for deposit in deposits:
                 sign_batch(self.members, Batch(Phase.PAY, self.slot, deposit))
-        return self.members[0].store.signatures(self.slot)
+            served = self.members[0].store.signatures(self.slot)
+            wanted = [answer_requests(graph), *(pay_requests(graph, deposit.vault) for deposit in deposits)]
+            check_complete(chain(*wanted), served, graph.terms.committee, "what the operator is served")
+        return served
 
 
 def compile_shapes(
@@ -215,6 +230,8 @@ def read_scripts(store: Store, slot: str, num_nodes: int) -> list[NodeScripts]:
     head = f"{SCRIPTS} {slot} "
     for key, data in sorted(store.metas(head).items()):
         first, _, end = key[len(head) :].partition("-")
+        if not (first.isdigit() and end.isdigit()):
+            continue  # of a slot whose name begins as this one's
         if int(first) == len(found):
             reader = Reader(data)
             found += [NodeScripts.read(reader) for _ in range(int(first), int(end))]

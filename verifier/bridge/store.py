@@ -50,7 +50,7 @@ class Store:
     """
 
     def __init__(self, directory: Path, role: str, network: str) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # secrets, seeds, purses
         self.directory = directory
         self._path = directory / _FILE
         wanted = {"format": FORMAT, "role": role, "network": network}

@@ -23,7 +23,7 @@ from verifier.bridge.files import KEYS, PUBLISHED
 from verifier.bridge.graph import NOWHERE, SlotGraph, Terms
 from verifier.bridge.key_book import KeyBook
 from verifier.bridge.moves import Moves, open_signatures, sign_key_paths
-from verifier.bridge.params import Amounts, Windows
+from verifier.bridge.params import Amounts, Charter, Windows
 from verifier.bridge.presign import Slot
 from verifier.bridge.slot_setup import Progress, SlotSetup, Took, identity
 from verifier.bridge.store import Store
@@ -102,7 +102,7 @@ def new_members(
     for i, secret in enumerate(secrets):
         store = Store(directory / f"member {i}", "committee", NETWORK)
         begins = store.meta(_BEGUN) is None
-        members.append(Member(store, keys, tree, secret if begins else None, allow_oversized=allow_oversized))
+        members.append(Member(store, keys, tree, Charter(script_of("pot")), secret if begins else None, allow_oversized=allow_oversized))
         store.put_meta(_BEGUN, b"")
     return tuple(members)
 
