@@ -63,7 +63,10 @@ def deposit(name: str = "vault") -> Deposit:
 
 def members() -> list[Member]:
     stores = [Store(Path(mkdtemp()), "committee", "regtest") for _ in SECRETS]
-    return [Member(store, PUBLIC, TREE, Charter(POT), secret) for store, secret in zip(stores, SECRETS, strict=True)]
+    return [
+        Member(store, PUBLIC, TREE, Charter(POT), secret)
+        for store, secret in zip(stores, SECRETS, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,9 @@ class Odd(Member):
         (None, b""),  # cut short below
     ],
 )
-def test_who_sends_what_is_malformed_is_named(position: int, nonce: bytes | None, share: bytes | None) -> None:
+def test_who_sends_what_is_malformed_is_named(
+    position: int, nonce: bytes | None, share: bytes | None
+) -> None:
     everybody = adopted()
     cut = share == b""
     odd: list[Member] = list(everybody)
@@ -219,7 +221,9 @@ def test_who_sends_what_is_malformed_is_named(position: int, nonce: bytes | None
     for member in everybody:
         member.__dict__.pop("odd", None), member.__dict__.pop("shares", None)
     made = sign_batch(everybody, PROTECT)
-    assert all(request.holds(everybody[0].committee, made[request.slot]) for request in protect_requests(graph()))
+    assert all(
+        request.holds(everybody[0].committee, made[request.slot]) for request in protect_requests(graph())
+    )
 
 
 def test_a_nonce_is_used_once_whatever_the_others_say() -> None:

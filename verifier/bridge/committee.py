@@ -149,7 +149,9 @@ class Member:
         if offer.terms.committee != self.committee:
             raise BridgeError(BridgeReason.REBUILD, "the slot names another committee")
         if Charter(offer.terms.pot, offer.terms.amounts) != self._charter:
-            raise BridgeError(BridgeReason.REBUILD, "the slot has another pot or other amounts than the bridge")
+            raise BridgeError(
+                BridgeReason.REBUILD, "the slot has another pot or other amounts than the bridge"
+            )
         self._check_links(offer)
         mine = graph is not None and graph.tree is self.tree and scripts is not None
         if graph is None or not mine or (graph.terms, graph.scripts) != (offer.terms, tuple(scripts or ())):

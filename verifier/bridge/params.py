@@ -88,7 +88,7 @@ class Windows:
             (self.reveal_timeout >= crowd, f"Wr = {self.reveal_timeout} < {crowd} for a level's bytes"),
             (self.take2 >= last, f"T3 = {self.take2} < depth x (Wr + s) + Wd = {last}"),
             (self.refund >= margins.lateness, f"refund {self.refund} < {margins.lateness}"),
-            (max(astuple(self)) <= MAX_DELAY, f"a delay above {MAX_DELAY}"),  # BIP68 would drop its higher bits
+            (max(astuple(self)) <= MAX_DELAY, f"a delay above {MAX_DELAY}"),  # BIP68 cuts off what is higher
         )
         for holds, detail in rules:
             if not holds:

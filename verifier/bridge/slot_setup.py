@@ -114,7 +114,9 @@ class SlotSetup:
             rows = [(node.index, self._links(seed, node)) for node in self.nodes[slice(*run)]]
             for node, row in rows:
                 if node in stored and self.book.node_links(node) != row:
-                    raise BridgeError(BridgeReason.STATE, f"{self.book.path}: keys of node {node} are not ours")
+                    raise BridgeError(
+                        BridgeReason.STATE, f"{self.book.path}: keys of node {node} are not ours"
+                    )
             return [(node, row) for node, row in rows if node not in stored]
 
         with self.stage("keys") as report:
