@@ -66,8 +66,8 @@ def _start(stage: Stage, silent_from: int = 99, late: int = 0) -> Sluggish:
 def no_assertion(stage: Stage) -> str:
     """6a: challenged, and no assertion comes."""
     _start(stage, silent_from=-1)
-    outcome = stage.play()
-    expect(stage.names[-1] == "assert_timeout", f"the end is {stage.names[-1]}")
+    outcome = stage.play_to("assert_timeout")
+    _expect_in_time(stage, "K1.0", stage.graph.terms.windows.assert_timeout)
     return outcome
 
 
@@ -88,10 +88,17 @@ def no_reveal_3(stage: Stage) -> str:
 
 def _no_reveal(stage: Stage, level: int) -> str:
     _start(stage, silent_from=level)
-    outcome = stage.play()
     node = stage.graph.ancestry(stage.case.false[1])[level]
-    expect(stage.names[-1] == f"open_timeout/{node}", f"the end is {stage.names[-1]}")
+    outcome = stage.play_to(f"open_timeout/{node}")
+    _expect_in_time(stage, commitment_coin(node, 0), stage.graph.terms.windows.reveal_timeout)
     return outcome
+
+
+def _expect_in_time(stage: Stage, coin: str, window: int) -> None:
+    """Rule 2: a time-out comes in the first block that may hold it."""
+    spender = stage.view.spent(coin)
+    age = (spender.height if spender else 0) - (stage.view.born(stage.graph.coins[coin]) or 0)
+    expect(age == window, f"a time-out {age} blocks after {coin}, not {window}")
 
 
 def never_answered(stage: Stage) -> str:
@@ -100,8 +107,9 @@ def never_answered(stage: Stage) -> str:
     stage.operators.clear()
     stage.watchers.clear()
     stage.watch()
-    outcome = stage.play()
+    outcome = stage.play_to("assert_timeout")
     expect("challenge" not in stage.names, "nobody challenged")
+    _expect_in_time(stage, "K1.0", stage.graph.terms.windows.assert_timeout)
     return outcome
 
 
@@ -133,7 +141,7 @@ def latest_reveals(stage: Stage) -> str:
     expect(left + 1 >= MARGINS.disprove, f"only {left} blocks are left to disprove")
     stage.mine(left - 1)
     stage.wake("watcher")
-    return stage.play()
+    return stage.play_to(f"disprove/{fault}")
 
 
 def _has(stage: Stage, name: str) -> bool:
