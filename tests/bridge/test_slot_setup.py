@@ -209,11 +209,17 @@ def test_keys_that_somebody_has_put_in_place_of_the_operators_stop_it(tmp_path: 
     assert error.value.reason is BridgeReason.STATE
 
 
-@pytest.mark.parametrize("name", ["reveal/4", "close/2", "assert", "take1/vault 1", "take2/vault 0"])
-def test_an_operator_does_not_start_with_signatures_that_do_not_hold(
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("reveal/4", "close/2", "assert", "take1/vault 1", "take2/vault 0", "pegin/vault 1"),
+        *("disprove/6", "open_timeout/3", "assert_timeout"),
+    ],
+)
+def test_nobody_starts_with_signatures_that_do_not_hold(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The one that serves them may be against it: without an answer it would lose its stake."""
+    """Who serves them may be false: an operator would lose its stake, a watcher would have no penalty."""
     plain = Store.signatures
 
     def serve(store: Store, slot: str) -> dict[Slot, bytes]:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
 from verifier.bitcoin.encoding import Reader
@@ -26,7 +25,18 @@ from verifier.bridge.key_book import KeyBook, num_links
 from verifier.bridge.moves import wire_label
 from verifier.bridge.node_scripts import NodeScripts, node_scripts
 from verifier.bridge.opening import ChunkTree
-from verifier.bridge.presign import Phase, Slot, answer_requests, check_complete, parts, pay_requests
+from verifier.bridge.presign import (
+    Phase,
+    Request,
+    Signatures,
+    Slot,
+    answer_requests,
+    check_complete,
+    parts,
+    pay_requests,
+    pegin_requests,
+    protect_requests,
+)
 from verifier.bridge.store import Store
 from verifier.bridge.tree import Node, OpeningTree, runs
 from verifier.bridge.vault import Deposit
@@ -36,6 +46,7 @@ from verifier.script.winternitz import public_links
 Run = tuple[int, int]
 """First and end of a run of nodes."""
 Progress = Callable[[str, float], None]
+Requests = Callable[[SlotGraph, Sequence[Node]], Iterator[Request]]
 
 SHAPES_A_TASK: Final = 8
 LINKS_A_RUN: Final = 60_000
@@ -190,7 +201,7 @@ class SlotSetup:
         """Every signature, in the order of rule 3; what any member then serves.
 
         Raises:
-            BridgeError: ORDER, SIGNATURE where the operator could not answer, or take, with what it is served.
+            BridgeError: ORDER, SIGNATURE where what is served does not hold (`check_served`).
         """
         with self.stage("signatures"):
             self.sign(graph, Phase.PROTECT, 0.0, 0.75)
@@ -198,9 +209,29 @@ class SlotSetup:
             for deposit in deposits:
                 sign_batch(self.members, Batch(Phase.PAY, self.slot, deposit))
             served = self.members[0].store.signatures(self.slot)
-            wanted = [answer_requests(graph), *(pay_requests(graph, deposit.vault) for deposit in deposits)]
-            check_complete(chain(*wanted), served, graph.terms.committee, "what the operator is served")
+            self.check_served(graph, deposits, served)
         return served
+
+    def check_served(self, graph: SlotGraph, deposits: Sequence[Deposit], served: Signatures) -> None:
+        """What operator and watchers do with signatures before they rely on them: a member that serves may be false.
+
+        With a bad one the operator could not answer and would lose its stake, or a watcher would have no penalty.
+
+        Raises:
+            BridgeError: ORDER, SIGNATURE where one is missing or does not hold.
+        """
+        committee = graph.terms.committee
+        for phase, requests in ((Phase.PROTECT, protect_requests), (Phase.ANSWER, answer_requests)):
+
+            def verify(run: Run, phase: Phase = phase, requests: Requests = requests) -> None:
+                asked = requests(graph, graph.nodes[slice(*run)])
+                check_complete(asked, served, committee, f"served, {phase.name}")
+
+            for _ in spread(parts(graph, phase), verify, self.processes):
+                pass
+        for deposit in deposits:
+            asked = [*pay_requests(graph, deposit.vault), *pegin_requests(deposit)]
+            check_complete(iter(asked), served, committee, f"served, {deposit.name}")
 
 
 def compile_shapes(
