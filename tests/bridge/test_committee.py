@@ -1,6 +1,7 @@
 """What a member refuses of an operator, and of members who are all against it."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -21,6 +22,7 @@ from tests.bridge.slot import (
     one_time_keys,
     terms,
 )
+from verifier.bitcoin.keys import xonly_key
 from verifier.bitcoin.musig_session import ID_SIZE
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.committee import Batch, Member, Offer, sign_batch
@@ -30,6 +32,7 @@ from verifier.bridge.moves import open_signatures
 from verifier.bridge.params import Amounts, Charter, Windows
 from verifier.bridge.presign import Phase, Slot, protect_requests
 from verifier.bridge.store import Store
+from verifier.bridge.toy import ToyTree
 
 PROTECT, ANSWER = Batch(Phase.PROTECT, "slot"), Batch(Phase.ANSWER, "slot")
 
@@ -61,13 +64,14 @@ def adopted() -> list[Member]:
     "changes",
     [
         {"pot": b"\x51\x20" + bytes(32)},
+        {"committee": xonly_key(b"\x33" * 32)},
         {"amounts": Amounts(penalty=330)},
         {"amounts": Amounts(challenge_price=2_100_000_000)},
         {"amounts": Amounts(open_price=2_100_000_000)},
         {"amounts": Amounts(denomination=20_000)},
     ],
 )
-def test_pot_and_amounts_are_the_bridges(changes: dict[str, Any]) -> None:
+def test_pot_amounts_and_committee_are_the_bridges(changes: dict[str, Any]) -> None:
     refuses(BridgeReason.REBUILD, lambda: members()[0].adopt(offer_of(**changes)))
 
 
@@ -233,3 +237,42 @@ def test_a_nonce_is_used_once_whatever_the_others_say() -> None:
     everybody[0].shares(PROTECT, nonces)
     other = [nonces[0], everybody[1].nonces(PROTECT), nonces[2]]
     refuses(BridgeReason.ORDER, lambda: everybody[0].shares(PROTECT, other))
+
+
+# What a member keeps, and forgets
+
+
+def test_what_does_not_hold_is_not_accepted() -> None:
+    member = adopted()[0]
+    requests = list(protect_requests(graph()))
+    garbage = {request.slot: bytes(64) for request in requests}
+    refuses(BridgeReason.SIGNATURE, lambda: member.accept(PROTECT, garbage))
+    refuses(BridgeReason.ORDER, lambda: member.accept(PROTECT, {}))
+    assert member.accepted("slot", Phase.PROTECT) == set()
+    assert member.store.signatures("slot").keys() == offer().openings.keys()
+
+
+def test_signatures_that_are_gone_are_missed() -> None:
+    everybody = adopted()
+    sign_batch(everybody, PROTECT)
+    with everybody[0].store._transaction() as db:
+        db.execute("DROP TRIGGER signatures_are_kept")
+        db.execute("DELETE FROM signatures WHERE template = 'assert_timeout' AND input = 0")
+    again = Member(everybody[0].store, PUBLIC, TREE, Charter(POT))
+    again.adopt(offer())
+    refuses(BridgeReason.STATE, lambda: again.requests(ANSWER))
+
+
+def test_who_has_erased_its_key_does_not_end_a_session_that_it_began() -> None:
+    everybody = adopted()
+    nonces = [member.nonces(PROTECT) for member in everybody]
+    everybody[0].erase()
+    refuses(BridgeReason.ORDER, lambda: everybody[0].shares(PROTECT, nonces))
+
+
+def test_a_graph_over_another_tree_is_not_taken_from_others() -> None:
+    """Its digest is the same, and so are its scripts: leaves that it makes later need not be."""
+    member, shared = members()[0], copy(graph())
+    shared.tree = ToyTree(2)
+    assert member.adopt(offer(), shared.scripts, shared) is not shared
+    assert member.adopt(offer(), graph().scripts, graph()) is graph()

@@ -22,7 +22,7 @@ from verifier.bridge.store import Store
 from verifier.bridge.template import Coin
 from verifier.bridge.tree import Accuser, Digits, Execution, Spend, values_of
 from verifier.bridge.view import SlotView
-from verifier.chain.chain import Chain, Refused
+from verifier.chain.chain import Chain, ChainError, Refused
 from verifier.chain.fees import spending_of
 from verifier.chain.rivals import Rival, fee_over
 from verifier.chain.wallet import InsufficientFunds, Wallet
@@ -325,11 +325,11 @@ class Watcher:
         """Sends what is due; an empty purse stops what the purse pays, never a penalty."""
         view, sent = SlotView(chain, self.moves.graph), []
         for name in self.due(chain):
-            if not self._waits(view, name):
-                try:
+            try:
+                if not self._waits(view, name):
                     sent.append(self.send(chain, name))
-                except (InsufficientFunds, BridgeError) as error:
-                    sent.append(_unsent(name, error))
+            except (ChainError, BridgeError) as error:
+                sent.append(_unsent(name, error))
         return sent
 
     def send(self, chain: Chain, name: str) -> Sent:
