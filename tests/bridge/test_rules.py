@@ -217,8 +217,38 @@ def test_rule_4_only_output_0_is_the_penalty_and_the_stake_pays_500_sat_a_vbyte(
         assert first.script == POT and first.value == moves.graph.terms.amounts.penalty
         assert valid(Spending(replace(spending.tx, outputs=(first,)), spending.spent))
         assert not valid(Spending(replace(spending.tx, outputs=(second, first)), spending.spent))
-    refuses(BridgeReason.AMOUNTS, lambda: Amounts(disprove_fee_rate=499).check())
     refuses(BridgeReason.FUNDS, lambda: moves.disprove(6, spend, POT, 5_000))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"disprove_fee_rate": 499},
+        {"penalty": 9_999_999},
+        {"denomination": 12_000_001},
+        {"denomination": 9_999},
+        {"connector": 329},
+        {"anchor": 329},
+        {"free_anchor": 239},
+        {"challenge_price": 329},
+        {"open_price": 329},
+        {"relay_rate": 99},
+    ],
+)
+def test_rule_4_amounts_that_do_not_relay_or_make_theft_pay_are_refused(changes: dict[str, int]) -> None:
+    Amounts().check()
+    Amounts(penalty=10_000_000).check()
+    refuses(BridgeReason.AMOUNTS, lambda: Amounts(**changes).check())
+    refuses(
+        BridgeReason.AMOUNTS,
+        lambda: SlotGraph(terms(amounts=Amounts(**changes)), TREE, one_time_keys("slot")),
+    )
+
+
+def test_rule_4_the_penalty_pays_for_ten_full_queries_of_the_rollups_tree() -> None:
+    """28 nodes a query, and seven groups of queries: docs/reviews/0008."""
+    amounts = Amounts()
+    assert amounts.penalty >= amounts.challenge_price + (10 * 28 + 7) * amounts.open_price
 
 
 # 5: one value a wire

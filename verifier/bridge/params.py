@@ -117,7 +117,7 @@ class Amounts:
     """
 
     denomination: int = 10_000_000
-    penalty: int = 5_000_000
+    penalty: int = 12_000_000
     disprove_fee_rate: int = 500
     challenge_price: int = 100_000
     open_price: int = 40_000
@@ -146,7 +146,8 @@ class Amounts:
             (min(self.challenge_price, self.open_price) >= 330, "a price below 330 sat is dust"),
             (self.relay_rate >= 100, "nodes relay nothing below 100 sat per 1,000 vB"),
             (self.disprove_fee_rate >= 500, "the stake must pay a disproof at 500 sat/vB"),
-            (self.penalty >= 330 and self.denomination >= 10_000, "penalty or denomination is dust"),
+            (self.denomination >= 10_000, "a denomination below 10,000 sat is dust"),
+            (self.penalty >= self.denomination, "a false claim would gain more than it may cost"),
         )
         for holds, detail in rules:
             if not holds:
