@@ -1,7 +1,7 @@
 """The ten rules of the design: each holds, and what happens without it is shown by breaking it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from verifier.bridge.scripts import reveal_leaf
 from verifier.bridge.store import Store
 from verifier.bridge.template import Input, Signer
 from verifier.bridge.toy import ToyAccuser, ToyTree
-from verifier.bridge.tree import Node
+from verifier.bridge.tree import Node, Wire
 from verifier.chain.kernel import KernelSpending
 from verifier.script import winternitz
 from verifier.script.winternitz import LAST, LINK_BYTES
@@ -114,6 +114,22 @@ def test_rule_2_a_wide_level_needs_time_and_a_deep_tree_needs_more() -> None:
         BridgeReason.WINDOWS,
         lambda: SlotGraph(terms(windows=Windows(take2=3_023)), TREE, one_time_keys("slot")),
     )
+
+
+def test_rule_2_each_lock_is_its_window() -> None:
+    windows, made, vault = Windows(), graph(), set_up().deposit.vault
+    locks = {
+        template.name: {each.coin.name: each.csv for each in template.inputs if each.csv != 1}
+        for template in (*made.templates(), made.take1(vault), made.take2(vault))
+    }
+    wanted = {
+        "assert_timeout": {"K1.0": windows.assert_timeout},
+        "take1/vault": dict.fromkeys(("K0", "K1.0", "K2"), windows.take1),
+        "take2/vault": {"S": windows.take2},
+        **{f"close/{n.index}": {f"R{n.index}.0": windows.close} for n in TREE.nodes[1:]},
+        **{f"open_timeout/{n.index}": {f"R{n.index}.0": windows.reveal_timeout} for n in TREE.nodes[1:]},
+    }
+    assert {name: held for name, held in locks.items() if held} == wanted
 
 
 # 3: the order of set-up
@@ -338,6 +354,25 @@ def test_rule_6_broken_a_key_path_of_the_operator_would_not_wait() -> None:
     raw = sign_schnorr(output_secret(OPERATOR), taproot_sighash(spending, 0))
     assert valid(Spending(tx.with_witness(0, (raw,)), spending.spent))
     assert graph().coins["C1"].output.internal_key == NUMS_KEY  # type: ignore[union-attr]
+
+
+def test_rule_6_a_group_of_wires_fits_on_the_stack() -> None:
+    """495 nibbles and 4 of checksum are 998 items; with another nibble 1,000 and the signature are too many."""
+
+    @dataclass(frozen=True)
+    class Long:
+        digits: int
+
+        @property
+        def nodes(self) -> tuple[Node, ...]:
+            return (Node(0, "root", -1, (), ((Wire("long", self.digits),),), 0),)
+
+    def build(digits: int) -> SlotGraph:
+        tree: Any = Long(digits)
+        return SlotGraph(terms(windows=Windows(take2=432)), tree, one_time_keys("slot", tree))
+
+    build(495)
+    refuses(BridgeReason.SHAPE, lambda: build(496))
 
 
 # 7: what a leaf reads

@@ -8,6 +8,7 @@ from functools import partial
 from verifier.bridge.graph import commitment_coin
 from verifier.bridge.params import MARGINS
 from verifier.bridge.roles import Operator, open_towards
+from verifier.bridge.simulate.money import EARLY
 from verifier.bridge.simulate.setup import NETWORK, secret_of
 from verifier.bridge.simulate.stage import Stage, expect
 from verifier.bridge.store import Store
@@ -66,6 +67,8 @@ def _start(stage: Stage, silent_from: int = 99, late: int = 0) -> Sluggish:
 def no_assertion(stage: Stage) -> str:
     """6a: challenged, and no assertion comes."""
     _start(stage, silent_from=-1)
+    stage.play(until=lambda: "challenge" in stage.names)
+    _refused_early(stage, "assert_timeout", "K1.0", stage.graph.terms.windows.assert_timeout)
     outcome = stage.play_to("assert_timeout")
     _expect_in_time(stage, "K1.0", stage.graph.terms.windows.assert_timeout)
     return outcome
@@ -88,10 +91,20 @@ def no_reveal_3(stage: Stage) -> str:
 
 def _no_reveal(stage: Stage, level: int) -> str:
     _start(stage, silent_from=level)
-    node = stage.graph.ancestry(stage.case.false[1])[level]
+    node, windows = stage.graph.ancestry(stage.case.false[1])[level], stage.graph.terms.windows
+    coin = commitment_coin(node, 0)
+    stage.play(until=partial(_is_old, stage, coin, windows.close + 2))  # what nobody opened is closed
+    _refused_early(stage, f"open_timeout/{node}", coin, windows.reveal_timeout)
     outcome = stage.play_to(f"open_timeout/{node}")
-    _expect_in_time(stage, commitment_coin(node, 0), stage.graph.terms.windows.reveal_timeout)
+    _expect_in_time(stage, coin, windows.reveal_timeout)
     return outcome
+
+
+def _refused_early(stage: Stage, name: str, coin: str, window: int) -> None:
+    """A time-out does not come a block before its time."""
+    stage.mine(window - 1 - stage.view.age(coin))
+    watcher = stage.watchers["watcher"]
+    stage.refused(name, watcher.moves.penalty(name, watcher.reward, 2), "watcher", EARLY)
 
 
 def _expect_in_time(stage: Stage, coin: str, window: int) -> None:
