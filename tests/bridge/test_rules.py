@@ -132,6 +132,12 @@ def test_rule_2_each_lock_is_its_window() -> None:
     assert {name: held for name, held in locks.items() if held} == wanted
 
 
+def test_rule_2_a_graph_at_another_outpoint_keeps_the_rules() -> None:
+    there = OutPoint(b"\x55" * 32, 3)
+    assert graph().at(there, Windows(take1=400)).terms.windows.take1 == 400
+    refuses(BridgeReason.WINDOWS, lambda: graph().at(there, Windows(take1=143)))
+
+
 # 3: the order of set-up
 
 

@@ -272,6 +272,15 @@ def test_a_node_too_large_to_be_revealed_is_flagged_or_refused(tmp_path: Path) -
 # Storage and work
 
 
+@pytest.mark.parametrize("role, network", [("watcher", NETWORK), ("operator", "signet")])
+def test_a_file_is_of_one_role_and_network(role: str, network: str, tmp_path: Path) -> None:
+    made = Store(tmp_path / "own", "operator", NETWORK)
+    with pytest.raises(BridgeError) as error:
+        Store(tmp_path / "own", role, network)
+    assert error.value.reason is BridgeReason.STATE
+    assert made.directory.stat().st_mode & 0o777 == 0o700, "secrets are nobody else's to read"
+
+
 def test_scripts_are_read_as_they_were_written(made: tuple[Path, SetUp]) -> None:
     scripts = list(made[1].moves.graph.scripts)
     reader = Reader(b"".join(each.serialize() for each in scripts))
