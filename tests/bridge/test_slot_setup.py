@@ -29,7 +29,7 @@ from verifier.bridge.plan import plan
 from verifier.bridge.presign import Phase, Slot, answer_requests, parts, protect_requests
 from verifier.bridge.simulate.rehearsal import hand_out, rehearse
 from verifier.bridge.simulate.setup import COMMITTEE_SIZE, NETWORK, SLOT, SetUp, make_setup, script_of
-from verifier.bridge.slot_setup import SCRIPTS, SlotSetup, compile_shapes, read_scripts
+from verifier.bridge.slot_setup import SCRIPTS, SlotSetup, compile_shapes, identity, read_scripts
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyTree
 from verifier.bridge.tree import Node, OpeningTree, Wire, runs
@@ -241,6 +241,23 @@ def test_scripts_of_a_slot_whose_name_begins_alike_are_not_read(tmp_path: Path) 
         store.put_meta(f"{SCRIPTS} {slot} 000000-000001", scripts.serialize())
     for slot, scripts in data.items():
         assert read_scripts(store, slot, 1) == [scripts]
+    with pytest.raises(BridgeError) as error:
+        read_scripts(store, SLOT, 2)
+    assert error.value.reason is BridgeReason.STATE
+
+
+def test_a_set_up_is_of_one_tree_with_its_leaves_and_of_one_committee(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What set-up knows of the statement is in the leaves alone: nodes are the same for every ledger."""
+    made = [identity(ToyTree(2), b"a"), identity(ToyTree(4), b"a"), identity(ToyTree(2), b"b")]
+    tree().shape(next(leaf for leaves in tree().leaves for leaf in leaves))
+    made.append(identity(tree(), b"a"))
+    shapes = tree().compiled()
+    other = [replace(shapes[0], code=shapes[0].code + b"\0"), *shapes[1:]]
+    monkeypatch.setattr(tree(), "compiled", lambda: other)
+    made.append(identity(tree(), b"a"))
+    assert len(set(made)) == len(made)
 
 
 @dataclass(frozen=True)
