@@ -7,9 +7,12 @@ import pytest
 
 from tests.bridge.chunks import KEYS, PARAMS, SEED, accuser, corrupted, honest, replay, spending, tree
 from tests.proofs import decoded, public_values, small_key
+from verifier.bridge.accuse import accuse, hints_of
 from verifier.bridge.bisect import Bisection
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import MAIN
+from verifier.bridge.steps import Kind
+from verifier.bridge.tree import Spend
 from verifier.chain.kernel import kernel_accepts
 from verifier.script.winternitz import sign
 
@@ -131,3 +134,32 @@ class _Signatures(dict):
     def __missing__(self, name):
         self[name] = sign(SEED, name.encode(), self.values_of[name])
         return self[name]
+
+
+def test_nobody_is_accused_by_a_leaf_that_divides_by_zero():
+    """Its script fails, so an accusation by it would be refused: the leaf that makes the divisor convicts."""
+    found = 0
+    for node, leaves in enumerate(tree().leaves):
+        for number, leaf in enumerate(leaves):
+            if found == 3 or not any(step.kind is Kind.INVERSE for step in leaf.chunk.steps):
+                continue
+            names = tree().wire_names(leaf)
+            read = {tree().name(wire, leaf.query) for wire in leaf.chunk.reads}
+            committed = {
+                name: (0,) * len(honest()[name]) if name in read else honest()[name] for name in names
+            }
+            hints, wrong = hints_of(tree(), leaf, committed)
+            if hints is None:
+                found += 1
+                assert not wrong
+                assert accuse(tree(), leaf, committed) is None
+                spend = Spend(
+                    number,
+                    tuple(
+                        item
+                        for name in reversed(names)
+                        for item in sign(SEED, name.encode(), committed[name])
+                    ),
+                )
+                assert not kernel_accepts(spending(node, spend), 0)
+    assert found
