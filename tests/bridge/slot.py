@@ -12,7 +12,7 @@ from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.graph import SlotGraph, Terms
 from verifier.bridge.moves import Moves, open_signatures, wire_label
-from verifier.bridge.params import Amounts, Windows
+from verifier.bridge.params import Amounts, Charter, Windows
 from verifier.bridge.presign import Phase, Slot
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyTree
@@ -63,7 +63,10 @@ def deposit(name: str = "vault") -> Deposit:
 
 def members() -> list[Member]:
     stores = [Store(Path(mkdtemp()), "committee", "regtest") for _ in SECRETS]
-    return [Member(store, PUBLIC, TREE, secret) for store, secret in zip(stores, SECRETS, strict=True)]
+    return [
+        Member(store, PUBLIC, TREE, Charter(POT), secret)
+        for store, secret in zip(stores, SECRETS, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,13 @@ import pytest
 
 from tests.bridge.chunks import KEYS, PARAMS, SEED, accuser, corrupted, honest, replay, spending, tree
 from tests.proofs import decoded, public_values, small_key
+from verifier.bridge.accuse import accuse, hints_of
 from verifier.bridge.bisect import Bisection
+from verifier.bridge.evaluate import run
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import MAIN
+from verifier.bridge.steps import Kind
+from verifier.bridge.tree import Spend
 from verifier.chain.kernel import kernel_accepts
 from verifier.script.winternitz import sign
 
@@ -131,3 +135,88 @@ class _Signatures(dict):
     def __missing__(self, name):
         self[name] = sign(SEED, name.encode(), self.values_of[name])
         return self[name]
+
+
+def test_nobody_is_accused_by_a_leaf_that_divides_by_zero():
+    """Its script fails, so an accusation by it would be refused: the leaf that makes the divisor convicts."""
+    found = 0
+    for node, leaves in enumerate(tree().leaves):
+        for number, leaf in enumerate(leaves):
+            if found == 3 or not any(step.kind is Kind.INVERSE for step in leaf.chunk.steps):
+                continue
+            names = tree().wire_names(leaf)
+            read = {tree().name(wire, leaf.query) for wire in leaf.chunk.reads}
+            committed = {
+                name: (0,) * len(honest()[name]) if name in read else honest()[name] for name in names
+            }
+            hints, wrong = hints_of(tree(), leaf, committed)
+            if hints is None:
+                found += 1
+                assert not wrong
+                assert accuse(tree(), leaf, committed) is None
+                spend = Spend(
+                    number,
+                    tuple(
+                        item
+                        for name in reversed(names)
+                        for item in sign(SEED, name.encode(), committed[name])
+                    ),
+                )
+                assert not kernel_accepts(spending(node, spend), 0)
+    assert found
+
+
+class Slip(Replay):
+    """A run in which one step's result is another, and everything after it follows from that."""
+
+    def __init__(self, words, query: int, index: int) -> None:
+        self._slip = query, index
+        super().__init__(tree(), words, public_values())
+
+    def _run(self, block, memory, query):
+        for index, step in enumerate(self.lowered.blocks[block]):
+            out, fault = run(step, memory, self.lowered)
+            if (query, index) == self._slip:
+                out = (out[0] ^ 1, *out[1:])
+            memory.update(zip(step.out, out, strict=True))
+            if fault:
+                self.faults.append((query, index))
+
+
+def slip(words, rng: Random) -> tuple[dict, int]:
+    """What an operator commits that slips somewhere, and the instruction."""
+    query = rng.choice([MAIN, rng.randrange(len(replay().queries))])
+    steps = replay().lowered.blocks[0 if query == MAIN else 1]
+    index = rng.choice([i for i, step in enumerate(steps) if step.out])
+    return values_of(Slip(words, query, index)), steps[index].source
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_wrong_step_with_all_that_follows_is_found(seed):
+    """Who reads a wrong value agrees with it; only the leaf that makes the first one does not.
+
+    Where the root is the true proof's all the same, nothing is claimed that is not true, and nothing is opened.
+    """
+    rng, words = Random(200 + seed), decoded(PARAMS).words
+    root = [wire.name for wires in tree().nodes[0].wires for wire in wires]
+    for _ in range(20):
+        operator, source = slip(words, rng)
+        if any(operator[name] != honest()[name] for name in root):
+            break
+        assert Bisection(tree(), replay()).next([0], operator) == (None, None)
+    else:
+        raise AssertionError("no slip shows in the root")
+    node, number, revealed = play(replay(), operator)
+    assert len(revealed) <= MAX_DEPTH + 1
+    assert any(step.source == source for step in tree().leaves[node][number].chunk.steps)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_false_proof_is_not_hidden_by_a_wrong_step(seed):
+    """A word of the proof is another, and the operator slips somewhere besides."""
+    rng = Random(300 + seed)
+    words = array("I", decoded(PARAMS).words)
+    words[rng.randrange(len(words))] ^= 1 << rng.randrange(30)
+    operator, _ = slip(words, rng)
+    _, _, revealed = play(Replay(tree(), words, public_values()), operator)
+    assert len(revealed) <= 2 * MAX_DEPTH

@@ -60,6 +60,19 @@ def test_a_watcher_looks_at_the_same_wires_once(stage: Stage) -> None:
     assert looked == [0, 3, 5]
 
 
+def test_what_waits_in_a_mempool_has_not_happened(stage: Stage) -> None:
+    operator = stage.kickoff(CASE.honest)
+    watcher = stage.watch(challenge=True)
+    (sent,) = watcher.step(stage.node)
+    assert sent.refusal is None and len(stage.node.mempool()) == 1
+    assert stage.view.spent("K0") is None and stage.view.unspent("K0")
+    assert operator.due(stage.node) == []
+    assert watcher.due(stage.node) == ["challenge"]
+    assert watcher.step(stage.node) == [], "it is sent once"
+    stage.mine()
+    assert operator.due(stage.node) == ["assert"]
+
+
 def claim_in(stage: Stage, operator: Operator) -> Digits:
     return operator.store.wires(stage.graph.terms.slot)[stage.graph.tree.claim.name]
 

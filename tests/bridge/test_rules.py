@@ -1,7 +1,7 @@
 """The ten rules of the design: each holds, and what happens without it is shown by breaking it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,13 @@ from verifier.bridge.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import LARGE, SMALL, SlotGraph
 from verifier.bridge.moves import open_signatures
-from verifier.bridge.params import MARGINS, Amounts, Windows
+from verifier.bridge.params import MARGINS, Amounts, Charter, Windows
 from verifier.bridge.presign import Phase
 from verifier.bridge.scripts import reveal_leaf
 from verifier.bridge.store import Store
 from verifier.bridge.template import Input, Signer
 from verifier.bridge.toy import ToyAccuser, ToyTree
-from verifier.bridge.tree import Node
+from verifier.bridge.tree import Node, Wire
 from verifier.chain.kernel import KernelSpending
 from verifier.script import winternitz
 from verifier.script.winternitz import LAST, LINK_BYTES
@@ -116,6 +116,28 @@ def test_rule_2_a_wide_level_needs_time_and_a_deep_tree_needs_more() -> None:
     )
 
 
+def test_rule_2_each_lock_is_its_window() -> None:
+    windows, made, vault = Windows(), graph(), set_up().deposit.vault
+    locks = {
+        template.name: {each.coin.name: each.csv for each in template.inputs if each.csv != 1}
+        for template in (*made.templates(), made.take1(vault), made.take2(vault))
+    }
+    wanted = {
+        "assert_timeout": {"K1.0": windows.assert_timeout},
+        "take1/vault": dict.fromkeys(("K0", "K1.0", "K2"), windows.take1),
+        "take2/vault": {"S": windows.take2},
+        **{f"close/{n.index}": {f"R{n.index}.0": windows.close} for n in TREE.nodes[1:]},
+        **{f"open_timeout/{n.index}": {f"R{n.index}.0": windows.reveal_timeout} for n in TREE.nodes[1:]},
+    }
+    assert {name: held for name, held in locks.items() if held} == wanted
+
+
+def test_rule_2_a_graph_at_another_outpoint_keeps_the_rules() -> None:
+    there = OutPoint(b"\x55" * 32, 3)
+    assert graph().at(there, Windows(take1=400)).terms.windows.take1 == 400
+    refuses(BridgeReason.WINDOWS, lambda: graph().at(there, Windows(take1=143)))
+
+
 # 3: the order of set-up
 
 
@@ -165,13 +187,13 @@ def test_rule_3_what_does_not_rebuild_is_refused() -> None:
 
 def test_rule_3_an_erased_key_signs_nothing(tmp_path: Path) -> None:
     keys = [public_key(secret) for secret in SECRETS]
-    member = Member(Store(tmp_path, "committee", "regtest"), keys, TREE, SECRETS[0])
+    member = Member(Store(tmp_path, "committee", "regtest"), keys, TREE, Charter(POT), SECRETS[0])
     member.adopt(offer())
     member.nonces(Batch(Phase.PROTECT, "slot"))
     member.erase()
     refuses(BridgeReason.STATE, lambda: member.nonces(Batch(Phase.PROTECT, "slot")))
     assert SECRETS[0] not in (tmp_path / "role.db").read_bytes()
-    again = Member(Store(tmp_path, "committee", "regtest"), keys, TREE)
+    again = Member(Store(tmp_path, "committee", "regtest"), keys, TREE, Charter(POT))
     again.adopt(offer())
     refuses(BridgeReason.STATE, lambda: again.nonces(Batch(Phase.PROTECT, "slot")))
 
@@ -217,8 +239,38 @@ def test_rule_4_only_output_0_is_the_penalty_and_the_stake_pays_500_sat_a_vbyte(
         assert first.script == POT and first.value == moves.graph.terms.amounts.penalty
         assert valid(Spending(replace(spending.tx, outputs=(first,)), spending.spent))
         assert not valid(Spending(replace(spending.tx, outputs=(second, first)), spending.spent))
-    refuses(BridgeReason.AMOUNTS, lambda: Amounts(disprove_fee_rate=499).check())
     refuses(BridgeReason.FUNDS, lambda: moves.disprove(6, spend, POT, 5_000))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"disprove_fee_rate": 499},
+        {"penalty": 9_999_999},
+        {"denomination": 12_000_001},
+        {"denomination": 9_999},
+        {"connector": 329},
+        {"anchor": 329},
+        {"free_anchor": 239},
+        {"challenge_price": 329},
+        {"open_price": 329},
+        {"relay_rate": 99},
+    ],
+)
+def test_rule_4_amounts_that_do_not_relay_or_make_theft_pay_are_refused(changes: dict[str, int]) -> None:
+    Amounts().check()
+    Amounts(penalty=10_000_000).check()
+    refuses(BridgeReason.AMOUNTS, lambda: Amounts(**changes).check())
+    refuses(
+        BridgeReason.AMOUNTS,
+        lambda: SlotGraph(terms(amounts=Amounts(**changes)), TREE, one_time_keys("slot")),
+    )
+
+
+def test_rule_4_the_penalty_pays_for_ten_full_queries_of_the_rollups_tree() -> None:
+    """28 nodes a query, and seven groups of queries: docs/reviews/0008."""
+    amounts = Amounts()
+    assert amounts.penalty >= amounts.challenge_price + (10 * 28 + 7) * amounts.open_price
 
 
 # 5: one value a wire
@@ -308,6 +360,25 @@ def test_rule_6_broken_a_key_path_of_the_operator_would_not_wait() -> None:
     raw = sign_schnorr(output_secret(OPERATOR), taproot_sighash(spending, 0))
     assert valid(Spending(tx.with_witness(0, (raw,)), spending.spent))
     assert graph().coins["C1"].output.internal_key == NUMS_KEY  # type: ignore[union-attr]
+
+
+def test_rule_6_a_group_of_wires_fits_on_the_stack() -> None:
+    """495 nibbles and 4 of checksum are 998 items; with another nibble 1,000 and the signature are too many."""
+
+    @dataclass(frozen=True)
+    class Long:
+        digits: int
+
+        @property
+        def nodes(self) -> tuple[Node, ...]:
+            return (Node(0, "root", -1, (), ((Wire("long", self.digits),),), 0),)
+
+    def build(digits: int) -> SlotGraph:
+        tree: Any = Long(digits)
+        return SlotGraph(terms(windows=Windows(take2=432)), tree, one_time_keys("slot", tree))
+
+    build(495)
+    refuses(BridgeReason.SHAPE, lambda: build(496))
 
 
 # 7: what a leaf reads

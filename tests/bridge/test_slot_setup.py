@@ -21,16 +21,25 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import accuser_of, open_slot, open_store
 from verifier.bridge.forecast import count, graph_seconds, measure, predict
 from verifier.bridge.graph import SlotGraph
-from verifier.bridge.key_book import KeyBook, repeated_link
+from verifier.bridge.key_book import KeyBook, num_links, repeated_link
 from verifier.bridge.moves import wire_label
 from verifier.bridge.node_scripts import NodeScripts
 from verifier.bridge.opening import ChunkTree
+from verifier.bridge.params import Charter
 from verifier.bridge.plan import plan
-from verifier.bridge.presign import Phase, answer_requests, parts, protect_requests
+from verifier.bridge.presign import Phase, Slot, answer_requests, parts, protect_requests
 from verifier.bridge.simulate.rehearsal import hand_out, rehearse
-from verifier.bridge.simulate.setup import COMMITTEE_SIZE, NETWORK, SLOT, SetUp, make_setup, new_members
+from verifier.bridge.simulate.setup import (
+    COMMITTEE_SIZE,
+    NETWORK,
+    SLOT,
+    SetUp,
+    make_setup,
+    new_members,
+    script_of,
+)
 from verifier.bridge.simulate.trouble import Liar
-from verifier.bridge.slot_setup import SCRIPTS, SlotSetup, compile_shapes
+from verifier.bridge.slot_setup import SCRIPTS, SlotSetup, compile_shapes, identity, read_scripts
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyTree
 from verifier.bridge.tree import Node, OpeningTree, Wire, runs
@@ -152,7 +161,7 @@ def test_a_member_that_makes_other_scripts_refuses(made: tuple[Path, SetUp], tmp
     at = next(node.index for node in graph.nodes if node.num_leaves)
     other = replace(scripts[at], leaves=(bytes(32), *scripts[at].leaves[1:]))
     wrong = [*scripts[:at], other, *scripts[at + 1 :]]
-    member = Member(setup.members[0].store, setup.members[0].public_keys, tree())
+    member = Member(setup.members[0].store, setup.members[0].public_keys, tree(), Charter(script_of("pot")))
     member.graphs.clear()
     for shared in (graph, None):
         with pytest.raises(BridgeError) as error:
@@ -292,6 +301,75 @@ def test_a_book_with_a_page_missing_says_so(tmp_path: Path) -> None:
         assert error.value.reason is BridgeReason.STATE
 
 
+def parties(directory: Path) -> SlotSetup:
+    nodes = ToyTree(2).nodes
+    store = Store(directory / "operator", "operator", NETWORK)
+    return SlotSetup(SLOT, ToyTree(2), KeyBook(directory / "keys.db", nodes), store, ())
+
+
+def test_keys_that_somebody_has_put_in_place_of_the_operators_stop_it(tmp_path: Path) -> None:
+    """It could not answer with them; a set-up that goes on after a kill looks at what is there."""
+    made = parties(tmp_path)
+    made.make_keys(b"\1" * 32)
+    parties(tmp_path).make_keys(b"\1" * 32)
+    home = next(node for node in reversed(made.nodes) if node.wires)
+    made.book.put([(home.index, bytes(20 * num_links(home)))])
+    with pytest.raises(BridgeError) as error:
+        parties(tmp_path).make_keys(b"\1" * 32)
+    assert error.value.reason is BridgeReason.STATE
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("reveal/4", "close/2", "assert", "take1/vault 1", "take2/vault 0", "pegin/vault 1"),
+        *("disprove/6", "open_timeout/3", "assert_timeout"),
+    ],
+)
+def test_nobody_starts_with_signatures_that_do_not_hold(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who serves them may be false: an operator would lose its stake, a watcher would have no penalty."""
+    plain = Store.signatures
+
+    def serve(store: Store, slot: str) -> dict[Slot, bytes]:
+        made = plain(store, slot)
+        return {at: bytes(64) if at.template == name else raw for at, raw in made.items()}
+
+    monkeypatch.setattr(Store, "signatures", serve)
+    with pytest.raises(BridgeError) as error:
+        make_setup(tmp_path, ToyTree(2), size=2)
+    assert error.value.reason is BridgeReason.SIGNATURE
+    operator = Store(tmp_path / "operator", "operator", NETWORK)
+    assert plain(operator, SLOT) == {}
+
+
+def test_scripts_of_a_slot_whose_name_begins_alike_are_not_read(tmp_path: Path) -> None:
+    store, slots = Store(tmp_path, "operator", NETWORK), (SLOT, f"{SLOT} ", f"{SLOT} 0-1")
+    data = {slot: NodeScripts((), (bytes([i]) * 32,), 1, 1) for i, slot in enumerate(slots)}
+    for slot, scripts in data.items():
+        store.put_meta(f"{SCRIPTS} {slot} 000000-000001", scripts.serialize())
+    for slot, scripts in data.items():
+        assert read_scripts(store, slot, 1) == [scripts]
+    with pytest.raises(BridgeError) as error:
+        read_scripts(store, SLOT, 2)
+    assert error.value.reason is BridgeReason.STATE
+
+
+def test_a_set_up_is_of_one_tree_with_its_leaves_and_of_one_committee(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What set-up knows of the statement is in the leaves alone: nodes are the same for every ledger."""
+    made = [identity(ToyTree(2), b"a"), identity(ToyTree(4), b"a"), identity(ToyTree(2), b"b")]
+    tree().shape(next(leaf for leaves in tree().leaves for leaf in leaves))
+    made.append(identity(tree(), b"a"))
+    shapes = tree().compiled()
+    other = [replace(shapes[0], code=shapes[0].code + b"\0"), *shapes[1:]]
+    monkeypatch.setattr(tree(), "compiled", lambda: other)
+    made.append(identity(tree(), b"a"))
+    assert len(set(made)) == len(made)
+
+
 @dataclass(frozen=True)
 class WideTree:
     """A node with 39 wires of 128 digits below the root: its Reveal is above 400,000 weight units."""
@@ -319,6 +397,15 @@ def test_a_node_too_large_to_be_revealed_is_flagged_or_refused(tmp_path: Path) -
 
 
 # Storage and work
+
+
+@pytest.mark.parametrize("role, network", [("watcher", NETWORK), ("operator", "signet")])
+def test_a_file_is_of_one_role_and_network(role: str, network: str, tmp_path: Path) -> None:
+    made = Store(tmp_path / "own", "operator", NETWORK)
+    with pytest.raises(BridgeError) as error:
+        Store(tmp_path / "own", role, network)
+    assert error.value.reason is BridgeReason.STATE
+    assert made.directory.stat().st_mode & 0o777 == 0o700, "secrets are nobody else's to read"
 
 
 def test_scripts_are_read_as_they_were_written(made: tuple[Path, SetUp]) -> None:

@@ -21,7 +21,7 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph, Terms
 from verifier.bridge.key_book import repeated_link
 from verifier.bridge.node_scripts import NodeScripts
-from verifier.bridge.params import MARGINS, Margins
+from verifier.bridge.params import MARGINS, Charter, Margins
 from verifier.bridge.presign import (
     Phase,
     Request,
@@ -41,6 +41,8 @@ from verifier.script.winternitz import WinternitzKey
 
 _SECRET: Final = "committee secret"
 _ACCEPTED: Final = "accepted"
+_ADOPTED: Final = "adopted"
+_VAULT: Final = "vault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Member:
         store: its directory; holds the secret until `erase`.
         public_keys: of all members.
         tree: the tree of the one proof shape that the bridge accepts.
+        charter: what every slot of the bridge shares.
         secret: given once, at the first start.
         margins: see `SlotGraph`.
         allow_oversized: see `SlotGraph`; for rehearsal alone.
@@ -97,6 +100,7 @@ class Member:
         store: Store,
         public_keys: Sequence[bytes],
         tree: OpeningTree,
+        charter: Charter,
         secret: bytes | None = None,
         margins: Margins = MARGINS,
         allow_oversized: bool = False,
@@ -104,6 +108,7 @@ class Member:
         if secret is not None and store.meta(_SECRET) is None:
             store.put_meta(_SECRET, secret)
         self.store, self.tree, self._margins = store, tree, margins
+        self._charter = charter
         self._oversized = allow_oversized
         self.public_keys = sort_keys(public_keys)
         self.committee = Aggregate(self.public_keys).key
@@ -138,20 +143,36 @@ class Member:
                 member's own scripts, instead of building an equal one.
 
         Raises:
-            BridgeError: REBUILD where it comes to something else, or uses a one-time key twice; SIGNATURE where an
-                opening is not signed; and what `SlotGraph` refuses.
+            BridgeError: REBUILD where it comes to something else, uses a one-time key twice, or has the name of a
+                slot that was another; SIGNATURE where an opening is not signed; and what `SlotGraph` refuses.
         """
         if offer.terms.committee != self.committee:
             raise BridgeError(BridgeReason.REBUILD, "the slot names another committee")
+        if Charter(offer.terms.pot, offer.terms.amounts) != self._charter:
+            raise BridgeError(
+                BridgeReason.REBUILD, "the slot has another pot or other amounts than the bridge"
+            )
         self._check_links(offer)
-        if graph is None or scripts is None or (graph.terms, graph.scripts) != (offer.terms, tuple(scripts)):
+        mine = graph is not None and graph.tree is self.tree and scripts is not None
+        if graph is None or not mine or (graph.terms, graph.scripts) != (offer.terms, tuple(scripts or ())):
             graph = SlotGraph(offer.terms, self.tree, offer.keys, self._margins, scripts, self._oversized)
         if graph.digest != offer.digest:
             raise BridgeError(BridgeReason.REBUILD, f"{offer.terms.slot}: other txids")
-        check_openings(graph, offer.openings)
-        self.store.save_signatures(offer.terms.slot, offer.openings)
+        openings = check_openings(graph, offer.openings)
+        self._once(f"{_ADOPTED} {offer.terms.slot}", graph.digest)
+        self.store.save_signatures(offer.terms.slot, openings)
         self.graphs[offer.terms.slot] = graph
         return graph
+
+    def _once(self, name: str, value: bytes) -> None:
+        """A name stands for one thing for ever: signatures are kept by slot and by vault, and serve nothing else.
+
+        Raises:
+            BridgeError: REBUILD where it stood for another.
+        """
+        if self.store.meta(name) not in (None, value):
+            raise BridgeError(BridgeReason.REBUILD, f"{name} was another")
+        self.store.put_meta(name, value)
 
     def _check_links(self, offer: Offer) -> None:
         """No link serves twice, in this slot or with one adopted before."""
@@ -164,20 +185,33 @@ class Member:
         """What a batch signs, made from the member's own graph.
 
         Raises:
-            BridgeError: ORDER where the slot is not adopted, or an earlier phase is not complete.
+            BridgeError: ORDER where the slot is not adopted, an earlier phase is not complete, or there are no such
+                nodes; REBUILD where the deposit is not one of this bridge, or has the name of another.
         """
         graph = self.graphs.get(batch.slot)
         if graph is None:
             raise BridgeError(BridgeReason.ORDER, f"{batch.slot} is not adopted")
         self._check_phases(graph, batch.phase)
-        nodes = None if batch.nodes is None else graph.nodes[slice(*batch.nodes)]
+        first, end = batch.nodes or (0, len(graph.nodes))
+        if not 0 <= first < end <= len(graph.nodes):
+            raise BridgeError(BridgeReason.ORDER, f"no nodes {first} to {end}")
+        nodes = graph.nodes[first:end]
         if batch.phase is Phase.PROTECT:
             return list(protect_requests(graph, nodes))
         if batch.phase is Phase.ANSWER:
             return list(answer_requests(graph, nodes))
         if batch.deposit is None:
             raise BridgeError(BridgeReason.ORDER, "a payment is of a deposit")
+        self._check_deposit(graph, batch.deposit)
         return [*pay_requests(graph, batch.deposit.vault), *pegin_requests(batch.deposit)]
+
+    def _check_deposit(self, graph: SlotGraph, deposit: Deposit) -> None:
+        """It becomes a vault of the bridge, and its name is of no other in this slot."""
+        terms = graph.terms
+        theirs = (deposit.committee, deposit.amounts, deposit.windows.refund)
+        if theirs != (self.committee, terms.amounts, terms.windows.refund):
+            raise BridgeError(BridgeReason.REBUILD, f"{deposit.name} is no deposit of this bridge")
+        self._once(f"{_VAULT} {graph.digest.hex()} {deposit.name}", deposit.outpoint.serialize())
 
     def accepted(self, slot: str, phase: Phase) -> set[int]:
         """The nodes whose signatures of a phase the member has verified and keeps."""
@@ -185,7 +219,7 @@ class Member:
 
     def _accepted(self, slot: str, phase: Phase) -> dict[tuple[int, int], int]:
         """Run of nodes -> how many signatures."""
-        head = f"{_ACCEPTED} {phase.name} {slot} "
+        head = f"{_ACCEPTED} {phase.name} {self.graphs[slot].digest.hex()} "
         found = self.store.metas(head)
         return {
             (int(first), int(end)): int.from_bytes(number, "big")
@@ -248,9 +282,11 @@ class Member:
         check_complete(iter(requests), signatures, self.committee, batch.phase.name)
         mark = None
         if batch.phase is not Phase.PAY:
-            first, end = batch.nodes or (0, len(self.graphs[batch.slot].nodes))
-            mark = f"{_ACCEPTED} {batch.phase.name} {batch.slot} {first}-{end}"
-        self.store.save_signatures(batch.slot, signatures, mark)
+            graph = self.graphs[batch.slot]
+            first, end = batch.nodes or (0, len(graph.nodes))
+            mark = f"{_ACCEPTED} {batch.phase.name} {graph.digest.hex()} {first}-{end}"
+        asked = {request.slot: signatures[request.slot] for request in requests}  # and nothing besides
+        self.store.save_signatures(batch.slot, asked, mark)
 
     def erase(self) -> None:
         """Forgets the secret: nothing more of this committee can be signed."""
@@ -259,12 +295,13 @@ class Member:
         self._requests.clear()
 
 
-def check_openings(graph: SlotGraph, signatures: Signatures) -> None:
-    """The operator has signed the challenge and every opening.
+def check_openings(graph: SlotGraph, signatures: Signatures) -> dict[Slot, bytes]:
+    """The operator has signed the challenge and every opening: these signatures, and no others.
 
     Raises:
         BridgeError: SIGNATURE.
     """
+    found: dict[Slot, bytes] = {}
     templates = [graph.challenge(), *(graph.open(node.index) for node in graph.nodes[1:])]
     for template in templates:
         raw = signatures.get(Slot(template.name, 0)) or b""
@@ -272,6 +309,8 @@ def check_openings(graph: SlotGraph, signatures: Signatures) -> None:
             graph.terms.operator, template.message(0), raw
         ):
             raise BridgeError(BridgeReason.SIGNATURE, f"the operator's of {template.name}")
+        found[Slot(template.name, 0)] = raw
+    return found
 
 
 def sign_batch(members: Sequence[Member | None], batch: Batch) -> dict[Slot, bytes]:

@@ -63,6 +63,15 @@ class KeyBook(Mapping[str, WinternitzKey]):
         with self._open() as db:
             return {node for (node,) in db.execute("SELECT node FROM links")}
 
+    def node_links(self, index: int) -> bytes:
+        """A node's links, one after the other.
+
+        Raises:
+            BridgeError: STATE where they are missing, or another number of them.
+        """
+        with self._open() as db:
+            return self._row(db, self._nodes[index])
+
     def links(self) -> Iterator[bytes]:
         """Every node's links, one after the other, parents first.
 
@@ -88,8 +97,7 @@ class KeyBook(Mapping[str, WinternitzKey]):
 
     def _read(self, index: int) -> dict[str, WinternitzKey]:
         node, at = self._nodes[index], 0
-        with self._open() as db:
-            data = self._row(db, node)
+        data = self.node_links(index)
         rows = [data[k : k + LINK_BYTES] for k in range(0, len(data), LINK_BYTES)]
         keys = {}
         for wire in (wire for group in node.wires for wire in group):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 from verifier.bridge.errors import BridgeError, BridgeReason
@@ -88,7 +88,7 @@ class Windows:
             (self.reveal_timeout >= crowd, f"Wr = {self.reveal_timeout} < {crowd} for a level's bytes"),
             (self.take2 >= last, f"T3 = {self.take2} < depth x (Wr + s) + Wd = {last}"),
             (self.refund >= margins.lateness, f"refund {self.refund} < {margins.lateness}"),
-            (max(self.take2, self.refund) <= MAX_DELAY, f"a delay above {MAX_DELAY}"),
+            (max(astuple(self)) <= MAX_DELAY, f"a delay above {MAX_DELAY}"),  # BIP68 cuts off what is higher
         )
         for holds, detail in rules:
             if not holds:
@@ -117,7 +117,7 @@ class Amounts:
     """
 
     denomination: int = 10_000_000
-    penalty: int = 5_000_000
+    penalty: int = 12_000_000
     disprove_fee_rate: int = 500
     challenge_price: int = 100_000
     open_price: int = 40_000
@@ -146,8 +146,25 @@ class Amounts:
             (min(self.challenge_price, self.open_price) >= 330, "a price below 330 sat is dust"),
             (self.relay_rate >= 100, "nodes relay nothing below 100 sat per 1,000 vB"),
             (self.disprove_fee_rate >= 500, "the stake must pay a disproof at 500 sat/vB"),
-            (self.penalty >= 330 and self.denomination >= 10_000, "penalty or denomination is dust"),
+            (self.denomination >= 10_000, "a denomination below 10,000 sat is dust"),
+            (self.penalty >= self.denomination, "a false claim would gain more than it may cost"),
         )
         for holds, detail in rules:
             if not holds:
                 raise BridgeError(BridgeReason.AMOUNTS, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Charter:
+    """What all slots of a bridge share: members agree on it before an operator comes, and sign for nothing else.
+
+    An operator chooses neither: with a pot of its own a conviction would cost it nothing, and a challenge at a price
+    that nobody has would be none.
+
+    Attributes:
+        pot: scriptPubKey of the watchers' pot.
+        amounts: denomination, penalty, prices, fees.
+    """
+
+    pot: bytes
+    amounts: Amounts = Amounts()

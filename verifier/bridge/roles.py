@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,14 +22,17 @@ from verifier.bridge.store import Store
 from verifier.bridge.template import Coin
 from verifier.bridge.tree import Accuser, Digits, Execution, Spend, values_of
 from verifier.bridge.view import SlotView
-from verifier.chain.chain import Chain, Refused
+from verifier.chain.chain import Chain, ChainError, Refused
 from verifier.chain.fees import spending_of
-from verifier.chain.policy import fee_of
+from verifier.chain.rivals import Rival, fee_over
 from verifier.chain.wallet import InsufficientFunds, Wallet
 from verifier.script.winternitz import plain, read, sign
 
 MAX_VERSIONS: Final = 64
-"""Combinations of a node's wire signatures that a watcher tries; an honest operator leaves one."""
+"""Combinations of a node's wire signatures that a watcher tries after those that change one wire alone."""
+Signature = tuple[bytes, ...]
+
+_NOTHING: Final = Spending(Transaction(2, (), ()), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,11 @@ def _send(chain: Chain, name: str, spending: Spending) -> Sent:
     except Refused as refusal:
         return Sent(name, spending, str(refusal.reason))
     return Sent(name, spending)
+
+
+def _unsent(name: str, why: Exception) -> Sent:
+    """A move that could not be made."""
+    return Sent(name, _NOTHING, str(why))
 
 
 def all_wires(moves: Moves, execution: Execution) -> dict[str, Digits]:
@@ -143,15 +151,30 @@ class Operator:
         return out
 
     def step(self, chain: Chain) -> list[Sent]:
-        """Sends what is due, with a child where the fee of set-up's day is not enough today."""
+        """Sends what is due, with a child where the fee of set-up's day is not enough today.
+
+        One move that cannot be made, or that the purse cannot lift, keeps no other back.
+        """
         sent = []
         for name in self.due(chain):
-            sent.append(self.send(chain, name))
+            try:
+                sent.append(self.send(chain, name))
+            except BridgeError as error:
+                sent.append(_unsent(name, error))
+                continue
             if sent[-1].refusal is None and self.wallet is not None and self.fee_rate > 1:
-                tx = sent[-1].spending.tx
-                child = self.wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
-                sent.append(_send(chain, f"bump {name}", spending_of(chain, child)))
+                sent += self._bump(chain, name, sent[-1].spending.tx, self.wallet)
         return sent
+
+    def _bump(self, chain: Chain, name: str, tx: Transaction, wallet: Wallet) -> list[Sent]:
+        """A child that lifts a move to the rate, where it is not there already."""
+        if Rival.of(chain, tx).rate >= self.fee_rate:
+            return []
+        try:
+            child = wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
+        except InsufficientFunds as error:
+            return [_unsent(name, error)]
+        return [_send(chain, f"bump {name}", spending_of(chain, child))]
 
     def send(self, chain: Chain, name: str) -> Sent:
         """Sends one move by its template's name."""
@@ -167,6 +190,21 @@ class Operator:
         node = int(rest or ROOT)
         names = [wire.name for group in self.moves.graph.nodes[node].wires for wire in group]
         return self.moves.commit(node, self.seed, self.store.wires(self._slot, names))
+
+
+def _combinations(versions: Sequence[Sequence[Signature]]) -> Iterator[tuple[Signature, ...]]:
+    """One signature of each wire: first of each, then one wire after the other changed alone, then some of all.
+
+    Where the first ones convict nobody, another value of a wire does in the leaf that makes the wire, alone: so the
+    number to try grows with the number of signatures, however many wires an operator has signed twice.
+    """
+    if not all(versions):
+        return
+    first = tuple(each[0] for each in versions)
+    yield first
+    for place, each in enumerate(versions):
+        yield from ((*first[:place], other, *first[place + 1 :]) for other in each[1:])
+    yield from itertools.islice(itertools.product(*versions), MAX_VERSIONS)
 
 
 Guide = Callable[[SlotView, int], Sequence[int]]
@@ -287,40 +325,57 @@ class Watcher:
         """Sends what is due; an empty purse stops what the purse pays, never a penalty."""
         view, sent = SlotView(chain, self.moves.graph), []
         for name in self.due(chain):
-            if not self._waits(view, name):
-                try:
+            try:
+                if not self._waits(view, name):
                     sent.append(self.send(chain, name))
-                except InsufficientFunds as error:
-                    sent.append(Sent(name, self.moves.paid(name), str(error)))
+            except (ChainError, BridgeError) as error:
+                sent.append(_unsent(name, error))
         return sent
 
     def send(self, chain: Chain, name: str) -> Sent:
         """Sends one move by its template's name."""
         return _send(chain, name, self._sign(SlotView(chain, self.moves.graph), name))
 
+    def _rivals(self, view: SlotView, name: str) -> list[Rival]:
+        """What spends a move's coins in the mempool."""
+        coins = [each.coin.outpoint for each in self.moves.graph.template(name).inputs]
+        seen = [found for coin in coins if (found := view.chain.spender(coin)) is not None]
+        waiting = {found.tx.txid: found.tx for found in seen if found.height is None}
+        return [Rival.of(view.chain, tx) for tx in waiting.values()]
+
     def _waits(self, view: SlotView, name: str) -> bool:
-        """Whether what a challenge or opening spends is spent in the mempool, for a fee like ours or more."""
-        kind, _, node = name.partition("/")
-        coin = {"challenge": "K0", "open": f"C{node}"}.get(kind)
-        seen = None if coin is None else view.chain.spender(view.graph.coins[coin].outpoint)
-        if seen is None:
-            return False
-        return fee_of(spending_of(view.chain, seen.tx)) >= self.fee_rate * seen.tx.vbytes
+        """Whether what a challenge or opening spends is spent in the mempool, at a rate like ours or more."""
+        paid = name.partition("/")[0] in ("challenge", "open")
+        return paid and any(rival.rate >= self.fee_rate for rival in self._rivals(view, name))
 
     def _sign(self, view: SlotView, name: str) -> Spending:
+        """A move at our rate, or above it where a rival must be pushed out.
+
+        A rival that no miner takes at our rate keeps ours out for as long as it waits, and windows run out meanwhile:
+        a reveal of an old fee before its time-out, a large opening or penalty at a low rate. It is outbid. That costs
+        at most our rate for a rival's size; one at our rate or more is left to the miners.
+        """
         kind, _, node = name.partition("/")
+        rivals = [rival for rival in self._rivals(view, name) if rival.rate < self.fee_rate]
         if kind in ("challenge", "open"):
-            tx = self.wallet.fund(self.moves.paid(name), 1000 * self.fee_rate)
+            tx = self.wallet.fund(self.moves.paid(name), 1000 * self.fee_rate, rivals)
             return spending_of(view.chain, tx)
         if kind != "disprove":
-            return self.moves.penalty(name, self.reward, self.fee_rate)
+            return self._outbid(rivals, lambda rate: self.moves.penalty(name, self.reward, rate))
         spend = self._accuse(view, int(node))
         if spend is None:
             raise BridgeError(BridgeReason.NO_FAULT, name)
-        return self.moves.disprove(int(node), spend, self.reward, self.fee_rate)
+        return self._outbid(rivals, lambda rate: self.moves.disprove(int(node), spend, self.reward, rate))
+
+    def _outbid(self, rivals: Sequence[Rival], make: Callable[[int], Spending]) -> Spending:
+        """A penalty that replaces its rivals, if the stake can pay for it."""
+        plain = make(self.fee_rate)
+        vbytes = plain.tx.vbytes
+        rate = -(-fee_over(rivals, vbytes) // vbytes)
+        return plain if rate <= self.fee_rate else make(rate)
 
     def _accuse(self, view: SlotView, node: int) -> Spend | None:
-        """A leaf that convicts, by any combination of the signatures ever seen.
+        """A leaf that convicts, by the signatures ever seen.
 
         Every signature is kept: a second version of a wire, or one that a reorg took away, still counts.
         """
@@ -332,8 +387,7 @@ class Watcher:
                 self.kept.add((at, found.tx))
             names += [wire.name for group in view.graph.nodes[at].wires for wire in group]
         seen = self.store.seen(slot)
-        versions = itertools.product(*(seen.get(name, []) for name in names))
-        for combination in itertools.islice(versions, MAX_VERSIONS):
+        for combination in _combinations([seen.get(name, []) for name in names]):
             if (node, combination) in self.innocent:
                 continue
             spend = self.accuser.disprove(node, dict(zip(names, combination, strict=True)))

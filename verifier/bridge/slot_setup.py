@@ -25,7 +25,18 @@ from verifier.bridge.key_book import KeyBook, num_links
 from verifier.bridge.moves import wire_label
 from verifier.bridge.node_scripts import NodeScripts, node_scripts
 from verifier.bridge.opening import ChunkTree
-from verifier.bridge.presign import Phase, Slot, parts
+from verifier.bridge.presign import (
+    Phase,
+    Request,
+    Signatures,
+    Slot,
+    answer_requests,
+    check_complete,
+    parts,
+    pay_requests,
+    pegin_requests,
+    protect_requests,
+)
 from verifier.bridge.store import Store
 from verifier.bridge.tree import Node, OpeningTree, runs
 from verifier.bridge.vault import Deposit
@@ -35,6 +46,7 @@ from verifier.script.winternitz import public_links
 Run = tuple[int, int]
 """First and end of a run of nodes."""
 Progress = Callable[[str, float], None]
+Requests = Callable[[SlotGraph, Sequence[Node]], Iterator[Request]]
 
 SHAPES_A_TASK: Final = 8
 LINKS_A_RUN: Final = 60_000
@@ -116,15 +128,24 @@ class SlotSetup:
                 compile_shapes(self.tree, self.processes, report)
 
     def make_keys(self, seed: bytes) -> None:
-        """The operator publishes the one-time keys of all wires."""
+        """The operator publishes the one-time keys of all wires; those that are there already are its own.
+
+        Raises:
+            BridgeError: STATE where they are not: it could not answer with them, and would lose its stake.
+        """
+        stored = self.book.stored()
 
         def links(run: Run) -> list[tuple[int, bytes]]:
-            return [(node.index, self._links(seed, node)) for node in self.nodes[slice(*run)]]
+            rows = [(node.index, self._links(seed, node)) for node in self.nodes[slice(*run)]]
+            for node, row in rows:
+                if node in stored and self.book.node_links(node) != row:
+                    raise BridgeError(
+                        BridgeReason.STATE, f"{self.book.path}: keys of node {node} are not ours"
+                    )
+            return [(node, row) for node, row in rows if node not in stored]
 
         with self.stage("keys") as report:
-            stored = self.book.stored()
-            all_runs = runs([num_links(node) for node in self.nodes], LINKS_A_RUN)
-            tasks = [run for run in all_runs if not stored.issuperset(range(*run))]
+            tasks = runs([num_links(node) for node in self.nodes], LINKS_A_RUN)
             for count, (_, rows) in enumerate(spread(tasks, links, self.processes)):
                 self.book.put(rows)
                 report((count + 1) / len(tasks))
@@ -191,13 +212,40 @@ class SlotSetup:
             self.progress(f"signatures, {phase.name.lower()}", 1 - STAGES["signatures"] * (1 - share))
 
     def sign_all(self, graph: SlotGraph, deposits: Sequence[Deposit]) -> dict[Slot, bytes]:
-        """Every signature, in the order of rule 3; what any member then serves."""
+        """Every signature, in the order of rule 3; what any member then serves.
+
+        Raises:
+            BridgeError: ORDER, SIGNATURE where what is served does not hold (`check_served`).
+        """
         with self.stage("signatures"):
             self.sign(graph, Phase.PROTECT, 0.0, 0.75)
             self.sign(graph, Phase.ANSWER, 0.75, 0.25)
             for deposit in deposits:
                 sign_batch(self.members, Batch(Phase.PAY, self.slot, deposit))
-        return self.present[0].store.signatures(self.slot)
+            served = self.present[0].store.signatures(self.slot)
+            self.check_served(graph, deposits, served)
+        return served
+
+    def check_served(self, graph: SlotGraph, deposits: Sequence[Deposit], served: Signatures) -> None:
+        """What operator and watchers do with signatures before they rely on them: a member that serves may be false.
+
+        With a bad one the operator could not answer and would lose its stake, or a watcher would have no penalty.
+
+        Raises:
+            BridgeError: ORDER, SIGNATURE where one is missing or does not hold.
+        """
+        committee = graph.terms.committee
+        for phase, requests in ((Phase.PROTECT, protect_requests), (Phase.ANSWER, answer_requests)):
+
+            def verify(run: Run, phase: Phase = phase, requests: Requests = requests) -> None:
+                asked = requests(graph, graph.nodes[slice(*run)])
+                check_complete(asked, served, committee, f"served, {phase.name}")
+
+            for _ in spread(parts(graph, phase), verify, self.processes):
+                pass
+        for deposit in deposits:
+            asked = [*pay_requests(graph, deposit.vault), *pegin_requests(deposit)]
+            check_complete(iter(asked), served, committee, f"served, {deposit.name}")
 
 
 def compile_shapes(
@@ -229,6 +277,8 @@ def read_scripts(store: Store, slot: str, num_nodes: int) -> list[NodeScripts]:
     head = f"{SCRIPTS} {slot} "
     for key, data in sorted(store.metas(head).items()):
         first, _, end = key[len(head) :].partition("-")
+        if not (first.isdigit() and end.isdigit()):
+            continue  # of a slot whose name begins as this one's
         if int(first) == len(found):
             reader = Reader(data)
             found += [NodeScripts.read(reader) for _ in range(int(first), int(end))]

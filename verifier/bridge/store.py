@@ -66,7 +66,7 @@ class Store:
 
     def __init__(self, directory: Path, role: str, network: str, create: bool = True) -> None:
         if create:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # secrets, seeds, purses
         elif not (directory / _FILE).exists():
             raise BridgeError(BridgeReason.STATE, f"{directory} has no state; `bridge setup` makes it")
         self.directory = directory

@@ -25,6 +25,7 @@ from verifier.chain.fees import (
     spending_of,
 )
 from verifier.chain.policy import DEFAULT_RULES, TRUC, Rules, dust_threshold, fee_of
+from verifier.chain.rivals import Rival, fee_over
 
 SEQUENCE: Final = 0xFFFFFFFD
 """Signals replacement, which nodes before Core 28 ask for."""
@@ -95,18 +96,21 @@ class Wallet:
         """
         return self.fund(Spending(Transaction(version, (), tuple(outputs)), ()), rate)
 
-    def fund(self, base: Spending, rate: int) -> Transaction:
+    def fund(self, base: Spending, rate: int, over: Sequence[Rival] = ()) -> Transaction:
         """Adds coins and change to a transaction until it pays the rate, and signs what is ours.
 
         Args:
             base: inputs of others carry their witness (or one of its size, to be replaced), and must sign
                 ANYONECANPAY if they are signed already; a wallet's or anchor's own input carries none.
             rate: satoshis per 1,000 vbytes.
+            over: what waits in its place, and is to be replaced.
 
         Raises:
             InsufficientFunds: the coins do not suffice.
         """
-        return self._complete(base, lambda vbytes: fee_at(rate, vbytes), self.coins())
+        return self._complete(
+            base, lambda vbytes: max(fee_at(rate, vbytes), fee_over(over, vbytes, self._rules)), self.coins()
+        )
 
     def bump(self, parent: Transaction, anchor: int, rate: int) -> Transaction:
         """A child that spends a parent's anchor and lifts both to a rate; hand both over as a package.

@@ -39,7 +39,7 @@ def test_bitcoin_pays_the_one_and_convicts_the_other(capsys: pytest.CaptureFixtu
         "128 bits, 110 queries",
         "the operator has the vault and its stake",
         "'final polynomial' runs again, and differs",
-        "5,000,000 sat to the watchers' pot",
+        "12,000,000 sat to the watchers' pot",
         "bad-txns-inputs-missingorspent",
     ):
         assert part in told

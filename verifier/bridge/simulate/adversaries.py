@@ -81,7 +81,8 @@ def equivocation(stage: Stage) -> str:
     stage.step()
     expect(stage.node.transaction(false.tx.txid) is not None, "the false reveal was mined")
     stage.node.reorg(1, [operator.sign(f"reveal/{fault}").tx])
-    return stage.play()
+    stage.wake("operator")
+    return stage.play_to(f"disprove/{fault}")
 
 
 def restarted_in_mid_reveal(stage: Stage) -> str:

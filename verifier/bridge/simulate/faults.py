@@ -90,6 +90,7 @@ def _play_false(stage: Stage, execution: Execution, node: int) -> None:
     stage.kickoff(execution)
     stage.watch(challenge=True, guide=open_towards(node))
     expect(stage.play() == "penalised", "a corrupted wire is paid")
+    expect(stage.names[-1].startswith("disprove/"), f"the end is {stage.names[-1]}")
 
 
 def honest_everywhere(stage: Stage) -> str:
@@ -119,8 +120,7 @@ def convict(stage: Stage, execution: Execution, fault: int) -> str:
     """A watcher who has the proof bisects: one opening a level, and the first false node is the last revealed."""
     stage.kickoff(execution)
     stage.watch(challenge=True, guide=stage.case.guide(execution))
-    outcome = stage.play()
-    expect(stage.names[-1] == f"disprove/{fault}", f"the end is {stage.names[-1]}")
+    outcome = stage.play_to(f"disprove/{fault}")
     opened = [name for name in stage.names if name.startswith("open/")]
     expect(len(opened) == stage.graph.level(fault), f"one opening a level: {opened}")
     operator, take = stage.operators["operator"], f"take2/{stage.vault.name}"
@@ -136,7 +136,9 @@ def corrupted_root(stage: Stage) -> str:
     node, wire = next((node, wire) for node, wire in uses if node and wire in root)
     stage.kickoff(stage.case.corrupt(stage.case.honest, wire))
     stage.watch(challenge=True, guide=open_towards(node))
-    return stage.play()
+    outcome = stage.play()
+    expect(stage.names[-1].startswith("disprove/"), f"the end is {stage.names[-1]}")
+    return outcome
 
 
 def other_statement(stage: Stage) -> str:
@@ -147,9 +149,7 @@ def other_statement(stage: Stage) -> str:
     stage.kickoff(stage.case.other)
     watcher = stage.watch(challenge=True, guide=open_towards(reader))
     watcher.hear(announced)
-    outcome = stage.play()
-    expect(stage.names[-1] == f"disprove/{reader}", f"the end is {stage.names[-1]}")
-    return outcome
+    return stage.play_to(f"disprove/{reader}")
 
 
 def data_withheld(stage: Stage) -> str:

@@ -23,7 +23,7 @@ from verifier.bridge.files import KEYS, PUBLISHED
 from verifier.bridge.graph import NOWHERE, SlotGraph, Terms
 from verifier.bridge.key_book import KeyBook
 from verifier.bridge.moves import Moves, open_signatures, sign_key_paths
-from verifier.bridge.params import Amounts, Windows
+from verifier.bridge.params import Amounts, Charter, Windows
 from verifier.bridge.presign import Slot
 from verifier.bridge.slot_setup import Progress, SlotSetup, Took, identity
 from verifier.bridge.store import Store
@@ -98,11 +98,12 @@ def new_members(
     """A committee with its secrets, in the order of its keys; who has erased its secret does not get it again."""
     secrets = committee_secrets(count)
     keys = sort_keys([public_key(secret) for secret in secrets])
-    members = []
+    members, charter = [], Charter(script_of("pot"))
     for i, secret in enumerate(secrets):
         store = Store(directory / f"member {i}", "committee", NETWORK)
         begins = store.meta(_BEGUN) is None
-        members.append(Member(store, keys, tree, secret if begins else None, allow_oversized=allow_oversized))
+        given = secret if begins else None
+        members.append(Member(store, keys, tree, charter, given, allow_oversized=allow_oversized))
         store.put_meta(_BEGUN, b"")
     return tuple(members)
 

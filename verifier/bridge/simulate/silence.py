@@ -8,6 +8,7 @@ from functools import partial
 from verifier.bridge.graph import commitment_coin
 from verifier.bridge.params import MARGINS
 from verifier.bridge.roles import Operator, open_towards
+from verifier.bridge.simulate.money import EARLY
 from verifier.bridge.simulate.setup import NETWORK, secret_of
 from verifier.bridge.simulate.stage import Stage, expect
 from verifier.bridge.store import Store
@@ -66,8 +67,10 @@ def _start(stage: Stage, silent_from: int = 99, late: int = 0) -> Sluggish:
 def no_assertion(stage: Stage) -> str:
     """6a: challenged, and no assertion comes."""
     _start(stage, silent_from=-1)
-    outcome = stage.play()
-    expect(stage.names[-1] == "assert_timeout", f"the end is {stage.names[-1]}")
+    stage.play(until=lambda: "challenge" in stage.names)
+    _refused_early(stage, "assert_timeout", "K1.0", stage.graph.terms.windows.assert_timeout)
+    outcome = stage.play_to("assert_timeout")
+    _expect_in_time(stage, "K1.0", stage.graph.terms.windows.assert_timeout)
     return outcome
 
 
@@ -88,10 +91,27 @@ def no_reveal_3(stage: Stage) -> str:
 
 def _no_reveal(stage: Stage, level: int) -> str:
     _start(stage, silent_from=level)
-    outcome = stage.play()
-    node = stage.graph.ancestry(stage.case.false[1])[level]
-    expect(stage.names[-1] == f"open_timeout/{node}", f"the end is {stage.names[-1]}")
+    node, windows = stage.graph.ancestry(stage.case.false[1])[level], stage.graph.terms.windows
+    coin = commitment_coin(node, 0)
+    stage.play(until=partial(_is_old, stage, coin, windows.close + 2))  # what nobody opened is closed
+    _refused_early(stage, f"open_timeout/{node}", coin, windows.reveal_timeout)
+    outcome = stage.play_to(f"open_timeout/{node}")
+    _expect_in_time(stage, coin, windows.reveal_timeout)
     return outcome
+
+
+def _refused_early(stage: Stage, name: str, coin: str, window: int) -> None:
+    """A time-out does not come a block before its time."""
+    stage.mine(window - 1 - stage.view.age(coin))
+    watcher = stage.watchers["watcher"]
+    stage.refused(name, watcher.moves.penalty(name, watcher.reward, 2), "watcher", EARLY)
+
+
+def _expect_in_time(stage: Stage, coin: str, window: int) -> None:
+    """Rule 2: a time-out comes in the first block that may hold it."""
+    spender = stage.view.spent(coin)
+    age = (spender.height if spender else 0) - (stage.view.born(stage.graph.coins[coin]) or 0)
+    expect(age == window, f"a time-out {age} blocks after {coin}, not {window}")
 
 
 def never_answered(stage: Stage) -> str:
@@ -100,8 +120,9 @@ def never_answered(stage: Stage) -> str:
     stage.operators.clear()
     stage.watchers.clear()
     stage.watch()
-    outcome = stage.play()
+    outcome = stage.play_to("assert_timeout")
     expect("challenge" not in stage.names, "nobody challenged")
+    _expect_in_time(stage, "K1.0", stage.graph.terms.windows.assert_timeout)
     return outcome
 
 
@@ -133,7 +154,7 @@ def latest_reveals(stage: Stage) -> str:
     expect(left + 1 >= MARGINS.disprove, f"only {left} blocks are left to disprove")
     stage.mine(left - 1)
     stage.wake("watcher")
-    return stage.play()
+    return stage.play_to(f"disprove/{fault}")
 
 
 def _has(stage: Stage, name: str) -> bool:

@@ -285,6 +285,12 @@ class Stage:
                 return self.outcome
         raise ScenarioFailure(f"no end after {[record.name for record in self.records]}")
 
+    def play_to(self, last: str) -> str:
+        """`play`, and what must end it: another transaction may come to the same outcome."""
+        outcome = self.play()
+        expect(self.names[-1] == last, f"the end is {self.names[-1]}, not {last}")
+        return outcome
+
     def play_on(self) -> str:
         """Plays until one more transaction is mined."""
         count = len(self.records)

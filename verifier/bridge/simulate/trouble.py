@@ -64,6 +64,9 @@ def fee_spike(stage: Stage) -> str:
     for each in sent:
         stage.offer(each.name, each.spending, "watcher")
     stage.mine()
+    last = stage.records[-1]
+    expect(last.name == f"disprove/{fault}", f"the end is {last.name}")
+    expect(stage.fee(last) >= 100 * last.spending.tx.vbytes, f"{stage.fee(last)} sat for it")
     return stage.outcome
 
 
@@ -202,7 +205,7 @@ def lost_state(stage: Stage) -> str:
         shutil.rmtree(stage.directory / name)
     stage.watch(guide=open_towards(fault))
     stage.hire(execution)
-    return stage.play()
+    return stage.play_to(f"disprove/{fault}")
 
 
 def absent_member(stage: Stage) -> str:

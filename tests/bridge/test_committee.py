@@ -1,0 +1,278 @@
+"""What a member refuses of an operator, and of members who are all against it."""
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+
+from tests.bridge.slot import (
+    OPERATOR,
+    POT,
+    PUBLIC,
+    SECRETS,
+    TREE,
+    deposit,
+    graph,
+    members,
+    offer,
+    one_time_keys,
+    terms,
+)
+from verifier.bitcoin.keys import xonly_key
+from verifier.bitcoin.musig_session import ID_SIZE
+from verifier.bitcoin.transaction import OutPoint
+from verifier.bridge.committee import Batch, Member, Offer, sign_batch
+from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.graph import SlotGraph
+from verifier.bridge.moves import open_signatures
+from verifier.bridge.params import Amounts, Charter, Windows
+from verifier.bridge.presign import Phase, Slot, protect_requests
+from verifier.bridge.store import Store
+from verifier.bridge.toy import ToyTree
+
+PROTECT, ANSWER = Batch(Phase.PROTECT, "slot"), Batch(Phase.ANSWER, "slot")
+
+
+def offer_of(**changes: object) -> Offer:
+    """An operator's offer on terms of its own."""
+    keys = one_time_keys("slot")
+    made = SlotGraph(terms(**changes), TREE, keys)
+    return Offer(made.terms, keys, made.digest, open_signatures(made, OPERATOR))
+
+
+def refuses(reason: BridgeReason, call: Callable[[], object]) -> None:
+    with pytest.raises(BridgeError) as error:
+        call()
+    assert error.value.reason is reason
+
+
+def adopted() -> list[Member]:
+    everybody = members()
+    for member in everybody:
+        member.adopt(offer())
+    return everybody
+
+
+# What an operator chooses, and what it does not
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pot": b"\x51\x20" + bytes(32)},
+        {"committee": xonly_key(b"\x33" * 32)},
+        {"amounts": Amounts(penalty=10_000_000)},
+        {"amounts": Amounts(challenge_price=2_100_000_000)},
+        {"amounts": Amounts(open_price=2_100_000_000)},
+        {"amounts": Amounts(denomination=20_000)},
+    ],
+)
+def test_pot_amounts_and_committee_are_the_bridges(changes: dict[str, Any]) -> None:
+    refuses(BridgeReason.REBUILD, lambda: members()[0].adopt(offer_of(**changes)))
+
+
+@pytest.mark.parametrize("name", ["take1", "assert_timeout"])
+def test_a_delay_that_bip68_would_cut_off_is_refused(name: str) -> None:
+    """An nSequence of 65,536 blocks waits for none: the operator would take at once."""
+    longer = {"take1": 0x10000, "assert_timeout": 0x10000 + 432}
+    windows = replace(Windows(), **({name: longer[name]} | ({} if name == "take1" else {"take1": 432})))
+    if name == "take1":
+        windows = replace(windows, assert_timeout=0x10000 + 432)
+    refuses(BridgeReason.WINDOWS, lambda: windows.check(3, 0))
+    refuses(BridgeReason.WINDOWS, lambda: offer_of(windows=windows))
+
+
+# A slot's name is of one graph
+
+
+def test_penalties_of_one_graph_do_not_open_the_way_to_anothers_takes() -> None:
+    """The same slot offered again from another outpoint: its takes would be signed, and no penalty of it."""
+    everybody, again = adopted(), offer_of(funding=OutPoint(b"\x77" * 32, 1))
+    for batch in (PROTECT, ANSWER):
+        sign_batch(everybody, batch)
+    held = everybody[0].store.signatures("slot")
+    for member in everybody:
+        refuses(BridgeReason.REBUILD, lambda member=member: member.adopt(again))  # type: ignore[misc]
+    assert everybody[0].store.signatures("slot") == held
+    assert everybody[0].graphs["slot"].digest == graph().digest
+
+
+def test_a_member_that_starts_again_remembers_what_it_adopted() -> None:
+    store = Store(Path(mkdtemp()), "committee", "regtest")
+    Member(store, PUBLIC, TREE, Charter(POT), SECRETS[0]).adopt(offer())
+    again = Member(store, PUBLIC, TREE, Charter(POT))
+    refuses(BridgeReason.REBUILD, lambda: again.adopt(offer_of(funding=OutPoint(b"\x77" * 32, 1))))
+    again.adopt(offer())
+
+
+@pytest.mark.parametrize("name", ["slot ", "slot x", "slot 0-7"])
+def test_what_is_signed_of_a_slot_is_not_signed_of_one_whose_name_begins_alike(name: str) -> None:
+    everybody = adopted()
+    keys = one_time_keys(name)
+    other = SlotGraph(terms(name), TREE, keys)
+    for member in everybody:
+        member.adopt(Offer(other.terms, keys, other.digest, open_signatures(other, OPERATOR)))
+    sign_batch(everybody, Batch(Phase.PROTECT, name))
+    assert everybody[0].accepted("slot", Phase.PROTECT) == set()
+    refuses(BridgeReason.ORDER, lambda: everybody[0].requests(ANSWER))
+
+
+# What is handed to a member beside what it asked for
+
+
+def test_signatures_that_were_not_asked_for_are_not_kept() -> None:
+    """Else a penalty that was verified is overwritten while the operator's answers are signed."""
+    everybody = adopted()
+    penalties = sign_batch(everybody, PROTECT)
+    victim = next(iter(penalties))
+    answers = sign_batch(everybody, ANSWER)
+    everybody[0].accept(ANSWER, {**answers, victim: bytes(64), Slot("spend", 0): bytes(64)})
+    served = everybody[0].store.signatures("slot")
+    assert served[victim] == penalties[victim]
+    assert Slot("spend", 0) not in served
+    everybody[0].adopt(replace(offer(), openings={**offer().openings, victim: bytes(64)}))
+    assert everybody[0].store.signatures("slot")[victim] == penalties[victim]
+
+
+@pytest.mark.parametrize("run", [(-1, 7), (0, 8), (3, 3), (5, 2), (7, 9)])
+def test_only_nodes_that_are_there_are_signed(run: tuple[int, int]) -> None:
+    member = adopted()[0]
+    batch = replace(PROTECT, nodes=run)
+    refuses(BridgeReason.ORDER, lambda: member.nonces(batch))
+    refuses(BridgeReason.ORDER, lambda: member.accept(batch, {}))
+    assert member.accepted("slot", Phase.PROTECT) == set()
+
+
+def test_a_part_is_not_the_whole() -> None:
+    everybody = adopted()
+    sign_batch(everybody, replace(PROTECT, nodes=(0, 6)))
+    refuses(BridgeReason.ORDER, lambda: everybody[0].requests(ANSWER))
+    sign_batch(everybody, replace(PROTECT, nodes=(6, 7)))
+    everybody[0].requests(ANSWER)
+
+
+def test_a_deposit_is_one_of_the_bridge_and_keeps_its_name() -> None:
+    everybody, good = adopted(), deposit()
+    for batch in (PROTECT, ANSWER):
+        sign_batch(everybody, batch)
+    for odd in (
+        replace(good, amounts=Amounts(denomination=20_000)),
+        replace(good, windows=Windows(refund=200)),
+        replace(good, committee=bytes(31) + b"\1"),
+    ):
+        refuses(BridgeReason.REBUILD, lambda odd=odd: sign_batch(everybody, Batch(Phase.PAY, "slot", odd)))  # type: ignore[misc]
+    takes = sign_batch(everybody, Batch(Phase.PAY, "slot", good))
+    same_name = replace(good, outpoint=OutPoint(b"\x78" * 32, 0))
+    refuses(BridgeReason.REBUILD, lambda: sign_batch(everybody, Batch(Phase.PAY, "slot", same_name)))
+    served = everybody[0].store.signatures("slot")
+    assert all(served[slot] == raw for slot, raw in takes.items())
+    sign_batch(everybody, Batch(Phase.PAY, "slot", replace(same_name, name="vault 1")))
+
+
+# Malformed messages: who is blamed, and that a new session does
+
+
+class Odd(Member):
+    """A member's messages, changed on their way."""
+
+    def __init__(self, member: Member, nonce: bytes | None, share: bytes | None) -> None:
+        self.__dict__ = member.__dict__
+        self.__dict__["odd"] = (nonce, share)
+
+    def nonces(self, batch: Batch) -> bytes:
+        made, odd = super().nonces(batch), self.__dict__["odd"][0]
+        return made if odd is None else made[:ID_SIZE] + odd + made[ID_SIZE + len(odd) :]
+
+    def shares(self, batch: Batch, nonces: Any) -> bytes:
+        odd = self.__dict__["odd"][1]
+        if self.__dict__["odd"][0] is not None:  # signs as if nothing were
+            return bytes(ID_SIZE)
+        made = super().shares(batch, nonces)
+        return made if odd is None else made[:ID_SIZE] + odd + made[ID_SIZE + len(odd) :]
+
+
+@pytest.mark.parametrize("position", range(3))
+@pytest.mark.parametrize(
+    "nonce, share",
+    [
+        (b"\x02" + b"\xff" * 32, None),  # no point
+        (bytes(66), None),
+        (None, b"\xff" * 32),  # above the order
+        (None, bytes(32)),
+        (None, b""),  # cut short below
+    ],
+)
+def test_who_sends_what_is_malformed_is_named(
+    position: int, nonce: bytes | None, share: bytes | None
+) -> None:
+    everybody = adopted()
+    cut = share == b""
+    odd: list[Member] = list(everybody)
+    odd[position] = Odd(everybody[position], nonce, None if cut else share)
+    if cut:
+        honest = odd[position].shares
+        odd[position].shares = lambda batch, nonces: honest(batch, nonces)[:-1]  # type: ignore[method-assign]
+    with pytest.raises(BridgeError) as error:
+        sign_batch(odd, PROTECT)
+    assert error.value.reason is BridgeReason.SHARE
+    blamed = str(error.value)
+    assert f"signer {position}" in blamed or f"member {position}" in blamed, blamed
+    assert everybody[0].accepted("slot", Phase.PROTECT) == set()
+    for member in everybody:
+        member.__dict__.pop("odd", None), member.__dict__.pop("shares", None)
+    made = sign_batch(everybody, PROTECT)
+    assert all(
+        request.holds(everybody[0].committee, made[request.slot]) for request in protect_requests(graph())
+    )
+
+
+def test_a_nonce_is_used_once_whatever_the_others_say() -> None:
+    """A second request for shares of one session, with other nonces, is what gives a key away."""
+    everybody = adopted()
+    nonces = [member.nonces(PROTECT) for member in everybody]
+    everybody[0].shares(PROTECT, nonces)
+    other = [nonces[0], everybody[1].nonces(PROTECT), nonces[2]]
+    refuses(BridgeReason.ORDER, lambda: everybody[0].shares(PROTECT, other))
+
+
+# What a member keeps, and forgets
+
+
+def test_what_does_not_hold_is_not_accepted() -> None:
+    member = adopted()[0]
+    requests = list(protect_requests(graph()))
+    garbage = {request.slot: bytes(64) for request in requests}
+    refuses(BridgeReason.SIGNATURE, lambda: member.accept(PROTECT, garbage))
+    refuses(BridgeReason.ORDER, lambda: member.accept(PROTECT, {}))
+    assert member.accepted("slot", Phase.PROTECT) == set()
+    assert member.store.signatures("slot").keys() == offer().openings.keys()
+
+
+def test_signatures_that_are_gone_are_missed() -> None:
+    everybody = adopted()
+    sign_batch(everybody, PROTECT)
+    with everybody[0].store._transaction() as db:
+        db.execute("DROP TRIGGER signatures_are_kept")
+        db.execute("DELETE FROM signatures WHERE template = 'assert_timeout' AND input = 0")
+    again = Member(everybody[0].store, PUBLIC, TREE, Charter(POT))
+    again.adopt(offer())
+    refuses(BridgeReason.STATE, lambda: again.requests(ANSWER))
+
+
+def test_who_has_erased_its_key_does_not_end_a_session_that_it_began() -> None:
+    everybody = adopted()
+    nonces = [member.nonces(PROTECT) for member in everybody]
+    everybody[0].erase()
+    refuses(BridgeReason.ORDER, lambda: everybody[0].shares(PROTECT, nonces))
+
+
+def test_a_graph_over_another_tree_is_not_taken_from_others() -> None:
+    """Its digest is the same, and so are its scripts: leaves that it makes later need not be."""
+    member, shared = members()[0], copy(graph())
+    shared.tree = ToyTree(2)
+    assert member.adopt(offer(), shared.scripts, shared) is not shared
+    assert member.adopt(offer(), graph().scripts, graph()) is graph()
