@@ -1,8 +1,10 @@
 """The rollup's own proof at the small shape, 110 queries, 128 bits: honest leaves, and a sample of the campaign."""
 
+import json
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 
 from tests.bridge.attacks import (
     PARTS,
@@ -18,6 +20,7 @@ from tests.bridge.attacks import (
 from tests.bridge.mutations import READ, REFUSED
 from verifier.bridge.opening import MAIN
 from verifier.bridge.statement import claim_of
+from verifier.cli.main import cli
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +67,27 @@ def test_every_check_of_the_verifier_has_its_leaf():
         assert all(bisection.leaves_that_check(query, step) for step in steps if not step.out)
     opened = {word for words in lowered.opening.leaves for word in words}
     assert opened and set(tree.partition.copy_of.values()) >= opened
+
+
+def dispute(file, *options):
+    outcome = CliRunner().invoke(cli, ["bridge", "dispute", str(file), "--json", *options])
+    assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+    return outcome.exit_code, json.loads(outcome.output)
+
+
+def test_the_command_convicts_a_file_and_leaves_a_true_one_alone(tmp_path):
+    file = tmp_path / "batch.proof"
+    file.write_bytes(case().data)
+    code, said = dispute(file)
+    assert (code, said["outcome"], said["shape"], said["reason"]) == (0, "right", "small", None)
+    code, said = dispute(file, "--shape", "standard")
+    assert (code, said["outcome"], said["reason"]) == (1, "no proof", "SHAPE")
+    file.write_bytes(case().data[:-1] + bytes([case().data[-1] ^ 1]))
+    code, said = dispute(file, "--kernel")
+    assert (code, said["outcome"], said["reason"]) == (1, "convicted", "FRI_PATH")
+    assert said["kernel_accepts"] is True
+    assert said["opened"][-1] == said["node"] and "/query 109/" in said["node"]
+    assert len(said["opened"]) <= said["depth"] + 1
 
 
 def test_the_claim_of_the_root_is_of_the_key_and_the_statement():
