@@ -10,6 +10,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -61,12 +62,14 @@ class Case:
         data: the proof's file.
         other: another batch's.
         replay: the run.
+        shapes: a leaf of every shape.
     """
 
     court: Court
     data: bytes
     other: bytes
     replay: Replay
+    shapes: Sequence[Leaf]
 
     @property
     def tree(self) -> ChunkTree:
@@ -156,7 +159,7 @@ def case(shape: str = "small") -> Case:
     replay = Replay(court.tree, proof.words, proof.public_values)
     if replay.faults:
         raise RuntimeError(f"an honest proof is refused: {replay.faults[:3]}")
-    return Case(court, data, other, replay)
+    return Case(court, data, other, replay, court.tree.uncompiled())
 
 
 def corrupted(value: Digits, rng: Random) -> Digits:
@@ -320,13 +323,8 @@ def malformed(honest: list[bytes], rng: Random) -> list[bytes]:
 
 def hint_sets(it: Case, rng: Random, count: int, a_leaf: int = 100, processes: int = 1) -> Tally:
     """Gives malformed hints to leaves of the honest run on the kernel, of as many shapes as the count allows."""
-    shapes: dict[int, Leaf] = {}
-    for node in it.tree.nodes:
-        if {"constraints", *QUERIES} & set(node.name.split("/")):
-            for leaf in it.tree.leaves[node.index]:
-                if it.tree.shape(leaf).hints:
-                    shapes.setdefault(id(it.tree.shape(leaf)), leaf)
-    chosen = sampled(list(shapes.values()), -(-count // a_leaf), rng)
+    hinted = (leaf for leaf in rng.sample(it.shapes, len(it.shapes)) if it.tree.shape(leaf).hints)
+    chosen = list(islice(hinted, -(-count // a_leaf)))
     seed = rng.randrange(1 << 32)
     assert it.values
 
@@ -358,7 +356,7 @@ def files(it: Case, rng: Random, count: int, kernel: int | None = None, processe
     """Mutated files of the proof, every kind in turn: each must end in a leaf that spends, or be no proof."""
     kinds = [*READ, *REFUSED]
     seed, judged = rng.randrange(1 << 32), set(sampled(range(count), kernel, rng))
-    assert it.court.judge(it.data).outcome is Outcome.RIGHT  # and the index of leaves is made
+    assert it.court.bisection(it.replay).convict() is None  # and the index of leaves is made
 
     def attack(number: int) -> Tally:
         kind = kinds[number % len(kinds)]

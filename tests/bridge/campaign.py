@@ -67,8 +67,9 @@ def run(shape: str, sizes: Sizes, seed: int, processes: int) -> int:
         f"replayed in {monotonic() - started:.0f} s"
     )
     since = monotonic()
-    compile_shapes(it.tree, processes)
-    print(f"{len(it.tree.compiled()):,} shapes of leaf compiled in {monotonic() - since:.0f} s", flush=True)
+    if sizes.wires is None:  # a sample needs few of them
+        compile_shapes(it.tree, processes)
+        print(f"{len(it.shapes):,} shapes of leaf compiled in {monotonic() - since:.0f} s", flush=True)
     total = Tally()
 
     def report(name: str, tally: Tally, of: int | None = None) -> None:
@@ -101,7 +102,8 @@ def run(shape: str, sizes: Sizes, seed: int, processes: int) -> int:
     )
     print(
         f"shape {shape}: {total.tried:,} attacks, {total.on_kernel:,} judged by the kernel, "
-        f"{total.tried - total.on_kernel:,} by evaluation alone, {len(total.survivors)} survive, "
+        f"{total.tried - total.on_kernel - total.unread:,} by evaluation alone, {total.unread} files are no proof, "
+        f"{len(total.survivors)} survive, "
         f"{monotonic() - started:.0f} s with {processes} processes, "
         f"at most {peak[0] / 1e6:.1f} GB in this process and {peak[1] / 1e6:.1f} in another"
     )
@@ -125,6 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--hints", type=int, help="malformed sets")
     parser.add_argument("--files", type=int, help="mutated files")
     options = vars(parser.parse_args(arguments))
+    if min(options["hints"] or 0, options["files"] or 0) < 0:
+        parser.error("--hints and --files take a number")
     shapes, seed, processes = (options.pop(name) for name in ("shape", "seed", "processes"))
     asked = {name: None if count < 0 else count for name, count in options.items() if count is not None}
     failed = 0

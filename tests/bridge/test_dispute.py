@@ -161,10 +161,11 @@ def test_what_is_not_the_words_of_a_proof_is_refused(words: list[int], public: l
     with pytest.raises(BridgeError) as caught:
         Replay(chunks.tree(), words, public)
     assert caught.value.reason is BridgeReason.PROOF
+
+
+def test_a_query_is_changed_within_the_length_of_the_proof() -> None:
     with pytest.raises(BridgeError) as caught:
-        chunks.replay().changed(words, 0) if public == public_values() else Replay(
-            chunks.tree(), words, public
-        )
+        chunks.replay().changed(decoded(PARAMS).words[:-1], 0)
     assert caught.value.reason is BridgeReason.PROOF
 
 
