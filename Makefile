@@ -44,7 +44,7 @@ mutate: setup ## each constraint and interaction is taken out, and something fal
 kill: setup ## kill -9 at 200 random moments of execute, prove and commit: nothing is lost
 	@$(PY) -m tests.kill.campaign --moments 200
 
-disprove: setup ## every wire wrong alone, 10,000 malformed hint sets, 200 false proofs against the rollup's leaves; ARGS=--help
+disprove: setup ## wires wrong alone, malformed hints, mutated files against the rollup's leaves: small whole, standard sampled; ARGS=--help
 	@$(PY) -u -m tests.bridge.campaign $(ARGS)
 
 slot: setup ## the rollup's slot set up in build/slot: keys, 5 GB of leaves, 96,000 signatures; resumes; ARGS=--predict

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from tests.bridge.chunks import KEYS, PARAMS, SEED, accuser, corrupted, honest, replay, spending, tree
+from tests.bridge.chunks import PARAMS, SEED, accuser, corrupted, honest, replay, spending, tree
 from tests.proofs import decoded, public_values, small_key
 from verifier.bridge.accuse import accuse, hints_of
 from verifier.bridge.bisect import Bisection
@@ -18,21 +18,6 @@ from verifier.chain.kernel import kernel_accepts
 from verifier.script.winternitz import sign
 
 MAX_DEPTH = 6
-
-
-def play(execution: Replay, operator: dict) -> tuple[int, int, list[int]]:
-    """Opens what the challenger asks for; the leaf that convicts, and the nodes revealed."""
-    bisection = Bisection(tree(), execution)
-    revealed, committed = [0], {}
-    while True:
-        for wires in tree().nodes[revealed[-1]].wires:
-            committed.update({wire.name: operator[wire.name] for wire in wires})
-        place, node = bisection.next(revealed, committed)
-        if place is not None:
-            return *place, revealed
-        assert node is not None, "nothing to open"
-        assert tree().nodes[node].parent in revealed
-        revealed.append(node)
 
 
 def values_of(execution: Replay) -> dict:
@@ -86,20 +71,17 @@ def test_a_false_proof_is_convicted_on_the_kernel(seed):
     words[place] ^= 1 << rng.randrange(30)
     execution = Replay(tree(), words, public_values())
     assert execution.faults
-    operator = values_of(execution)
-    node, number, revealed = play(execution, operator)
-    assert len(revealed) <= MAX_DEPTH
-    names = tree().wire_names(tree().leaves[node][number])
-    signatures = _Signatures(operator)
-    spend = accuser().disprove(node, signatures)
+    found = Bisection(tree(), execution).convict()
+    assert found is not None
+    assert len(found.opened) <= MAX_DEPTH
+    spend = accuser().disprove(found.node.index, _Signatures(found.committed))
     assert spend is not None
-    assert kernel_accepts(spending(node, spend), 0)
-    assert names and KEYS
+    assert kernel_accepts(spending(found.node.index, spend), 0)
 
 
 @pytest.mark.parametrize("query", [0, 1, -1])
 def test_a_run_made_again_for_one_query_is_the_whole_run(query):
-    query %= len(replay().queries)
+    query %= len(replay().lowered.items)
     words = array("I", decoded(PARAMS).words)
     places = [place for place in range(len(words)) if replay().query_of(place) == query]
     words[places[len(places) // 2]] ^= 1
@@ -111,12 +93,12 @@ def test_a_run_made_again_for_one_query_is_the_whole_run(query):
 
 def test_every_check_leads_to_a_leaf():
     """Also one that reads a node's own copies of sealed or out-of-domain values."""
-    _, _, checks = Bisection(tree(), replay())._uses
+    bisection = Bisection(tree(), replay())
     lowered = replay().lowered
-    for block, queries in ((0, [MAIN]), (1, range(len(replay().queries)))):
+    for block, queries in ((0, [MAIN]), (1, range(len(replay().lowered.items)))):
         for step in lowered.blocks[block]:
             if not step.out:
-                assert all((query, step.source, step.kind) in checks for query in queries)
+                assert all(bisection.leaves_that_check(query, step) for query in queries)
 
 
 def test_words_before_the_queries_belong_to_the_main_program():
@@ -124,7 +106,9 @@ def test_words_before_the_queries_belong_to_the_main_program():
     head = small_key(PARAMS).verifying_key.layout.head_words
     owners = [replay().query_of(place) for place in range(len(proof.words))]
     assert owners[:head] == [MAIN] * head
-    assert owners[head:] == sorted(owners[head:]) and set(owners[head:]) == set(range(len(replay().queries)))
+    assert owners[head:] == sorted(owners[head:]) and set(owners[head:]) == set(
+        range(len(replay().lowered.items))
+    )
 
 
 class _Signatures(dict):

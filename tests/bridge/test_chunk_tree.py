@@ -65,7 +65,7 @@ def test_steps_compute_what_the_program_computes():
             if word < program.memory_words and run.memory[word]:
                 assert replay().main[word] == run.memory[word]
     for query, written in enumerate(run.items[1]):
-        memory = replay().queries[query]
+        memory = replay().memory(query)
         assert [word for word, value in written.items() if word in memory and memory[word] != value] == []
 
 

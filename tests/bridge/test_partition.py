@@ -12,6 +12,7 @@ from prover.field import DEGREE
 from prover.hashing import Context, digest, to_bytes, to_words
 from tests.bridge.chunks import honest, replay, tree
 from verifier.bridge.accuse import accuse, hints_of
+from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.evaluate import run
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import MAIN, ChunkTree
@@ -81,7 +82,7 @@ def partition_makes() -> set[int]:
 
 def faults(changed: int, block: int, read: dict[int, list[tuple[Step, Chunk]]]) -> list[Chunk]:
     """A copy changed and everything made again that follows from it, in its block: the chunks that find fault."""
-    memory = dict(replay().queries[0] if block else replay().main)
+    memory = dict(replay().memory(0 if block else MAIN))
     honest, found = dict(memory), []
     memory[changed] ^= 1
     todo = [changed]
@@ -212,3 +213,13 @@ def test_a_seal_of_any_length_is_opened(count: int) -> None:
     for leaves in made.leaves:
         for leaf in leaves:
             assert accuse(made, leaf, values) is None
+
+
+def test_a_statement_without_public_values_has_no_claim() -> None:
+    recorder = Recorder(0)
+    with recorder.scope("statement"):
+        recorder.hash(Context.TRANSCRIPT, recorder.constant([1]))
+    recorder.assert_zero(recorder.read_elements(DEGREE, "a"), RejectReason.LOOKUP_SUM, "a")
+    with pytest.raises(BridgeError) as caught:
+        _ = ChunkTree(recorder.program).claim
+    assert caught.value.reason is BridgeReason.NO_CLAIM

@@ -1,54 +1,96 @@
 """The rollup's own proof at the small shape, 110 queries, 128 bits: honest leaves, and a sample of the campaign."""
 
+import json
+import re
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 
-from tests.bridge.campaign import QUERIES, Outcome, case, hint_sets, proofs, public_values, wires
-from tests.whole import SHAPE
-from verifier.bridge.accuse import accuse
+from tests.bridge.attacks import (
+    PARTS,
+    QUERIES,
+    Tally,
+    case,
+    files,
+    hint_sets,
+    honest_leaves,
+    public_values,
+    wires,
+)
+from tests.bridge.mutations import READ, REFUSED
+from verifier.bridge.opening import MAIN
 from verifier.bridge.statement import claim_of
-from verifier.pipeline import DEFAULT_PRESET, proving_key
+from verifier.cli.main import cli
 
 pytestmark = pytest.mark.slow
 
 
-def test_no_leaf_of_the_checks_and_two_queries_convicts():
-    it = case()
-    count = 0
-    for node in it.tree.nodes:
-        if node.name.startswith("root/queries") and not set(QUERIES) & set(node.name.split("/")):
-            continue
-        for leaf in it.tree.leaves[node.index]:
-            count += 1
-            names = it.tree.wire_names(leaf)
-            assert accuse(it.tree, leaf, {name: it.values[name] for name in names}) is None, node.name
-    assert count > 10_000
+def survived(tally: Tally, tried: int, on_kernel: int) -> list[str]:
+    assert (tally.tried, tally.on_kernel) == (tried, on_kernel)
+    return tally.survivors
 
 
-def survived(outcome: Outcome, tried: int, on_kernel: int) -> list[str]:
-    assert (outcome.tried, outcome.on_kernel) == (tried, on_kernel)
-    return outcome.survivors
+def test_no_leaf_of_an_honest_run_convicts():
+    leaves = sum(map(len, case().tree.leaves))
+    assert survived(honest_leaves(case(), Random(8), kernel=12), leaves, 12) == []
 
 
 def test_sampled_wrong_wires_are_convicted():
     rng = Random(9)
-    assert survived(wires(rng.sample(sorted(case().values), 600), rng, 12), 600, 12) == []
+    assert survived(wires(case(), rng.sample(sorted(case().values), 600), rng, 12), 600, 12) == []
 
 
 def test_malformed_hints_never_spend():
-    assert survived(hint_sets(("constraints", *QUERIES), Random(10), 200, a_leaf=20), 200, 200) == []
+    assert survived(hint_sets(case(), Random(10), 200, a_leaf=20), 200, 200) == []
 
 
-def test_false_proofs_are_found_within_a_path():
-    assert survived(proofs(Random(11), 4, 4), 4, 4) == []
+def test_a_file_of_every_kind_is_found_within_a_path():
+    kinds = len(READ) + len(REFUSED)
+    assert survived(files(case(), Random(11), kinds), kinds, len(READ)) == []
 
 
 def test_each_public_value_wrong_alone_is_convicted_on_the_kernel():
-    assert survived(public_values(Random(12), 116), 116, 116) == []
+    assert survived(public_values(case(), Random(12)), 116, 116) == []
+
+
+def test_every_wire_belongs_to_one_part():
+    assert sum(len(case().names(part)) for part in (*PARTS, "rest")) == len(case().values)
+    queries = {query for name in case().names("rest") for query in re.findall(r"/query (\d+)", name)}
+    assert len(queries) == case().tree.num_queries - len(QUERIES)
+
+
+def test_every_check_of_the_verifier_has_its_leaf():
+    """So bisection need not look for one."""
+    tree, lowered = case().tree, case().tree.lowered
+    bisection = case().court.bisection(case().replay)
+    for query, steps in ((MAIN, lowered.blocks[0]), (0, lowered.blocks[1]), (109, lowered.blocks[1])):
+        assert all(bisection.leaves_that_check(query, step) for step in steps if not step.out)
+    opened = {word for words in lowered.opening.leaves for word in words}
+    assert opened and set(tree.partition.copy_of.values()) >= opened
+
+
+def dispute(file, *options):
+    outcome = CliRunner().invoke(cli, ["bridge", "dispute", str(file), "--json", *options])
+    assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+    return outcome.exit_code, json.loads(outcome.output)
+
+
+def test_the_command_convicts_a_file_and_leaves_a_true_one_alone(tmp_path):
+    file = tmp_path / "batch.proof"
+    file.write_bytes(case().data)
+    code, said = dispute(file)
+    assert (code, said["outcome"], said["shape"], said["reason"]) == (0, "right", "small", None)
+    code, said = dispute(file, "--shape", "standard")
+    assert (code, said["outcome"], said["reason"]) == (1, "no proof", "SHAPE")
+    file.write_bytes(case().data[:-1] + bytes([case().data[-1] ^ 1]))
+    code, said = dispute(file, "--kernel")
+    assert (code, said["outcome"], said["reason"]) == (1, "convicted", "FRI_PATH")
+    assert said["kernel_accepts"] is True
+    assert said["opened"][-1] == said["node"] and "/query 109/" in said["node"]
+    assert len(said["opened"]) <= said["depth"] + 1
 
 
 def test_the_claim_of_the_root_is_of_the_key_and_the_statement():
     it = case()
-    key = proving_key(DEFAULT_PRESET, SHAPE).verifying_key
-    assert it.values[it.tree.claim.name] == claim_of(key, it.proof.public_values)
+    assert it.values[it.tree.claim.name] == claim_of(it.court.key, it.proof.public_values)

@@ -50,7 +50,7 @@ def test_steps_sum_to_what_they_write():
     lowered, p = tree().lowered, 0x7F000001
     assert len(honest()) > 1_000
     for block, query in ((0, MAIN), (1, 0)):
-        memory = replay().main if query == MAIN else replay().queries[query]
+        memory = replay().memory(query)
         for step in lowered.blocks[block]:
             (relation,) = relations([step], lowered)
             if relation is None or step.kind is Kind.INVERSE:

@@ -9,6 +9,7 @@ tree, so the nodes opened are few.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from verifier.bitcoin.transaction import Transaction
@@ -16,15 +17,32 @@ from verifier.bridge.accuse import accuse
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.roles import Guide
-from verifier.bridge.steps import Kind
-from verifier.bridge.tree import Digits
+from verifier.bridge.steps import Kind, Step, Words
+from verifier.bridge.tree import Digits, Execution, Node, values_of
 from verifier.bridge.view import SlotView
 from verifier.script.winternitz import read
 
 Place = tuple[int, int]
 """A leaf: node, number."""
-Check = tuple[int, int, Kind]
-"""A step that finds fault: query or MAIN, instruction, kind."""
+Check = tuple[int, Kind, tuple[Words, ...]]
+"""A check: query or MAIN, kind, what it reads, a node's own copies under the names of what they copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conviction:
+    """How a dispute ends where something is wrong.
+
+    Attributes:
+        node: whose leaf convicts.
+        number: which of its leaves.
+        opened: nodes that the operator has revealed, the root first.
+        committed: their wires.
+    """
+
+    node: Node
+    number: int
+    opened: tuple[int, ...]
+    committed: Mapping[str, Digits]
 
 
 class Bisection:
@@ -56,9 +74,17 @@ class Bisection:
                 for wire in leaf.chunk.reads:
                     readers.setdefault(self.tree.name(wire, leaf.query), []).append((node, number))
                 for step in leaf.chunk.steps:
-                    if not step.out:  # it may read a node's own copies: its instruction says which it is
-                        checks.setdefault((leaf.query, step.source, step.kind), []).append((node, number))
+                    if not step.out:
+                        checks.setdefault(self._check(leaf.query, step), []).append((node, number))
         return makers, readers, checks
+
+    def _check(self, query: int, step: Step) -> Check:
+        copied = self.tree.partition.copy_of
+        return query, step.kind, tuple(tuple(copied.get(word, word) for word in arg) for arg in step.args)
+
+    def leaves_that_check(self, query: int, step: Step) -> Sequence[Place]:
+        """The leaves that make a check of the verifier's: one, or one in every node that has its own copies."""
+        return self._uses[2].get(self._check(query, step), ())
 
     def differing(self, node: int, committed: Mapping[str, Digits]) -> Iterator[str]:
         """The node's wires that are not what the replay has."""
@@ -75,25 +101,18 @@ class Bisection:
             is not None
         )
 
-    def candidates(self, revealed: list[int], committed: Mapping[str, Digits]) -> Iterator[Place]:
-        """Leaves worth going for, the likeliest first.
+    def suspects(self, revealed: Sequence[int], committed: Mapping[str, Digits]) -> Iterator[Place]:
+        """The leaves of what the operator has committed otherwise than the replay, the likeliest first.
 
         Args:
             revealed: nodes that the operator has revealed, the root first.
             committed: their wires.
         """
-        makers, readers, checks = self._uses
+        makers, readers, _ = self._uses
         wrong = [name for node in reversed(revealed) for name in self.differing(node, committed)]
         for uses in (makers, readers):
             for name in wrong:
                 yield from uses.get(name, ())
-        for query, index in self.replay.faults:
-            step = self.replay.lowered.blocks[0 if query < 0 else 1][index]
-            yield from checks.get((query, step.source, step.kind), ())
-        if self.replay.faults:  # a step made again by an opening: any node that convicts
-            for node, leaves in enumerate(self.tree.leaves):
-                for number in range(len(leaves)):
-                    yield node, number
 
     def next(self, revealed: list[int], committed: Mapping[str, Digits]) -> tuple[Place | None, int | None]:
         """What to do now: the leaf that convicts, else the node to open, else neither: all is right.
@@ -104,15 +123,45 @@ class Bisection:
         """
         known = set(revealed)
         target: int | None = None
-        for place in self.candidates(revealed, committed):
+        for place in self.suspects(revealed, committed):
             if place[0] in known:
                 if self.convicting(place, committed):
                     return place, None
             elif target is None:
                 target = place[0]
+        if target is None:
+            for place in self._faulty():
+                if place[0] not in known:
+                    target = place[0]
+                    break  # the way to one fault is enough
+                if self.convicting(place, committed):
+                    return place, None
         while target is not None and self.tree.nodes[target].parent not in known:
             target = self.tree.nodes[target].parent
         return None, target
+
+    def _faulty(self) -> Iterator[Place]:
+        """The leaves of what the proof itself has wrong."""
+        for query, step in self.replay.find_faults():
+            yield from self.leaves_that_check(query, step)
+
+    def convict(self, operator: Execution | None = None) -> Conviction | None:
+        """The whole dispute, without a chain: opens what is asked for until a leaf convicts; None where all is right.
+
+        Args:
+            operator: what it commits; the run of its proof if None.
+        """
+        execution: Execution = operator or self.replay
+        opened: list[int] = []
+        committed: dict[str, Digits] = {}
+        node: int | None = 0
+        while node is not None:
+            opened.append(node)
+            committed |= values_of(self.tree.nodes[node], execution)
+            place, node = self.next(opened, committed)
+            if place is not None:
+                return Conviction(self.tree.nodes[place[0]], place[1], tuple(opened), committed)
+        return None
 
 
 def open_by_bisection(bisection: Bisection) -> Guide:

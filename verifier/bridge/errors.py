@@ -24,6 +24,8 @@ class BridgeReason(StrEnum):
     TOO_EARLY = "the chain does not allow it yet"
     UNKNOWN = "no such transaction"
     NO_FAULT = "nothing convicts the node"
+    NO_CLAIM = "the statement has no public values, so nothing to claim"
+    PROOF = "these are not the words of a proof for this tree"
 
 
 class BridgeError(RuntimeError):

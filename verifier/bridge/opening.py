@@ -11,6 +11,7 @@ from functools import cached_property
 from prover.key import VerifyingKey
 from verifier.bridge.arithmetic import compile_chunk
 from verifier.bridge.chunk import Shape, pattern, wires
+from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.lower import lower
 from verifier.bridge.partition import partition
 from verifier.bridge.pieces import GROUP, GROUP_QUERIES, QUERY, Chunk, Partition, Path
@@ -85,8 +86,14 @@ class ChunkTree:
 
     @cached_property
     def claim(self) -> Wire:
-        """The transcript's state after key and statement."""
+        """The transcript's state after key and statement.
+
+        Raises:
+            BridgeError: NO_CLAIM where there are no public values.
+        """
         words = self.lowered.claim
+        if not words:
+            raise BridgeError(BridgeReason.NO_CLAIM)
         run = next(run for run in self.partition.wires[0] if run.words == words)
         return Wire(self._names[id(run), MAIN], run.digits)
 

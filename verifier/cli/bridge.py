@@ -11,6 +11,7 @@ import click
 from verifier.bridge.simulate.engine import ONLY, SCENARIOS, WITH_COMMITTEE, Result, playable, run
 from verifier.bridge.simulate.worlds import TREES, World, make_world, open_world
 from verifier.chain.policy import fee_of
+from verifier.cli.bridge_dispute import dispute
 from verifier.cli.bridge_plan import plan
 from verifier.cli.bridge_roles import COMMANDS
 from verifier.cli.output import console, emit, fail, json_option, progress_bar, reports_errors, show_table
@@ -118,5 +119,5 @@ def _render(results: list[Result], titles: dict[str, str]) -> None:
     )
 
 
-for each in (plan, *COMMANDS):
+for each in (plan, dispute, *COMMANDS):
     command.add_command(each)

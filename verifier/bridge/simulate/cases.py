@@ -168,16 +168,10 @@ class ProofCase:
         Raises:
             ScenarioFailure: there is none.
         """
-        bisection = self._bisection.of(replay)
-        revealed, committed = [0], values_of(self.tree.nodes[0], replay)
-        while True:
-            place, node = bisection.next(revealed, committed)
-            if place is not None:
-                return place[0]
-            if node is None:
-                raise ScenarioFailure("no leaf convicts")
-            revealed.append(node)
-            committed |= values_of(self.tree.nodes[node], replay)
+        found = self._bisection.of(replay).convict()
+        if found is None:
+            raise ScenarioFailure("no leaf convicts")
+        return found.node.index
 
     def corrupt(self, execution: Execution, wire: str) -> Execution:
         """See `Case.corrupt`."""
