@@ -160,13 +160,13 @@ def test_who_reads_a_query_is_asked_for_it_only() -> None:
 def test_what_is_not_the_words_of_a_proof_is_refused(words: list[int], public: list[int]) -> None:
     with pytest.raises(BridgeError) as caught:
         Replay(chunks.tree(), words, public)
-    assert caught.value.reason is BridgeReason.PROOF
+    assert caught.value.reason is BridgeReason.WORDS
 
 
 def test_a_query_is_changed_within_the_length_of_the_proof() -> None:
     with pytest.raises(BridgeError) as caught:
         chunks.replay().changed(decoded(PARAMS).words[:-1], 0)
-    assert caught.value.reason is BridgeReason.PROOF
+    assert caught.value.reason is BridgeReason.WORDS
 
 
 def run(*arguments: object) -> tuple[int, dict[str, object]]:

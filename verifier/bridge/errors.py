@@ -25,7 +25,7 @@ class BridgeReason(StrEnum):
     UNKNOWN = "no such transaction"
     NO_FAULT = "nothing convicts the node"
     NO_CLAIM = "the statement has no public values, so nothing to claim"
-    PROOF = "these are not the words of a proof for this tree"
+    WORDS = "these are not the words of a proof for this tree"
 
 
 class BridgeError(RuntimeError):

@@ -31,7 +31,7 @@ class Replay:
         public_values: the statement, any words.
 
     Raises:
-        BridgeError: PROOF where there are more words or fewer than the tree reads, or one has more than 32 bits.
+        BridgeError: WORDS where there are more words or fewer than the tree reads, or one has more than 32 bits.
     """
 
     def __init__(self, tree: ChunkTree, body: Sequence[int], public_values: Sequence[int]) -> None:
@@ -145,11 +145,11 @@ def _words(values: Sequence[int], count: int, what: str) -> array[int]:
     """So many words.
 
     Raises:
-        BridgeError: PROOF.
+        BridgeError: WORDS.
     """
     if len(values) != count:
-        raise BridgeError(BridgeReason.PROOF, f"{len(values)} {what}, {count} are read")
+        raise BridgeError(BridgeReason.WORDS, f"{len(values)} {what}, {count} are read")
     try:
         return array("I", values)
     except (OverflowError, TypeError) as error:
-        raise BridgeError(BridgeReason.PROOF, f"{what}: {error}") from error
+        raise BridgeError(BridgeReason.WORDS, f"{what}: {error}") from error
