@@ -309,12 +309,23 @@ class _Partitioner:
     def with_seals(self, steps: list[Step], block: int) -> list[Step]:
         """The steps on copies of the sealed words that they read from elsewhere, each seal hashed again."""
         seals, scope = self.lowered.seals, steps[0].scope
-        read = {self.sealed[word] for step in steps for word in self.needs(step) if word in self.sealed}
-        read = {seal for seal in read if block or seals[seal].scope != scope}
+        todo = [word for step in steps for word in self.needs(step)]
+        read: set[int] = set()
+        while todo:
+            seal = self.sealed.get(todo.pop())
+            if seal is not None and seal not in read and (block or seals[seal].scope != scope):
+                read.add(seal)
+                todo.append(seals[seal].digest[0])  # which may be sealed too
         names: dict[int, int] = {}
         opened: list[Step] = []
-        for seal in sorted(read):
+        for seal in sorted(read):  # a digest is sealed after what it is made of
             opened += self.open_seal(seal, names, steps[0], block)
+            digest = seals[seal].digest
+            if self.sealed.get(digest[0]) in read:
+                names.update(zip(digest, opened[-1].out, strict=True))
+            else:
+                equal = Step(Kind.EQUAL, (), (opened[-1].out, digest), 0, scope, steps[0].source)
+                opened.append(equal)
         if not opened:
             return steps
         opened += [_renamed(step, names) for step in steps]
@@ -324,18 +335,19 @@ class _Partitioner:
         return opened
 
     def open_seal(self, seal: int, names: dict[int, int], like: Step, block: int) -> list[Step]:
-        """Copies of the words, their hash, and the hash compared."""
-        words, digest = self.lowered.seals[seal].words, self.lowered.seals[seal].digest
-        units = [self.copy(words[at : at + BLOCK_WORDS], block) for at in range(0, len(words), BLOCK_WORDS)]
-        copies = tuple(word for unit in units for word in unit)
-        names.update(zip(words, copies, strict=True))
-        result = self.fresh(digest)
+        """Copies of the words that `names` does not have yet, and the hash of all."""
+        words = self.lowered.seals[seal].words
+        own = [word for word in words if word not in names]
+        for at in range(0, len(own), BLOCK_WORDS):
+            unit = tuple(own[at : at + BLOCK_WORDS])
+            names.update(zip(unit, self.copy(unit, block), strict=True))
+        result = self.fresh(self.lowered.seals[seal].digest)
         key = self.constant(blake3_context_key(Context.SEAL))
-        steps = [
-            Step(Kind.COMPRESS, out, (chaining, block), number, like.scope, like.source)
-            for chaining, block, number, out in compressions(key, copies, result, self.inner, self.zero)
+        copies = tuple(names[word] for word in words)
+        return [
+            Step(Kind.COMPRESS, out, (chaining, words), number, like.scope, like.source)
+            for chaining, words, number, out in compressions(key, copies, result, self.inner, self.zero)
         ]
-        return [*steps, Step(Kind.EQUAL, (), (result, digest), 0, like.scope, like.source)]
 
     # Small powers: made in every node that reads them, as few nodes on a path to a leaf do
 

@@ -374,7 +374,22 @@ class Verification(Generic[V]):
             arity = 1 << layer.fold.log_arity
             self.join_betas.append(self.element(ops.powers(self.fri_betas[-1], arity + 1), arity))
         self.final = ops.read_elements(DEGREE * layout.final_degree, "final polynomial")
-        self.transcript.absorb(ops.hash(Context.SEAL, self.final))
+        final = ops.hash(Context.SEAL, self.final)
+        self.transcript.absorb(final)
+        self._seal_commitments(final)
+
+    def _seal_commitments(self, final: V) -> None:
+        """As `_seal_batch`, a tree of hashes: a part of a query reads one root, or one layer's, of many."""
+        ops = self.ops
+        parts = [root for tree, root in self.roots.items() if tree is not TreeName.PREPROCESSED]
+        for layer, *values in zip(
+            self.layout.fri_layers, self.fri_roots, self.fri_betas, self.join_betas, strict=True
+        ):
+            parts.append(ops.hash(Context.SEAL, ops.join(values if layer.fold.joins else values[:-1])))
+        parts.append(final)  # the dearest to read, and with the shortest path
+        while len(parts) > 1:
+            pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
+            parts = [ops.hash(Context.SEAL, ops.join(pair)) if pair[1:] else pair[0] for pair in pairs]
 
     def _seal_batch(self) -> None:
         """A hash that nothing here compares: by it the bridge hands to each query what the batch step has made."""
