@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Generic, TypeVar
 
 from prover.air.affine import Affine, AffineForms
@@ -37,6 +39,8 @@ LIGHT = 3
 """Leaves of openings that a piece may read inside its window; what reads more is a scope of its own."""
 MAX_PRODUCTS = 8
 """Products of a form that are added in one scope."""
+MAX_VALUES, MAX_HEAVY_VALUES = 8, 2
+"""Values of a tuple that are folded in one scope: those that read few leaves in all, those that read many each."""
 
 
 @dataclass(frozen=True)
@@ -142,21 +146,15 @@ class HornerFingerprints(Generic[V]):
     def __init__(self, alpha: V, beta: V) -> None:
         self.alpha, self.beta = alpha, beta
 
-    def fold(self, algebra: LookupAlgebra[V, V], relation: int, values: Sequence[V]) -> V:
-        """alpha_lu + relation + sum of beta_lu^(j+1) v_j."""
-        total = values[-1]
-        for value in reversed(values[:-1]):
-            total = algebra.ext_add(algebra.ext_mul(total, self.beta), value)
-        head = algebra.ext_offset(self.alpha, relation)
-        return algebra.ext_add(algebra.ext_mul(total, self.beta), head)
+    def fold(self, algebra: LookupAlgebra[V, V], values: Sequence[V], total: V | None = None) -> V | None:
+        """Sum of beta_lu^j v_j, and beta_lu^n times `total`, which is of what follows in the tuple."""
+        for value in reversed(values):
+            total = value if total is None else algebra.ext_add(algebra.ext_mul(total, self.beta), value)
+        return total
 
-    def fingerprint(
-        self, algebra: LookupAlgebra[V, V], table: AirGraph, item: InteractionNodes, values: Mapping[int, V]
-    ) -> V:
-        """D of one interaction."""
-        zero = [table.graph.op[n] is Op.CONST and table.graph.left[n] == 0 for n in item.values]
-        count = max((i + 1 for i, is_zero in enumerate(zero) if not is_zero), default=1)
-        return self.fold(algebra, item.interaction.relation.id, [values[n] for n in item.values[:count]])
+    def fingerprint(self, algebra: LookupAlgebra[V, V], relation: int, total: V) -> V:
+        """alpha_lu + relation + beta_lu times what a tuple folds to."""
+        return algebra.ext_add(algebra.ext_mul(total, self.beta), algebra.ext_offset(self.alpha, relation))
 
 
 class Composer(Generic[V]):
@@ -253,18 +251,30 @@ class Composer(Generic[V]):
             total = self._plus(total, value)
         return algebra.constant(0) if total is None else total
 
-    def _pairs(self, numbers: Sequence[int], forms: Callable[[int], Sequence[Affine]]) -> list[Sequence[int]]:
-        """One by one, but two neighbours together where both are heavy: they read about the same."""
-        out: list[list[int]] = []
-        before = False
-        for number in numbers:
-            heavy = len(self._leaves(forms(number))) > LIGHT
-            if heavy and before and len(out[-1]) < 2:
-                out[-1].append(number)
+    def _alike(self, forms: Sequence[Sequence[Affine]], light: int, heavy: int) -> list[list[int]]:
+        """Places of neighbours that read about the same.
+
+        Args:
+            forms: what each asks for.
+            light: how many go together that read `LIGHT` leaves in all.
+            heavy: how many of those that read more alone.
+        """
+        runs: list[list[int]] = []
+        read: set[tuple[int, int]] = set()
+        for place, leaves in enumerate(map(self._leaves, forms)):
+            few = len(leaves | read) <= LIGHT and len(runs[-1]) < light if runs else False
+            many = min(len(leaves), len(read)) > LIGHT and len(runs[-1]) < heavy
+            if few or many:
+                runs[-1].append(place)
+                read |= leaves
             else:
-                out.append([number])
-            before = heavy
-        return list(out)
+                runs.append([place])
+                read = set(leaves)
+        return runs
+
+    def _pairs(self, numbers: Sequence[int], forms: Callable[[int], Sequence[Affine]]) -> list[Sequence[int]]:
+        """One by one, but two neighbours together where both are heavy."""
+        return [[numbers[i] for i in run] for run in self._alike(list(map(forms, numbers)), 1, 2)]
 
     def _label(self, k: int) -> str:
         stated = self._plan.table.constraints
@@ -328,8 +338,27 @@ class Composer(Generic[V]):
                 end = algebra.ext_add(algebra.ext_sub(end, place.column(number, 0)), place.share())
             phi = algebra.ext_sub(end, place.column(number - 1, 0)) if number else end
             values = _Values(self._tuple_value)
-            numerator, denominator = fraction(algebra, table, table.groups[number], values, self._challenges)
+            numerator, denominator = fraction(algebra, table, table.groups[number], values, self)
             return algebra.ext_sub(algebra.ext_mul(phi, denominator), numerator)
+
+    def fingerprint(
+        self, algebra: LookupAlgebra[V, V], table: AirGraph, item: InteractionNodes, values: Mapping[int, V]
+    ) -> V:
+        """D of one interaction, a few neighbours of its tuple to a scope."""
+        zero = [table.graph.op[n] is Op.CONST and table.graph.left[n] == 0 for n in item.values]
+        count = max((i + 1 for i, is_zero in enumerate(zero) if not is_zero), default=1)
+        forms = [self._plan.forms(node) for node in item.values[:count]]
+        runs = self._alike([[form] for form in forms], MAX_VALUES, MAX_HEAVY_VALUES)
+        total: V | None = None
+        for run in reversed(runs):
+            some = [forms[i] for i in run]
+            name = f"{item.interaction.label} {run[0]} to {run[-1]}"
+            total = self._piece(name, some, partial(self._fold, some, total), alone=len(runs) > 1)
+        assert total is not None  # noqa: S101 - a tuple has values
+        return self._challenges.fingerprint(algebra, item.interaction.relation.id, total)
+
+    def _fold(self, forms: Sequence[Affine], total: V | None) -> V | None:
+        return self._challenges.fold(self._algebra, [self._affine(form) for form in forms], total)
 
     def _tuple_value(self, node: int) -> V:
         form = self._plan.forms(node)
@@ -337,15 +366,15 @@ class Composer(Generic[V]):
 
     # A piece
 
-    def _piece(self, name: str, forms: Sequence[Affine], make: Callable[[], T]) -> T:
-        """What `make` gives: in a scope of its own, prepared, if the forms read many leaves."""
+    def _piece(self, name: str, forms: Sequence[Affine], make: Callable[[], T], alone: bool = False) -> T:
+        """What `make` gives: in a scope of its own if `alone`, and prepared, if the forms read many leaves."""
         outer = self._values, self._partials
         self._values, self._partials = {}, {}
         try:
-            if len(self._leaves(forms)) <= LIGHT:
-                return make()
-            with self._ops.scope(name):
-                self._prepare(forms)
+            heavy = len(self._leaves(forms)) > LIGHT
+            with self._ops.scope(name) if heavy or alone else nullcontext():
+                if heavy:
+                    self._prepare(forms)
                 return make()
         finally:
             self._values, self._partials = outer
@@ -386,6 +415,13 @@ class Composer(Generic[V]):
         """Whether its products are added in scopes of their own."""
         products = sum(self._plan.table.graph.op[node] is Op.MUL for node in form.terms)
         return products > MAX_PRODUCTS and len(self._leaves([form])) > LIGHT
+
+    def _groups(self, products: Sequence[tuple[int, int]]) -> list[Affine]:
+        """Products that read about the same, as many as one scope adds."""
+        forms = [Affine(0, {node: factor}) for node, factor in products]
+        forms.sort(key=lambda form: sorted(self._leaves([form])))
+        runs = self._alike([[form] for form in forms], MAX_PRODUCTS, MAX_PRODUCTS)
+        return [Affine(0, dict(chain(*(forms[i].terms.items() for i in run)))) for run in runs]
 
     def _leaf(self, node: int) -> tuple[int, int] | None:
         """The leaf of openings that holds a column; None for all else."""
@@ -432,9 +468,10 @@ class Composer(Generic[V]):
         if self._is_long(form):
             products = [term for term in terms if graph.op[term[0]] is Op.MUL]
             terms = [term for term in terms if graph.op[term[0]] is not Op.MUL]
-            for start in range(0, len(products), MAX_PRODUCTS):
-                some = Affine(0, dict(products[start : start + MAX_PRODUCTS]))
-                total = self._plus(total, self._piece(f"terms {start}", [some], partial(self._affine, some)))
+            for some in self._groups(products):
+                name = f"terms {min(some.terms)}"
+                value = self._piece(name, [some], partial(self._affine, some), alone=True)
+                total = self._plus(total, value)
         for node, factor in terms:
             value = self._value(node)
             if factor == P - 1 and total is not None:

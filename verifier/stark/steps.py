@@ -215,7 +215,8 @@ class Verification(Generic[V]):
             ops.constant([value]) if kind == "constant" else ops.part(self.public_values, value, 1)
             for kind, value in public.values
         ]
-        d = self.lookup.fold(self.algebra, public.relation.id, [ops.embed(word) for word in words])
+        total = self.lookup.fold(self.algebra, [ops.embed(word) for word in words])
+        d = self.lookup.fingerprint(self.algebra, public.relation.id, total)
         return self.algebra.scale(ops.ext_inverse(d, f"public tuple {number}"), public.multiplicity)
 
     def read_quotient_commitment(self) -> None:
