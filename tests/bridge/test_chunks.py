@@ -21,7 +21,7 @@ SAMPLE = (
     "query 2/FRI layer 0",
     "query 3/final polynomial",
     "query 3",
-    "checks/transcript",
+    "transcript",
 )
 
 

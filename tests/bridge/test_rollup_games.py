@@ -65,7 +65,7 @@ def test_a_lie_that_nobody_hides_is_convicted_in_the_head(lie, world: World) -> 
     proof = prove(case.key, claim.tables, claim.public_values, check_self=False)
     replay = Replay(case.tree, proof.words, proof.public_values)
     fault = case.fault_of(replay)
-    assert case.tree.nodes[fault].name.startswith("root/checks/")
+    assert case.tree.nodes[fault].name.startswith(("root/constraints/", "root/statement"))
     with open_node(setup) as node:
         stage = Stage(setup, case, node)
         assert convict(stage, replay, fault) == "penalised"

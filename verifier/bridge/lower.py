@@ -88,8 +88,8 @@ class _Lowering:
             out.blocks.append(self.steps)
             out.data.append(self.units)
         self.close_opening()
-        shared = _shared(out)
-        out.blocks = [fuse(steps, shared, out.opening) for steps in out.blocks]
+        shared, zero = _shared(out), self.zero(DEGREE)
+        out.blocks = [fuse(steps, shared, out.opening, zero) for steps in out.blocks]
         return out
 
     def take_public_values(self) -> None:
@@ -266,6 +266,10 @@ class _Lowering:
                 self.horner(out, x, items, first)
                 return
         factors = [self.run_of(weights + DEGREE * i, DEGREE) for i in range(count)]
+        if all(word in self.out.constants for item in items for word in item) and count <= WINDOW:
+            pairs = [words for pair in zip(factors, items, strict=True) for words in pair]
+            self.add(Kind.HORNER, out, *pairs, self.zero(DEGREE))
+            return
         if size == DEGREE and count == DEGREE and all(map(self.is_unit, factors, range(DEGREE))):
             self.horner(out, self.constant((0, 1, 0, 0, 0, 0)), items, 0)
             return
@@ -355,7 +359,7 @@ def _shared(lowered: Lowered) -> set[int]:
     return shared
 
 
-def fuse(steps: list[Step], shared: set[int], opening: Opening) -> list[Step]:
+def fuse(steps: list[Step], shared: set[int], opening: Opening, zero: Words) -> list[Step]:
     """Sums of sums as one sum, a product added to as HORNER, where nobody else reads what is between.
 
     A sum reads at most `MAX_LEAVES` leaves of openings, since its node brings them all.
@@ -372,7 +376,7 @@ def fuse(steps: list[Step], shared: set[int], opening: Opening) -> list[Step]:
 
     for step in steps:
         if step.kind is Kind.SUM:
-            step = _absorb(step, maker, gone, opening)
+            step = _absorb(step, maker, gone, opening, zero)
         out.append(step)
         makers.update(dict.fromkeys(step.out, step))
     return [step for step in out if id(step) not in gone]
@@ -383,6 +387,7 @@ def _absorb(
     maker: Callable[[Step, Words, tuple[Kind, ...]], Step | None],
     gone: set[int],
     opening: Opening,
+    zero: Words,
 ) -> Step:
     terms: list[tuple[int, Words]] = []
     merged: list[int] = []
@@ -408,6 +413,12 @@ def _absorb(
                 merged += [product.source, *product.merged]
                 a, b = product.args
                 return replace(step, kind=Kind.HORNER, args=(a, b, other), number=0, merged=tuple(merged))
+            dot = maker(step, arg, (Kind.HORNER,))
+            if dot is not None and dot.args[-1] == zero:
+                gone.add(id(dot))
+                merged += [dot.source, *dot.merged]
+                args = (*dot.args[:-1], other)
+                return replace(step, kind=Kind.HORNER, args=args, number=0, merged=tuple(merged))
     mask = sum(sign << i for i, (sign, _) in enumerate(terms))
     return replace(step, args=tuple(arg for _, arg in terms), number=mask, merged=tuple(merged))
 

@@ -16,7 +16,7 @@ from native.hashing import blake3_context_key
 from prover.field import DEGREE
 from prover.hashing import DIGEST_WORDS, Context
 from verifier.bridge.order import by_demand
-from verifier.bridge.pieces import CHECKS_NODE, GROUP, QUERY, Chunk, Partition, Path, Wire, links_of, needed
+from verifier.bridge.pieces import GROUP, QUERY, Chunk, Partition, Path, Wire, links_of, needed
 from verifier.bridge.relations import items as items_of
 from verifier.bridge.relations import relations
 from verifier.bridge.steps import (
@@ -39,8 +39,8 @@ from verifier.stark.steps import Scope
 MAX_LINKS = 490
 """Links (digits and checksums) that a leaf checks: two items each, at most 999 at start, hints besides."""
 MAX_COMPRESSIONS = 2
-HASH_WORDS = 58
-"""Words, read and written, that lie as nibbles beside the tables of a compression: 8 items each."""
+HASH_WORDS, WIDE_WORDS = 58, 34
+"""Words, read and written, that lie as nibbles beside the tables of a compression, or of one with a wide result."""
 MAX_ITEMS = 998
 CHECK_ITEMS = 11
 """What a Winternitz check has above the signatures."""
@@ -109,7 +109,7 @@ class _Partitioner:
             self.outer = {path[:size] for path in paths for size in range(len(path))}
             for scope, group in by_scope.items():
                 path = self.scope_path(number, scope)
-                if path == (CHECKS_NODE, Scope.INDICES):
+                if path == (Scope.INDICES,):
                     for i, step in enumerate(group):  # a hash for each group of queries
                         chunks += [replace_path(chunk, (GROUP, str(i))) for chunk in self.gather([step])]
                     continue
@@ -121,7 +121,7 @@ class _Partitioner:
     def scope_path(self, block: int, scope: int) -> Path:
         name = self.lowered.program.scopes[scope]
         path = tuple(name.split("/")) if name else ()
-        return (QUERY if block else CHECKS_NODE, *path)
+        return (QUERY, *path) if block else path
 
     # Parts
 
@@ -412,10 +412,9 @@ class _Partitioner:
         for step in steps:
             outside = sum(word in self.shown or self.readers[word] > inside[word] for word in step.out)
             links += links_of(outside) if outside else 0
-        if (
-            compressions
-            and sum(len(unit) for unit in units) + sum(len(step.out) for step in steps) > HASH_WORDS
-        ):
+        words = sum(len(unit) for unit in units) + sum(len(step.out) for step in steps)
+        most = WIDE_WORDS if any(step.kind is Kind.WIDE for step in steps) else HASH_WORDS
+        if compressions and words > most:
             return False
         if steps[0].kind not in HASHING | CHECKS:
             found = relations(steps, self.lowered)

@@ -12,8 +12,8 @@ NIBBLES = 8
 """Digits of a word."""
 Path = tuple[str, ...]
 """Names of scopes from the root down, the root left out."""
-QUERY, CHECKS_NODE, GROUP = "query", "checks", "group"
-"""The root's children: every query, all the rest; and above queries, so many of them together."""
+QUERY, GROUP = "query", "group"
+"""Every query, and above queries so many of them together; the main program's scopes are the root's children."""
 GROUP_QUERIES = 16
 """Of a group: their indices come from one hash (`prover.transcript`)."""
 

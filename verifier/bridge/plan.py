@@ -120,12 +120,12 @@ def plan(tree: ChunkTree, progress: Callable[[float], None] = lambda share: None
 
 
 def kind_of(node: Node) -> str:
-    """The node's place without numbers: "query/main path", "checks/constraints/p16"."""
+    """The node's place without numbers: "query/main path", "constraints/p16"."""
     names = [
         name for name in node.name.split("/")[1:] if not name.startswith(("queries ", "group ", "part "))
     ]
     words = ["query" if name.startswith("query ") else name for name in names]
-    kinds = [name.partition(" part ")[0] for name in words[:3]]
+    kinds = [name.partition(" part ")[0] for name in words[:2]]
     return "/".join(kinds) or "root"
 
 

@@ -7,7 +7,8 @@ nor the states of a permutation pass between pieces.
 Constraints come in *windows* of consecutive k, each a scope: sum over k of alpha^(k - start) C_k, by Horner's rule.
 A product that several constraints of a window read, such as a cube of Poseidon2 that the linear layer spreads over a
 round, is taken out of them: it enters once, times the polynomial in alpha whose coefficients are its factors in them.
-What reads many leaves of openings is a scope of its own.
+A lookup is a window of its own, and folds its tuples a few values to a scope. What reads many leaves of openings is a
+*piece*, a scope of its own, for which openings are added up two leaves to a scope.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import chain
 from typing import Generic, TypeVar
 
 from prover.air.affine import Affine, AffineForms
@@ -33,14 +33,14 @@ V = TypeVar("V")
 T = TypeVar("T")
 
 MIN_WINDOW, MAX_WINDOW = 8, 32
-MAX_CHILDREN = 8
-"""Windows that a scope joins; more are joined in sections."""
+MAX_CHILDREN = 32
+"""Windows that a scope joins; more are joined in sections, at the price of a level. So much fits a Reveal."""
 LIGHT = 3
 """Leaves of openings that a piece may read inside its window; what reads more is a scope of its own."""
-MAX_PRODUCTS = 8
-"""Products of a form that are added in one scope."""
+MAX_PRODUCTS = 24
+"""Of two neighbours that share a piece."""
 MAX_VALUES, MAX_HEAVY_VALUES = 8, 2
-"""Values of a tuple that are folded in one scope: those that read few leaves in all, those that read many each."""
+"""Values of a tuple that are folded in one scope: those that read few leaves in all, and those that read many each."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Window:
     """Consecutive constraints.
 
     Attributes:
-        start, end: their numbers in the table, lookups after the stated ones.
+        start, end: their numbers in the table; lookups come after the stated ones, each alone.
         shared: products of several of them -> (number, factor) in each.
     """
 
@@ -84,23 +84,19 @@ def plan(air: Air) -> Plan:
         {n for n in form.terms if graph.op[n] is Op.MUL} if constraint.rows is Rows.ALL else set()
         for (constraint, _), form in zip(table.constraints, stated, strict=True)
     ]
-    count = len(stated) + len(table.groups)
     windows, start = [], 0
-    while start < count:
-        end = next(
-            e for e in range(start + MIN_WINDOW, start + MAX_WINDOW + 1) if _is_end(products, start, e)
-        )
-        end = min(end, count)
-        readers = Counter(n for k in range(start, min(end, len(stated))) for n in products[k])
+    while start < len(stated):
+        ends = range(start + MIN_WINDOW, start + MAX_WINDOW + 1)
+        end = min(next(e for e in ends if _is_end(products, start, e)), len(stated))
+        readers = Counter(n for k in range(start, end) for n in products[k])
         shared = {
-            node: [
-                (k, stated[k].terms[node]) for k in range(start, min(end, len(stated))) if node in products[k]
-            ]
+            node: [(k, stated[k].terms[node]) for k in range(start, end) if node in products[k]]
             for node, times in sorted(readers.items())
             if times > 1
         }
         windows.append(Window(start, end, shared))
         start = end
+    windows += [Window(start + g, start + g + 1, {}) for g in range(len(table.groups))]
     taken = {(k, node) for window in windows for node, places in window.shared.items() for k, _ in places}
     own = [
         Affine(form.constant, {n: f for n, f in form.terms.items() if (k, n) not in taken})
@@ -146,11 +142,14 @@ class HornerFingerprints(Generic[V]):
     def __init__(self, alpha: V, beta: V) -> None:
         self.alpha, self.beta = alpha, beta
 
-    def fold(self, algebra: LookupAlgebra[V, V], values: Sequence[V], total: V | None = None) -> V | None:
+    def fold(self, algebra: LookupAlgebra[V, V], values: Sequence[V], total: V | None = None) -> V:
         """Sum of beta_lu^j v_j, and beta_lu^n times `total`, which is of what follows in the tuple."""
-        for value in reversed(values):
-            total = value if total is None else algebra.ext_add(algebra.ext_mul(total, self.beta), value)
-        return total
+        result = (
+            values[-1] if total is None else algebra.ext_add(algebra.ext_mul(total, self.beta), values[-1])
+        )
+        for value in reversed(values[:-1]):
+            result = algebra.ext_add(algebra.ext_mul(result, self.beta), value)
+        return result
 
     def fingerprint(self, algebra: LookupAlgebra[V, V], relation: int, total: V) -> V:
         """alpha_lu + relation + beta_lu times what a tuple folds to."""
@@ -208,8 +207,10 @@ class Composer(Generic[V]):
     def _join(self, windows: Sequence[Window]) -> V:
         total: V | None = None
         for window in reversed(windows):
-            with self._ops.scope(f"constraints {window.start} to {window.end - 1}"):
-                value = self._window(window)
+            lookup = window.start - len(self._plan.table.constraints)
+            name = f"constraints {window.start} to {window.end - 1}" if lookup < 0 else f"lookup {lookup}"
+            with self._ops.scope(name):
+                value = self._window(window) if lookup < 0 else self._lookup(lookup)
             if total is not None:
                 total = self._algebra.ext_mul(total, self._power(window.end - window.start))
             total = self._plus(total, value)
@@ -235,7 +236,7 @@ class Composer(Generic[V]):
         total: V | None = None
         for item in reversed(self._pairs(range(window.start, window.end), self._constraint_forms)):
             value = self._piece(
-                self._label(item[0]),
+                self._plan.table.constraints[item[0]][0].label,
                 [form for k in item for form in self._constraint_forms(k)],
                 partial(self._constraints, item),
             )
@@ -256,14 +257,15 @@ class Composer(Generic[V]):
 
         Args:
             forms: what each asks for.
-            light: how many go together that read `LIGHT` leaves in all.
-            heavy: how many of those that read more alone.
+            light: how many go together of those that read no more than `LIGHT` leaves in all.
+            heavy: how many of those that each read more.
         """
         runs: list[list[int]] = []
         read: set[tuple[int, int]] = set()
         for place, leaves in enumerate(map(self._leaves, forms)):
             few = len(leaves | read) <= LIGHT and len(runs[-1]) < light if runs else False
             many = min(len(leaves), len(read)) > LIGHT and len(runs[-1]) < heavy
+            many = many and self._num_products([*forms[runs[-1][-1]], *forms[place]]) <= MAX_PRODUCTS
             if few or many:
                 runs[-1].append(place)
                 read |= leaves
@@ -276,13 +278,11 @@ class Composer(Generic[V]):
         """One by one, but two neighbours together where both are heavy."""
         return [[numbers[i] for i in run] for run in self._alike(list(map(forms, numbers)), 1, 2)]
 
-    def _label(self, k: int) -> str:
-        stated = self._plan.table.constraints
-        return stated[k][0].label if k < len(stated) else f"lookup {k - len(stated)}"
+    def _num_products(self, forms: Sequence[Affine]) -> int:
+        return sum(self._plan.table.graph.op[node] is Op.MUL for form in forms for node in form.terms)
 
     def _constraint_forms(self, k: int) -> Sequence[Affine]:
-        """What C_k asks for; nothing for a lookup, which sees to itself."""
-        return [self._plan.own[k]] if k < len(self._plan.own) else []
+        return [self._plan.own[k]]
 
     def _product_forms(self, product: int) -> Sequence[Affine]:
         return [Affine(0, {product: 1})]
@@ -298,10 +298,7 @@ class Composer(Generic[V]):
 
     def _constraint(self, k: int) -> V | None:
         """C_k, less what its window shares, times its selector."""
-        stated = self._plan.table.constraints
-        if k >= len(stated):
-            return self._lookup(k - len(stated))
-        own, (constraint, _) = self._plan.own[k], stated[k]
+        own, (constraint, _) = self._plan.own[k], self._plan.table.constraints[k]
         if not own.terms and not own.constant:
             return None
         value = self._affine(own)
@@ -331,15 +328,14 @@ class Composer(Generic[V]):
     def _lookup(self, number: int) -> V:
         """A group's constraint, as `prover.air.logup.group_constraints` states it."""
         table, algebra, place = self._plan.table, self._algebra, self._place
-        with self._ops.scope(f"lookup {number}"):
-            last = number == len(table.groups) - 1
-            end = place.column(number, int(last))
-            if last:
-                end = algebra.ext_add(algebra.ext_sub(end, place.column(number, 0)), place.share())
-            phi = algebra.ext_sub(end, place.column(number - 1, 0)) if number else end
-            values = _Values(self._tuple_value)
-            numerator, denominator = fraction(algebra, table, table.groups[number], values, self)
-            return algebra.ext_sub(algebra.ext_mul(phi, denominator), numerator)
+        last = number == len(table.groups) - 1
+        end = place.column(number, int(last))
+        if last:
+            end = algebra.ext_add(algebra.ext_sub(end, place.column(number, 0)), place.share())
+        phi = algebra.ext_sub(end, place.column(number - 1, 0)) if number else end
+        values = _Values(self._tuple_value)
+        numerator, denominator = fraction(algebra, table, table.groups[number], values, self)
+        return algebra.ext_sub(algebra.ext_mul(phi, denominator), numerator)
 
     def fingerprint(
         self, algebra: LookupAlgebra[V, V], table: AirGraph, item: InteractionNodes, values: Mapping[int, V]
@@ -357,7 +353,7 @@ class Composer(Generic[V]):
         assert total is not None  # noqa: S101 - a tuple has values
         return self._challenges.fingerprint(algebra, item.interaction.relation.id, total)
 
-    def _fold(self, forms: Sequence[Affine], total: V | None) -> V | None:
+    def _fold(self, forms: Sequence[Affine], total: V | None) -> V:
         return self._challenges.fold(self._algebra, [self._affine(form) for form in forms], total)
 
     def _tuple_value(self, node: int) -> V:
@@ -381,7 +377,7 @@ class Composer(Generic[V]):
 
     def _prepare(self, forms: Sequence[Affine]) -> None:
         """The linear parts of the forms, two leaves at a time, in scopes that open no more."""
-        parts = [form for form in self._all_forms(forms, short=True) if self._own_leaves(form)]
+        parts = [form for form in self._all_forms(forms) if self._own_leaves(form)]
         runs = sorted({_run(leaf) for form in parts for leaf in self._own_leaves(form)})
         for number, run in enumerate(runs):
             with self._ops.scope(f"openings {number}"):
@@ -395,8 +391,8 @@ class Composer(Generic[V]):
                         value = self._affine(Affine(0, terms))
                         self._partials.setdefault(form, []).append(value)
 
-    def _all_forms(self, forms: Sequence[Affine], short: bool = False) -> list[Affine]:
-        """The forms, and those of the factors of their products, once each; no factors of long ones if `short`."""
+    def _all_forms(self, forms: Sequence[Affine]) -> list[Affine]:
+        """The forms, and those of the factors of their products, once each."""
         graph, found = self._plan.table.graph, dict[Affine, None]()
         todo = list(reversed(forms))
         while todo:
@@ -404,24 +400,10 @@ class Composer(Generic[V]):
             if form in found:
                 continue
             found[form] = None
-            if short and self._is_long(form):
-                continue
             for node in form.terms:
                 if graph.op[node] is Op.MUL:
                     todo += [self._plan.forms(n) for n in (graph.left[node], graph.right[node])]
         return list(found)
-
-    def _is_long(self, form: Affine) -> bool:
-        """Whether its products are added in scopes of their own."""
-        products = sum(self._plan.table.graph.op[node] is Op.MUL for node in form.terms)
-        return products > MAX_PRODUCTS and len(self._leaves([form])) > LIGHT
-
-    def _groups(self, products: Sequence[tuple[int, int]]) -> list[Affine]:
-        """Products that read about the same, as many as one scope adds."""
-        forms = [Affine(0, {node: factor}) for node, factor in products]
-        forms.sort(key=lambda form: sorted(self._leaves([form])))
-        runs = self._alike([[form] for form in forms], MAX_PRODUCTS, MAX_PRODUCTS)
-        return [Affine(0, dict(chain(*(forms[i].terms.items() for i in run)))) for run in runs]
 
     def _leaf(self, node: int) -> tuple[int, int] | None:
         """The leaf of openings that holds a column; None for all else."""
@@ -457,22 +439,22 @@ class Composer(Generic[V]):
         return self._values[node]
 
     def _affine(self, form: Affine) -> V:
-        """The form's value; products of a long one in scopes of a few."""
-        graph, prepared = self._plan.table.graph, self._partials.get(form)
+        """The form's value: multiples of columns leaf by leaf, then all else."""
+        prepared = self._partials.get(form)
         total: V | None = self._algebra.constant(form.constant) if form.constant or not form.terms else None
         for value in prepared or ():
             total = self._plus(total, value)
-        terms = sorted(form.terms.items())
-        if prepared is not None:
-            terms = [term for term in terms if self._leaf(term[0]) is None]
-        if self._is_long(form):
-            products = [term for term in terms if graph.op[term[0]] is Op.MUL]
-            terms = [term for term in terms if graph.op[term[0]] is not Op.MUL]
-            for some in self._groups(products):
-                name = f"terms {min(some.terms)}"
-                value = self._piece(name, [some], partial(self._affine, some), alone=True)
-                total = self._plus(total, value)
-        for node, factor in terms:
+        multiples: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        others: list[tuple[int, int]] = []
+        for node, factor in sorted(form.terms.items()):
+            leaf = self._leaf(node)
+            if leaf is None or (prepared is None and factor in (1, P - 1)):
+                others.append((node, factor))
+            elif prepared is None:
+                multiples.setdefault(leaf, []).append((node, factor))
+        for leaf in sorted(multiples):
+            total = self._plus(total, self._dot(multiples[leaf]))
+        for node, factor in others:
             value = self._value(node)
             if factor == P - 1 and total is not None:
                 total = self._algebra.sub(total, value)
@@ -480,6 +462,12 @@ class Composer(Generic[V]):
                 total = self._plus(total, value if factor == 1 else self._algebra.scale(value, factor))
         assert total is not None  # noqa: S101 - a form is a constant or has terms
         return total
+
+    def _dot(self, terms: Sequence[tuple[int, int]]) -> V:
+        """The sum of columns of one leaf, each times its factor."""
+        graph = self._plan.table.graph
+        columns = [self._place.variable(*graph.variables[graph.left[node]]) for node, _ in terms]
+        return self._ops.dot(self._ops.join(columns), self._ops.constant([factor for _, factor in terms]))
 
 
 def _run(leaf: tuple[int, int]) -> tuple[int, int]:
