@@ -139,6 +139,49 @@ def test_every_word_that_is_calculated_with_is_checked_to_be_below_p() -> None:
     assert count > 500
 
 
+def test_no_chunk_divides_by_what_it_makes() -> None:
+    """Were that 0 its script would fail, and nobody could convict who commits a false divisor and its "inverse"."""
+    count = 0
+    for chunk in chain(*tree().partition.chunks):
+        made = {word for step in chunk.steps for word in step.out}
+        for step in chunk.steps:
+            if step.kind is Kind.INVERSE:
+                count += 1
+                assert not made & set(step.args[0])
+    assert count > 5
+
+
+def test_the_root_commits_what_every_dispute_needs_and_two_digests_for_the_queries() -> None:
+    """Claim, four challenges, the openings' root, the sums' seal; the last state, and two seals."""
+    lowered = tree().lowered
+    root = [wire.words for wire in tree().partition.wires[0] if wire.path == ()]
+    top = [seal.digest for seal in lowered.seals if seal.digest[0] not in tree_of_seals()]
+    assert len(root) == 11
+    assert len([digest for digest in top if digest in root]) == 3
+
+
+def tree_of_seals() -> set[int]:
+    """Words that a seal holds."""
+    return {word for seal in tree().lowered.seals for word in seal.words}
+
+
+def test_a_seal_under_a_seal_is_hashed_up_to_the_one_that_is_committed() -> None:
+    """A part of a query that reads one root of many: its copy, those beside the path, one comparison."""
+    lowered, partition, read = tree().lowered, tree().partition, readers()
+    under = [seal for seal in lowered.seals if seal.digest[0] in tree_of_seals()]
+    assert len(under) >= 4
+    tops = {seal.digest for seal in lowered.seals} - {seal.digest for seal in under}
+    found = 0
+    for chunk in partition.chunks[1]:
+        for step in chunk.steps:
+            for word in needed(step, lowered):
+                if partition.copy_of.get(word) in {w for seal in under for w in seal.words}:
+                    ends = [s.args[1] for s, _ in comparisons(word, read) if s.args[1] in tops]
+                    assert ends
+                    found += 1
+    assert found > 20
+
+
 def test_nothing_light_is_made_of_what_nodes_copy() -> None:
     """A copy takes another name in a step, not in the light words that it reads."""
     lowered = tree().lowered

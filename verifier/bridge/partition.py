@@ -401,6 +401,8 @@ class _Partitioner:
         if compressions > MAX_COMPRESSIONS:
             return False
         made = {word for step in steps for word in step.out}
+        if any(step.kind is Kind.INVERSE and made & set(step.args[0]) for step in steps):
+            return False  # made as 0, it would fail the script that has to convict its maker
         inside: dict[int, int] = defaultdict(int)
         for step in steps:
             for word in self.needs(step):
