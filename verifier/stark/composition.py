@@ -382,13 +382,11 @@ class Composer(Generic[V]):
         for number, run in enumerate(runs):
             with self._ops.scope(f"openings {number}"):
                 for form in parts:
-                    terms = {
-                        n: f
-                        for n, f in form.terms.items()
-                        if (leaf := self._leaf(n)) is not None and _run(leaf) == run
-                    }
-                    if terms:
-                        value = self._affine(Affine(0, terms))
+                    terms = [
+                        (n, f) for n, f in form.terms.items() if (leaf := self._leaf(n)) and _run(leaf) == run
+                    ]
+                    value = self._columns(terms)
+                    if value is not None:
                         self._partials.setdefault(form, []).append(value)
 
     def _all_forms(self, forms: Sequence[Affine]) -> list[Affine]:
@@ -439,22 +437,14 @@ class Composer(Generic[V]):
         return self._values[node]
 
     def _affine(self, form: Affine) -> V:
-        """The form's value: multiples of columns leaf by leaf, then all else."""
+        """The form's value."""
         prepared = self._partials.get(form)
         total: V | None = self._algebra.constant(form.constant) if form.constant or not form.terms else None
         for value in prepared or ():
             total = self._plus(total, value)
-        multiples: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        others: list[tuple[int, int]] = []
         for node, factor in sorted(form.terms.items()):
-            leaf = self._leaf(node)
-            if leaf is None or (prepared is None and factor in (1, P - 1)):
-                others.append((node, factor))
-            elif prepared is None:
-                multiples.setdefault(leaf, []).append((node, factor))
-        for leaf in sorted(multiples):
-            total = self._plus(total, self._dot(multiples[leaf]))
-        for node, factor in others:
+            if prepared is not None and self._leaf(node) is not None:
+                continue
             value = self._value(node)
             if factor == P - 1 and total is not None:
                 total = self._algebra.sub(total, value)
@@ -463,11 +453,17 @@ class Composer(Generic[V]):
         assert total is not None  # noqa: S101 - a form is a constant or has terms
         return total
 
-    def _dot(self, terms: Sequence[tuple[int, int]]) -> V:
-        """The sum of columns of one leaf, each times its factor."""
-        graph = self._plan.table.graph
-        columns = [self._place.variable(*graph.variables[graph.left[node]]) for node, _ in terms]
-        return self._ops.dot(self._ops.join(columns), self._ops.constant([factor for _, factor in terms]))
+    def _columns(self, terms: Sequence[tuple[int, int]]) -> V | None:
+        """The sum of columns, each times its factor, as they are opened: a leaf's in one step."""
+        graph, by_leaf = self._plan.table.graph, dict[tuple[int, int] | None, list[tuple[int, int]]]()
+        for node, factor in terms:
+            by_leaf.setdefault(self._leaf(node), []).append((node, factor))
+        total: V | None = None
+        for some in by_leaf.values():
+            values = [self._place.variable(*graph.variables[graph.left[node]]) for node, _ in some]
+            factors = self._ops.constant([factor for _, factor in some])
+            total = self._plus(total, self._ops.dot(self._ops.join(values), factors))
+        return total
 
 
 def _run(leaf: tuple[int, int]) -> tuple[int, int]:
