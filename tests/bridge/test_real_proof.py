@@ -18,10 +18,13 @@ from tests.bridge.attacks import (
     public_values,
     wires,
 )
-from tests.bridge.mutations import READ, REFUSED
+from tests.bridge.mutations import READ, REFUSED, mutated
+from verifier.bridge.claims import VerifierClaims
+from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.opening import MAIN
 from verifier.bridge.statement import claim_of
 from verifier.cli.main import cli
+from verifier.pipeline import DEFAULT_PRESET
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +71,16 @@ def test_every_check_of_the_verifier_has_its_leaf():
         assert all(bisection.leaves_that_check(query, step) for step in steps if not step.out)
     opened = {word for words in lowered.opening.leaves for word in words}
     assert opened and set(tree.partition.copy_of.values()) >= opened
+
+
+def test_a_watcher_replays_an_opening_above_p_and_no_file_of_another_length():
+    it = case()
+    claims = VerifierClaims(it.tree, it.court.key, (DEFAULT_PRESET, "small"), ())
+    data = mutated("opening plus p", it.data, it.court.key.layout, it.other, Random(13))
+    assert it.court.bisection(claims.execution(data)).convict() is not None
+    with pytest.raises(BridgeError) as caught:
+        claims.execution(it.data[:-4])
+    assert caught.value.reason is BridgeReason.PROOF
 
 
 def dispute(file, *options):

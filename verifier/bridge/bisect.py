@@ -129,13 +129,12 @@ class Bisection:
                     return place, None
             elif target is None:
                 target = place[0]
-        if target is None:
-            for place in self._faulty():
-                if place[0] not in known:
-                    target = place[0]
-                    break  # the way to one fault is enough
-                if self.convicting(place, committed):
-                    return place, None
+        for place in self._faulty():
+            if place[0] not in known:
+                target = place[0] if target is None else target
+                break  # the way to one fault is enough
+            if self.convicting(place, committed):
+                return place, None
         while target is not None and self.tree.nodes[target].parent not in known:
             target = self.tree.nodes[target].parent
         return None, target
