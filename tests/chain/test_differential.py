@@ -11,7 +11,8 @@ from collections import Counter
 import pytest
 
 from tests.chain.coins import Spent, out_of, spend
-from tests.chain.test_contract import SCRIPT, fund, needs_node, real_node
+from tests.chain.test_contract import SCRIPT, fund
+from tests.real_node import needs_node, real_node
 from verifier.bitcoin.transaction import FINAL_SEQUENCE, Transaction, TxOut
 from verifier.chain.chain import Chain, Refused
 from verifier.chain.mempool import Refusal
