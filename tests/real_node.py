@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -124,11 +125,15 @@ def bank_coin(chain: TestChain, sats: int) -> BankCoin:
 def keep_time() -> None:
     """Moves the node's clock up to its last block: blocks come faster than seconds, and two hours are the limit."""
     last = real_node().block(real_node().tip.height).time
-    if last > time.time():
-        rpc("setmocktime", last)
+    rpc("setmocktime", max(last, int(time.time())))
 
 
-def rpc(method: str, *params: object) -> object:
+def version() -> int:
+    """Of the node: 310000 is Core 31.0."""
+    return int(rpc("getnetworkinfo")["version"])
+
+
+def rpc(method: str, *params: object) -> Any:
     """What `Bitcoind` has no use for."""
     parts = urlsplit(url())
     client = BitcoinCoreRpcClient(

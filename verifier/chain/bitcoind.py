@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit
 
 from bitcoin_core_rpc import BitcoinCoreRpcClient
 from bitcoin_core_rpc.errors import FetchError, RpcError
-from bitcoin_core_rpc.transport import SessionTransport
 
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxOut
 from verifier.chain.block import Block
@@ -104,7 +103,6 @@ class Bitcoind:
             f"{parts.scheme}://{parts.hostname}:{parts.port}",
             user=unquote(parts.username),
             password=unquote(parts.password),
-            transport=SessionTransport(),
         )
         found = self._call("getblockchaininfo")["chain"]
         if found != network:
