@@ -1,12 +1,12 @@
 """A real Bitcoin node for tests, where PEGPROOF_BITCOIND names one: the address of a regtest node, or a program.
 
 `http://user:password@127.0.0.1:18443` is a node that runs and that the tests may mine on; docs/bridge.md says with
-which options. The path of a `bitcoind` is started for the run, in a directory of its own, and ended with it.
+which options. A `bitcoind`, with options or without, is started for the run in a directory of its own and ended with it.
 """
 
 import atexit
 import os
-import shutil
+import shlex
 import socket
 import subprocess
 import time
@@ -48,11 +48,12 @@ _START_SECONDS = 60
 
 
 @contextmanager
-def started(program: str, *options: str) -> Iterator[str]:
-    """The address of a fresh node, which is ended afterwards."""
+def started(*options: str) -> Iterator[str]:
+    """The address of a fresh node of the program, which is ended afterwards."""
     with TemporaryDirectory(prefix="pegproof-node-") as directory:
         port = _free_port()
-        command = [program, f"-datadir={directory}", f"-rpcport={port}", *OPTIONS, *options]
+        named = shlex.split(NAMED)
+        command = [*named, f"-datadir={directory}", f"-rpcport={port}", *OPTIONS, *options]
         process = subprocess.Popen(command)
         try:
             yield _address(process, Path(directory) / "regtest" / ".cookie", port)
@@ -86,12 +87,9 @@ def url() -> str:
     """The address of the one node that all tests share."""
     if not IS_PROGRAM:
         return NAMED
-    program = shutil.which(NAMED)
-    if program is None:
-        raise FileNotFoundError(f"PEGPROOF_BITCOIND names {NAMED}, which is no program")
     running = ExitStack()
     atexit.register(running.close)
-    return running.enter_context(started(program))
+    return running.enter_context(started())
 
 
 @cache

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_node import NAMED, needs_program, started
+from tests.real_node import needs_program, started
 from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.engine import Result, run
 from verifier.bridge.simulate.setup import make_setup
@@ -34,7 +34,7 @@ def settled(node: Bitcoind, height: int) -> int:
 
 
 def replays(result: Result, blocks: list[Block], file: Path) -> None:
-    with started(NAMED, f"-loadblock={file}") as address:
+    with started(f"-loadblock={file}") as address:
         node = Bitcoind(address)
         assert settled(node, len(blocks) - 1) == len(blocks) - 1
         assert node.tip.hash == blocks[-1].hash
@@ -52,7 +52,7 @@ def test_a_node_ends_at_the_tip_of_an_export(tmp_path: Path) -> None:
     forged = tx.with_witness(1, (b"\1", *tx.inputs[1].witness[1:]))
     wrong = blocks[-1].serialize().replace(tx.serialize(), forged.serialize())
     path = export_blocks([*(block.serialize() for block in blocks[:-1]), wrong], tmp_path / "wrong")
-    with started(NAMED, f"-loadblock={path}") as address:
+    with started(f"-loadblock={path}") as address:
         assert settled(Bitcoind(address), len(blocks) - 1) == len(blocks) - 2
 
 
