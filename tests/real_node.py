@@ -1,7 +1,7 @@
 """A real Bitcoin node for tests, where PEGPROOF_BITCOIND names one: the address of a regtest node, or a program.
 
 `http://user:password@127.0.0.1:18443` is a node that runs and that the tests may mine on; docs/bridge.md says with
-which options. A `bitcoind`, with options or without, is started for the run in a directory of its own and ended with it.
+which options. A `bitcoind`, with options or without, is started in a directory of its own, and ended with the run.
 """
 
 import atexit
