@@ -151,7 +151,7 @@ def test_a_game_over_the_rollups_proof(name: str, here: TestChain, rollup: World
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("here", PLACES, indirect=True)
+@pytest.mark.parametrize("here", [REAL], indirect=True)
 def test_the_widest_assertion_and_reveal_relay(here: TestChain, rollup: World) -> None:
     """The largest transactions of a dispute, each through the mempool under default policy."""
     world = moved(rollup, here)
