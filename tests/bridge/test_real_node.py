@@ -23,7 +23,7 @@ from verifier.bridge.lazy import LazyGraph
 from verifier.bridge.moves import sign_key_paths
 from verifier.bridge.roles import open_towards
 from verifier.bridge.simulate.cases import ToyCase
-from verifier.bridge.simulate.engine import SCENARIOS, playable, run
+from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
 from verifier.bridge.simulate.on_demand import lazy_setup
 from verifier.bridge.simulate.setup import make_setup, script_of, secret_of
 from verifier.bridge.simulate.stage import Stage
@@ -48,13 +48,7 @@ GAMES = [
     *(pytest.param(n, "embedded", marks=pytest.mark.slow if n in SLOW else ()) for n in EVERYWHERE),
     *(pytest.param(n, "bitcoind", marks=needs_node) for n in playable("toy")),
 ]
-LARGE_GAMES = [
-    "02-unchallenged",
-    "03-challenged-honest",
-    "07-false-proof",
-    "07b-minted-sats",
-    "14-largest-leaf",
-]
+LARGE_GAMES = [*EVERYWHERE, "03-challenged-honest", *(name for name in SCENARIOS if ONLY.get(name) == "rollup")]
 COIN_SATS, LARGE_COIN_SATS = 200_000_000, 1_000_000_000
 
 
