@@ -48,7 +48,11 @@ GAMES = [
     *(pytest.param(n, "embedded", marks=pytest.mark.slow if n in SLOW else ()) for n in EVERYWHERE),
     *(pytest.param(n, "bitcoind", marks=needs_node) for n in playable("toy")),
 ]
-LARGE_GAMES = [*EVERYWHERE, "03-challenged-honest", *(name for name in SCENARIOS if ONLY.get(name) == "rollup")]
+LARGE_GAMES = [
+    *EVERYWHERE,
+    "03-challenged-honest",
+    *(name for name in SCENARIOS if ONLY.get(name) == "rollup"),
+]
 COIN_SATS, LARGE_COIN_SATS = 200_000_000, 1_000_000_000
 
 
