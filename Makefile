@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-economy test test-slow lint typecheck layers figures soundness fuzz random models mutate disprove slot kill bench docs ci clean
+.PHONY: help setup demo demo-economy test test-slow lint typecheck layers figures soundness fuzz random models mutate disprove slot real-node kill bench docs ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -49,6 +49,9 @@ disprove: setup ## wires wrong alone, malformed hints, mutated files against the
 
 slot: setup ## the rollup's slot set up in build/slot: keys, 5 GB of leaves, 96,000 signatures; resumes; ARGS=--predict
 	@$(PY) -m verifier.cli.main bridge setup build/slot --shape small $(ARGS)
+
+real-node: setup ## a real node judges contract, mempool, games, exports; PEGPROOF_BITCOIND=PATH of a bitcoind, or the URL of one
+	@$(PYTEST) tests/chain/test_contract.py tests/chain/test_differential.py tests/bridge/test_real_node.py tests/bridge/test_replay.py -n 0 -rs
 
 lint: setup ## ruff
 	@$(PY) -m ruff check .

@@ -23,7 +23,7 @@ from verifier.bridge.presign import (
     pegin_requests,
     protect_requests,
 )
-from verifier.bridge.simulate.on_demand import lazy_setup
+from verifier.bridge.simulate.on_demand import lazy_graph, lazy_setup
 from verifier.bridge.simulate.setup import all_signatures, make_setup
 from verifier.bridge.tree import OpeningTree, depth
 from verifier.script.winternitz import WinternitzKey
@@ -102,7 +102,7 @@ def test_other_windows_are_checked() -> None:
 
 def test_a_slot_on_demand_is_the_slot_that_a_committee_makes(tmp_path: Path) -> None:
     """The same coins and txids, and a signature that holds wherever the committee has left one."""
-    made, lazy = make_setup(tmp_path, TREE), lazy_setup(TREE)
+    made, lazy = make_setup(tmp_path, TREE), lazy_setup(lazy_graph(TREE))
     graph = made.moves.graph
     assert lazy.moves.graph.terms == graph.terms
     assert lazy.moves.graph.digest == graph.digest
@@ -116,7 +116,7 @@ def test_a_slot_on_demand_is_the_slot_that_a_committee_makes(tmp_path: Path) -> 
 
 
 def test_what_set_up_does_not_sign_is_not_signed_on_demand() -> None:
-    signatures = lazy_setup(TREE).moves.signatures
+    signatures = lazy_setup(lazy_graph(TREE)).moves.signatures
     for name, index, leaf in (
         *(("open/1", 1, -1), ("burn/6", 0, -1), ("take1/vault 7", 0, -1), ("disprove/6", 1, 99)),
         *(("disprove/99", 0, -1), ("refund/vault 0", 0, -1), ("assert", 0, 3), ("disprove/6", 0, 0)),

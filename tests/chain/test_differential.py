@@ -11,7 +11,8 @@ from collections import Counter
 import pytest
 
 from tests.chain.coins import Spent, out_of, spend
-from tests.chain.test_contract import SCRIPT, fund, needs_node, real_node
+from tests.chain.test_contract import CLUSTERS, SCRIPT, fund
+from tests.real_node import needs_node, real_node, rpc, version
 from verifier.bitcoin.transaction import FINAL_SEQUENCE, Transaction, TxOut
 from verifier.chain.chain import Chain, Refused
 from verifier.chain.mempool import Refusal
@@ -19,7 +20,7 @@ from verifier.chain.node import EmbeddedNode
 from verifier.chain.policy import Reason, Rules
 from verifier.script.script import P2A
 
-STRICTER = {Refusal.NEW_UNCONFIRMED, Refusal.REPLACEMENT_FEE, Reason.CLUSTER_COUNT}
+STRICTER = {Refusal.NEW_UNCONFIRMED, Refusal.REPLACEMENT_FEE, Refusal.PARENTS, Reason.CLUSTER_COUNT}
 """Rules of which ours keeps the older and the newer form both."""
 LOCKS = (FINAL_SEQUENCE - 1,) * 8 + (1, 3)
 
@@ -71,6 +72,12 @@ class World:
         return [parent, child]
 
 
+def rules() -> Rules:
+    """Those of the node's version."""
+    relay_fee = round(rpc("getmempoolinfo")["minrelaytxfee"] * 100_000_000)
+    return Rules(relay_fee, parents_may_pay_nothing=version() >= CLUSTERS)
+
+
 @needs_node
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
@@ -80,7 +87,7 @@ def test_random_transactions_meet_the_same_verdict(seed: int) -> None:
     rng = random.Random(seed)
     world = World(rng, fund(node, 60))
     seen = Counter[str]()
-    with EmbeddedNode(rules=Rules(min_relay_fee=100)) as ours:
+    with EmbeddedNode(rules=rules()) as ours:
         for step in range(150):
             follow(ours, node)
             assert set(ours.mempool()) == set(node.mempool())

@@ -29,6 +29,8 @@ _ALREADY_CONFIRMED: Final = -27
 _REFUSED: Final = frozenset({_VERIFY_ERROR, _VERIFY_REJECTED})
 _COIN: Final = 100_000_000
 _ANY_BURN: Final = 21_000_000
+_BLOCKS_A_CALL: Final = 500
+"""To be mined within the client's time limit."""
 _WORDS: Final = (
     ("min relay fee not met", Reason.FEE),
     ("mempool min fee not met", Reason.FEE),
@@ -39,6 +41,11 @@ _WORDS: Final = (
     ("replacement-adds-unconfirmed", Refusal.NEW_UNCONFIRMED),
     ("missing-ephemeral-spends", Reason.DUST_UNSPENT),
     ("dust, tx with dust output must be 0-fee", Reason.DUST_FEE),
+    ("version=3 child tx", Reason.TRUC_CHILD_SIZE),
+    ("cannot spend from version=3", Reason.TRUC_MIX),
+    ("cannot spend from non-version=3", Reason.TRUC_MIX),
+    ("would have too many ancestors", Reason.TRUC_ANCESTORS),
+    ("would exceed descendant count limit", Reason.TRUC_DESCENDANTS),
 )
 """Core's words that are not ours; all others are handed on up to the first comma."""
 OP_TRUE: Final = b"\x51"
@@ -248,7 +255,9 @@ class Bitcoind:
     def mine(self, count: int = 1, script: bytes | None = None) -> tuple[Block, ...]:
         """See `TestChain.mine`."""
         before = self.tip.height
-        self._call("generatetodescriptor", count, _descriptor(OP_TRUE if script is None else script))
+        descriptor = _descriptor(OP_TRUE if script is None else script)
+        for done in range(0, count, _BLOCKS_A_CALL):
+            self._call("generatetodescriptor", min(_BLOCKS_A_CALL, count - done), descriptor)
         index = self._synced()
         return tuple(index.block(height) for height in range(before + 1, index.tip.height + 1))
 

@@ -23,6 +23,7 @@ from verifier.bridge.presign import NO_LEAF, Request, Slot, requests_of
 from verifier.bridge.simulate.setup import (
     COMMITTEE_SIZE,
     SLOT,
+    BankCoin,
     SetUp,
     committee_secrets,
     place,
@@ -140,18 +141,26 @@ _KINDS: Final = frozenset(
 )
 
 
-def lazy_setup(tree: OpeningTree, progress: Callable[[str, float], None] = lambda step, share: None) -> SetUp:
-    """A slot over a large tree: coins and deposits at once, everything of a node when it is touched."""
-    secrets = committee_secrets(COMMITTEE_SIZE)
-    committee = Aggregate([public_key(secret) for secret in secrets]).key
-    seed = secret_of("one-time keys")
+def lazy_graph(
+    tree: OpeningTree, progress: Callable[[str, float], None] = lambda step, share: None
+) -> LazyGraph:
+    """A slot's graph before its outpoint is known: everything measured, nothing made."""
+    committee = Aggregate([public_key(secret) for secret in committee_secrets(COMMITTEE_SIZE)]).key
     nowhere, operator = OutPoint(bytes(32), 0), xonly_key(secret_of("operator"))
     windows = Windows.longest(depth(tree.nodes))
     terms = Terms(SLOT, committee, operator, nowhere, script_of("pot"), windows, Amounts())
-    graph = LazyGraph(
-        terms, tree, NodeKeys(tree, SLOT, seed), progress=lambda share: progress("scripts", share)
-    )
-    graph = graph.at(nowhere, Windows.for_tree(depth(tree.nodes), graph.widest_level_vbytes))
-    placed, bank, deposits, deposit_txs = place(graph)
-    moves = Moves(placed, Signatures(placed, deposits, secrets))
-    return SetUp(tree, moves, deposits, deposit_txs, bank)
+    keys = NodeKeys(tree, SLOT, secret_of("one-time keys"))
+    graph = LazyGraph(terms, tree, keys, progress=lambda share: progress("scripts", share))
+    return graph.at(nowhere, Windows.for_tree(depth(tree.nodes), graph.widest_level_vbytes))
+
+
+def lazy_setup(graph: LazyGraph, coin: BankCoin | None = None) -> SetUp:
+    """A slot over a large tree: coins and deposits at once, everything of a node when it is touched.
+
+    Args:
+        graph: serves any number of slots, one after another.
+        coin: see `make_setup`.
+    """
+    placed, bank, deposits, deposit_txs = place(graph, coin)
+    moves = Moves(placed, Signatures(placed, deposits, committee_secrets(COMMITTEE_SIZE)))
+    return SetUp(graph.tree, moves, deposits, deposit_txs, bank)

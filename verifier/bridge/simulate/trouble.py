@@ -18,7 +18,7 @@ from verifier.bridge.moves import Moves, sign_key_paths
 from verifier.bridge.params import MARGINS
 from verifier.bridge.presign import Phase, check_complete, protect_requests
 from verifier.bridge.roles import open_towards
-from verifier.bridge.simulate.setup import SLOT, all_signatures, new_members, open_node, script_of, secret_of
+from verifier.bridge.simulate.setup import SLOT, all_signatures, new_members, script_of, secret_of
 from verifier.bridge.simulate.stage import ScenarioFailure, Stage, expect
 from verifier.chain.fees import spending_of
 from verifier.chain.policy import Reason, fee_of
@@ -226,9 +226,8 @@ def absent_member(stage: Stage) -> str:
         expect(not members[0].store.signatures(SLOT).keys() - offer.openings.keys(), "nothing is signed")
         sign_batch(members, protect)
         _refuses(BridgeReason.ORDER, partial(sign_batch, members, pay))
-    with open_node(stage.setup) as fresh:
-        expect(fresh.utxo(deposit.outpoint) is None, "the deposit was never broadcast")
-        expect(fresh.utxo(stage.graph.coins["F"].outpoint) is not None, "the operator's outpoint is its own")
+    expect(stage.node.utxo(deposit.outpoint) is None, "the deposit was never broadcast")
+    expect(stage.node.utxo(stage.graph.coins["F"].outpoint) is not None, "the operator's outpoint is its own")
     return "refused"
 
 

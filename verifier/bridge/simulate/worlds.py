@@ -11,7 +11,7 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.lazy import LazyGraph
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.simulate.cases import ToyCase
-from verifier.bridge.simulate.on_demand import lazy_setup
+from verifier.bridge.simulate.on_demand import lazy_graph, lazy_setup
 from verifier.bridge.simulate.rehearsal import reopen
 from verifier.bridge.simulate.rollup import SHAPE, RollupCase, rollup_proof
 from verifier.bridge.simulate.setup import SetUp, make_setup
@@ -72,7 +72,7 @@ def make_world(tree: str, directory: Path, progress: Progress = lambda step, sha
         return World(tree, case, make_setup(directory, case.tree, progress))
     progress("batch and proof", 0.0)
     rollup = RollupCase()
-    return World(tree, rollup, lazy_setup(rollup.tree, progress))
+    return World(tree, rollup, lazy_setup(lazy_graph(rollup.tree, progress)))
 
 
 def open_world(directory: Path) -> World:
