@@ -3,10 +3,10 @@
  * wide forward layers, with the cosets interleaved on the way out. The values on a coset of size n * blowup are those of
  * blowup cosets of size n. */
 #if LANES == 1
-#define STRIP 16 /* elements of a strip side by side: whole cache lines */
+#define STRIP 16 /* elements of a strip side by side */
 #define SMALL 16 /* shorter transforms are done on scalars */
 #else
-#define STRIP (2 * LANES)
+#define STRIP (8 * LANES) /* elements of a strip side by side: reading from memory is faster the longer they are */
 #define SMALL (LANES * LANES)
 #endif
 #define BLOCK_BITS 12
