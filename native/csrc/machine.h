@@ -9,7 +9,7 @@ enum { /* the numbers are public: native.Op */
 };
 
 struct machine_job {
-    const u32 *code;
+    const u32 *code, *chains; /* chains: by instruction, the length of the chain that begins there */
     size_t length, base_slots, ext_slots;
     const u32 *base_constants; /* Montgomery form */
     const u64 *ext_constants;  /* six Montgomery words each */
@@ -34,9 +34,10 @@ static void machine_load(const struct machine_job *job, u32 *to, size_t column, 
     while (done < rows) {
         size_t left = (height - at + stride - 1) / stride, count = min_size(left, rows - done), i = 0;
         const u32 *from = data + at;
-        if (stride == 1)
+        if (stride == 1) {
             for (; i < count; i += LANES) v_store_part(to + done + i, f_to(v_load_part(from + i, count - i)), count - i);
-        else {
+            for (size_t k = 0; k < count; k += 16) __builtin_prefetch(from + rows + k, 0, 2); /* what the next block reads */
+        } else {
             for (; i + LANES <= count; i += LANES) v_store(to + done + i, f_to(v_load_strided(from + i * stride, stride)));
             for (; i < count; i++) to[done + i] = m_to(from[i * stride]);
         }
@@ -72,6 +73,61 @@ static void machine_mac(const struct machine_job *job, const u32 *code, size_t c
     }
 }
 
+INLINE struct factor machine_factor(const struct machine_job *job, size_t constant) {
+    u32 c = job->base_constants[constant];
+    return factor_new(m_from(c), factor_ratio(c));
+}
+
+static int is_binary(u32 op) { return op == OP_BADD || op == OP_BSUB || op == OP_BMUL; }
+static int is_arithmetic(u32 op) { return is_binary(op) || op == OP_BADDC || op == OP_BMULC; }
+
+/* Whether the second of two instructions changes the first's result in place: between them it need not be stored. */
+static int machine_continues(const u32 *first, const u32 *second) {
+    u32 slot = first[1];
+    if (!is_arithmetic(first[0]) || !is_arithmetic(second[0]) || second[1] != slot) return 0;
+    return (second[2] == slot) != (is_binary(second[0]) && second[3] == slot);
+}
+
+/* A chain of such instructions on CHAIN vectors side by side, the changing value in registers. */
+#define CHAIN (LANES == 16 ? 16 : 8) /* half of the registers */
+#define CHANGE(change) _Pragma("GCC unroll 16") for (int i = 0; i < CHAIN; i++) x[i] = change
+static void machine_chain(const struct machine_job *job, const u32 *code, size_t count, u32 *base, size_t rows) {
+    u32 *to = base + (size_t)code[1] * MACHINE_BLOCK;
+    const u32 *from = base + (size_t)code[2] * MACHINE_BLOCK;
+    for (size_t row = 0; row < rows; row += CHAIN * LANES) { /* past the rows there is room for a block */
+        const u32 *step = code;
+        vec x[CHAIN];
+        CHANGE(v_load(from + row + i * LANES));
+        for (size_t k = 0; k < count; k++, step += 4) {
+            int left = k == 0 || step[2] == step[1]; /* is it the left operand */
+            const u32 *other = base + (size_t)step[left ? 3 : 2] * MACHINE_BLOCK + row;
+            switch (step[0]) {
+            case OP_BADD: CHANGE(f_add(x[i], v_load(other + i * LANES))); break;
+            case OP_BMUL: CHANGE(f_mul(x[i], v_load(other + i * LANES))); break;
+            case OP_BSUB:
+                if (left)
+                    CHANGE(f_sub(x[i], v_load(other + i * LANES)));
+                else
+                    CHANGE(f_sub(v_load(other + i * LANES), x[i]));
+                break;
+            case OP_BADDC: {
+                vec c = v_set1(job->base_constants[step[3]]);
+                CHANGE(f_add(x[i], c));
+                break;
+            }
+            case OP_BMULC: {
+                struct factor f = machine_factor(job, step[3]);
+                CHANGE(f_scale(x[i], f));
+                break;
+            }
+            default: break;
+            }
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < CHAIN; i++) v_store(to + row + i * LANES, x[i]);
+    }
+}
+
 #define EACH(i) for (size_t i = 0; i < rows; i += LANES)
 #define EACH6(i) for (size_t plane = 0; plane < 6 * MACHINE_BLOCK; plane += MACHINE_BLOCK) EACH(i)
 
@@ -79,6 +135,12 @@ static void machine_block(const struct machine_job *job, u32 *base, u32 *ext, si
     size_t rows = (block_rows + LANES - 1) / LANES * LANES;
     const u32 *end = job->code + 4 * job->length;
     for (const u32 *code = job->code; code < end; code += 4) {
+        size_t chain = job->chains[(size_t)(code - job->code) / 4];
+        if (chain > 1) {
+            machine_chain(job, code, chain, base, rows);
+            code += 4 * (chain - 1);
+            continue;
+        }
         size_t d = code[1], a = code[2], b = code[3];
         u32 *bd = base + d * MACHINE_BLOCK, *ed = ext + d * 6 * MACHINE_BLOCK;
         const u32 *ba = base + a * MACHINE_BLOCK, *bb = base + b * MACHINE_BLOCK;
@@ -95,7 +157,7 @@ static void machine_block(const struct machine_job *job, u32 *base, u32 *ext, si
             break;
         }
         case OP_BMULC: {
-            struct factor c = factor_new(m_from(job->base_constants[b]), factor_ratio(job->base_constants[b]));
+            struct factor c = machine_factor(job, b);
             EACH(i) v_store(bd + i, f_scale(v_load(ba + i), c));
             break;
         }
@@ -180,17 +242,22 @@ static int FN(machine_run)(const u32 *code, size_t length, size_t base_slots, si
                            size_t base_constant_count, const u32 *ext_constants, size_t ext_constant_count,
                            const u32 *const *columns, const size_t *column_rows, size_t rows, size_t row_stride, size_t row_step,
                            u32 *const *base_out, u32 *const *ext_out) {
-    u64 *ext = aligned_new((base_constant_count + 42 * ext_constant_count) * sizeof(u64));
+    u64 *ext = aligned_new((base_constant_count + 42 * ext_constant_count + length) * sizeof(u64));
     if (!ext) return 0;
     u64 *matrices = ext + 6 * ext_constant_count;
-    u32 *base = (u32 *)(matrices + 36 * ext_constant_count);
+    u32 *base = (u32 *)(matrices + 36 * ext_constant_count), *chains = base + base_constant_count;
+    for (size_t i = length; i-- > 0;) {
+        /* one lane: the compiler makes vectors of the loops of single instructions, not of a chain's */
+        int continued = LANES > 1 && i + 1 < length && machine_continues(code + 4 * i, code + 4 * i + 4);
+        chains[i] = continued ? chains[i + 1] + 1 : 1;
+    }
     for (size_t i = 0; i < base_constant_count; i++) base[i] = m_to(base_constants[i]);
     for (size_t i = 0; i < ext_constant_count; i++) {
         u32 c[6];
         for (size_t k = 0; k < 6; k++) ext[6 * i + k] = c[k] = m_to(ext_constants[k * ext_constant_count + i]);
         e_matrix(matrices + 36 * i, c);
     }
-    struct machine_job job = {.code = code, .length = length, .base_slots = base_slots, .ext_slots = ext_slots,
+    struct machine_job job = {.code = code, .chains = chains, .length = length, .base_slots = base_slots, .ext_slots = ext_slots,
                               .base_constants = base, .ext_constants = ext, .ext_matrices = matrices, .columns = columns,
                               .column_rows = column_rows, .rows = rows, .stride = row_stride, .step = row_step,
                               .base_out = base_out, .ext_out = ext_out};

@@ -3,22 +3,24 @@
  * wide forward layers, with the cosets interleaved on the way out. The values on a coset of size n * blowup are those of
  * blowup cosets of size n. */
 #if LANES == 1
-#define STRIP 16 /* elements of a strip side by side: whole cache lines */
+#define STRIP 16 /* elements of a strip side by side */
 #define SMALL 16 /* shorter transforms are done on scalars */
 #else
-#define STRIP (2 * LANES)
+#define STRIP (8 * LANES) /* elements of a strip side by side: reading from memory is faster the longer they are */
 #define SMALL (LANES * LANES)
 #endif
 #define BLOCK_BITS 12
 #define MAX_STRIP_BITS 9
+#define PREFETCHED 64 /* rows of a strip that the second-level cache holds beside the next strip's: they share its sets */
 #define SHORT 1024 /* below, a task is several columns */
+#define STREAMED ((size_t)1 << 20) /* results of as many elements pass by the caches, where they would not stay */
 
 struct ntt_job {
     const u32 *const *in;
     u32 *const *out, *const *first; /* first: NULL, or where the values on the first coset go too */
     size_t columns, group, n, blowup;
     unsigned log_n, strip_bits;
-    int from_coefficients, to_coefficients;
+    int from_coefficients, to_coefficients, streamed;
     u32 *scratch; /* one piece for each thread */
     size_t scratch_size, pieces;
     unsigned char *scratch_taken;
@@ -89,6 +91,10 @@ static void inverse_strips(const struct ntt_job *job, const u32 *in, u32 *work, 
         return;
     }
     struct rows from = {(u32 *)in + offset, spacing}, between = {buffer, STRIP}, to = {work + offset, spacing};
+    const u32 *next = in + offset + STRIP;
+    if (offset + STRIP < spacing && rows <= PREFETCHED)
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = 0; i < STRIP; i += 16) __builtin_prefetch(next + r * spacing + i, 0, 2);
     inverse_rows(from, between, to, rows, STRIP, 1, spacing, offset, &job->layers);
 }
 
@@ -124,8 +130,16 @@ static void middle_block(const struct ntt_job *job, u32 *work, u32 *cosets, size
     }
 }
 
+INLINE int is_streamed(const struct ntt_job *job, const u32 *to) { return job->streamed && (uintptr_t)to % (4 * LANES) == 0; }
+INLINE void write_result(u32 *to, vec a, int streamed) {
+    if (streamed)
+        v_stream(to, a);
+    else
+        v_store(to, a);
+}
+
 /* One vector of each coset -> blowup vectors: coset k is merged with coset k + blowup / 2, and so on inward. */
-INLINE void write_interleaved(u32 *to, const u32 *from, size_t stride, const size_t blowup) {
+INLINE void write_interleaved(u32 *to, const u32 *from, size_t stride, const size_t blowup, int streamed) {
     vec x[16], y[16];
 #pragma GCC unroll 4
     for (size_t k = 0; k < blowup; k++) x[k] = v_load(from + k * stride);
@@ -139,7 +153,7 @@ INLINE void write_interleaved(u32 *to, const u32 *from, size_t stride, const siz
         memcpy(x, y, blowup * sizeof(vec));
     }
 #pragma GCC unroll 4
-    for (size_t k = 0; k < blowup; k++) v_store(to + k * LANES, x[k]);
+    for (size_t k = 0; k < blowup; k++) write_result(to + k * LANES, x[k], streamed);
 }
 
 static void forward_strips(const struct ntt_job *job, u32 *work, u32 *cosets, u32 *out, u32 *first, u32 *buffer, size_t offset) {
@@ -152,19 +166,20 @@ static void forward_strips(const struct ntt_job *job, u32 *work, u32 *cosets, u3
         else
             forward_rows(from, between, between, rows, STRIP, 1, 0, &job->layers);
     }
+    int streamed = is_streamed(job, out), first_streamed = is_streamed(job, first);
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < STRIP; i += LANES) {
             u32 *to = out + (r * spacing + offset + i) * blowup;
             const u32 *from = buffer + r * STRIP + i;
-            if (first) v_store(first + r * spacing + offset + i, v_load(from));
+            if (first) write_result(first + r * spacing + offset + i, v_load(from), first_streamed);
             if (blowup == 1)
-                write_interleaved(to, from, rows * STRIP, 1);
+                write_interleaved(to, from, rows * STRIP, 1, streamed);
             else if (blowup == 2)
-                write_interleaved(to, from, rows * STRIP, 2);
+                write_interleaved(to, from, rows * STRIP, 2, streamed);
             else if (blowup == 4)
-                write_interleaved(to, from, rows * STRIP, 4);
+                write_interleaved(to, from, rows * STRIP, 4, streamed);
             else
-                write_interleaved(to, from, rows * STRIP, blowup);
+                write_interleaved(to, from, rows * STRIP, blowup, streamed);
         }
 }
 
@@ -191,6 +206,7 @@ static void ntt_task(void *context, size_t task) {
         else
             ntt_column(job, job->in[c], job->out[c], first, job->scratch + piece * job->scratch_size);
     }
+    if (job->streamed) v_stream_end();
     __atomic_clear(&job->scratch_taken[piece], __ATOMIC_RELEASE);
 }
 
@@ -203,6 +219,7 @@ static int FN(transform)(const u32 *const *in, u32 *const *out, u32 *const *firs
     job.from_coefficients = from_coefficients;
     job.to_coefficients = to_coefficients;
     job.strip_bits = log_n <= BLOCK_BITS ? 0 : (unsigned)min_size(log_n - BLOCK_BITS, MAX_STRIP_BITS);
+    job.streamed = columns * n * blowup >= STREAMED;
     size_t threads = (size_t)pool_threads(), share = (columns + threads - 1) / threads;
     if (columns == 0) return 1;
     job.group = n < SHORT ? min_size(share, 16) : 1;

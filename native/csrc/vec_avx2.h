@@ -8,6 +8,8 @@ typedef struct {
 
 INLINE vec v_load(const u32 *p) { return _mm256_loadu_si256((const __m256i *)p); }
 INLINE void v_store(u32 *p, vec a) { _mm256_storeu_si256((__m256i *)p, a); }
+INLINE void v_stream(u32 *p, vec a) { _mm256_stream_si256((__m256i *)p, a); }
+INLINE void v_stream_end(void) { _mm_sfence(); }
 INLINE vec v_part_mask(size_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }

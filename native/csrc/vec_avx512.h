@@ -8,6 +8,8 @@ typedef struct {
 
 INLINE vec v_load(const u32 *p) { return _mm512_loadu_si512(p); }
 INLINE void v_store(u32 *p, vec a) { _mm512_storeu_si512(p, a); }
+INLINE void v_stream(u32 *p, vec a) { _mm512_stream_si512((void *)p, a); }
+INLINE void v_stream_end(void) { _mm_sfence(); }
 INLINE __mmask16 v_part_mask(size_t n) { return (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1); }
 INLINE vec v_load_part(const u32 *p, size_t n) { return _mm512_maskz_loadu_epi32(v_part_mask(n), p); }
 INLINE void v_store_part(u32 *p, vec a, size_t n) { _mm512_mask_storeu_epi32(p, v_part_mask(n), a); }

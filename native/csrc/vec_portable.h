@@ -6,6 +6,9 @@ typedef u64 wide; /* sums of products, one lane */
 
 INLINE vec v_load(const u32 *p) { return *p; }
 INLINE void v_store(u32 *p, vec a) { *p = a; }
+/* As v_store, past the caches; p aligned. Before another thread reads: v_stream_end. */
+INLINE void v_stream(u32 *p, vec a) { *p = a; }
+INLINE void v_stream_end(void) {}
 INLINE vec v_load_part(const u32 *p, size_t n) { return n ? *p : 0; }
 INLINE void v_store_part(u32 *p, vec a, size_t n) {
     if (n) *p = a;

@@ -93,6 +93,29 @@ def random_code(seed: int, length: int, columns: int, slots: int, constants: int
     return ref.words(lines)
 
 
+@pytest.mark.parametrize("rows", [1, 100, 300])
+def test_values_changed_in_place_by_every_pair_of_operations(tier: str, rows: int) -> None:
+    """Chains: a slot changed again and again, as left and as right operand, and by its own value."""
+    columns = list(ref.random(30, 4, 512))
+    constants = ref.random(31, 3)
+    steps = [(op, 0, y) for op in (Op.BADDC, Op.BMULC) for y in range(3)]
+    for op in (Op.BADD, Op.BSUB, Op.BMUL):
+        steps += [(op, 0, 1), (op, 2, 0), (op, 0, 3)]
+    steps += [(Op.BADD, 0, 0), (Op.BMUL, 0, 0), (Op.BSUB, 1, 2)]
+    lines = [[Op.LOAD, slot, slot, 0] for slot in range(4)]
+    for k, first in enumerate(steps):
+        for second in steps:
+            lines += [[op, 0, x, y] for op, x, y in (first, second)]
+        lines.append([Op.STOREB, k, 0, 0])
+    code = np.array(lines, dtype=np.uint32)
+    want, _ = interpret(code, columns, 1, rows, constants, np.zeros((6, 1), np.uint32), 1)
+    outputs = [np.empty(rows, dtype=np.uint32) for _ in steps]
+    machine = native.Machine(code, 4, 1, constants, np.zeros((6, 1), np.uint32))
+    machine.run(columns, 1, rows, outputs)
+    for k, output in enumerate(outputs):
+        np.testing.assert_array_equal(output, want[k])
+
+
 @pytest.mark.parametrize(
     ("rows", "stride", "step"),
     [

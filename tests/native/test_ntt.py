@@ -89,6 +89,19 @@ def test_values_on_the_first_coset_replace_the_columns(tier: str, log_n: int, lo
     np.testing.assert_array_equal(np.vstack(group), want[:, :: 1 << log_blowup])
 
 
+@pytest.mark.parametrize("shift_words", [0, 1])
+def test_large_results_equal_those_of_one_column_at_a_time(tier: str, shift_words: int) -> None:
+    """2^20 elements are stored past the caches, where their place allows it; a column's 2^16 are not."""
+    columns = ref.random(20, 16, 1 << 15)
+    want = [native.coset_lde(column[None, :], 1, 3) for column in columns]
+    out = native.empty((1 << 20) + 16)[shift_words : shift_words + (1 << 20)].reshape(16, -1)
+    first = native.empty((1 << 19) + 16)[shift_words : shift_words + (1 << 19)].reshape(16, -1)
+    np.testing.assert_array_equal(
+        native.coset_lde(columns, 1, 3, out=out, first=[first]), np.concatenate(want)
+    )
+    np.testing.assert_array_equal(first, out[:, ::2])
+
+
 def test_no_columns_is_no_work(tier: str) -> None:
     assert native.coset_lde(np.empty((0, 8), dtype=np.uint32), 1, 3).shape == (0, 16)
 
