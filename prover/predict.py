@@ -75,11 +75,12 @@ def predict(layout: Layout, *, consume: bool = False, workers: int | None = None
     airs = list(zip(layout.system.airs, layout.log_heights, strict=True))
     per_row = [(2 * len(air_graph(air).groups) + 3, log) for air, log in airs]
     fractions = max(DEGREE * count << log for count, log in per_row)
+    looked = sum(len(air_graph(air).looked()) << log for air, log in airs)
     tallest = 1 << layout.log_max_height
     steps: dict[str, int] = {}
     kept = fixed + leaves[TreeName.PREPROCESSED] + main + leaves[TreeName.MAIN]
-    steps["main commitment"] = kept + streaming[TreeName.MAIN]
-    steps["interaction"] = kept + interaction + fractions
+    steps["main commitment"] = kept + looked + streaming[TreeName.MAIN]
+    steps["interaction"] = kept + looked + interaction + fractions
     kept += interaction + leaves[TreeName.INTERACTION]
     steps["interaction"] = max(steps["interaction"], kept + streaming[TreeName.INTERACTION])
     # The tables move; parts of the composition (up to four a table), selectors, two compositions, the chunks.
