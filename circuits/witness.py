@@ -124,7 +124,9 @@ def _check(transition: Transition, done: MachineRun) -> None:
     after = transition.cells_after
     _same("touched cells", sorted(after), done.cell_indices.tolist())
     for index, got in zip(done.cell_indices.tolist(), done.cells_after.tolist(), strict=True):
-        _same(f"cell {index}", words_of(after[index]), got)
+        expected = words_of(after[index])
+        if expected != tuple(map(tuple, got)):  # most are equal, and this is the faster way to see it
+            _same(f"cell {index}", expected, got)
 
 
 def _same(what: str, expected: Sequence[Sequence[int]] | Sequence[int], got: Sequence[object]) -> None:

@@ -11,6 +11,7 @@ from native.backend import set_threads, set_tier, threads, tier, tiers, why
 from native.chains import hash160_chains, links_words, words_links
 from native.checks import KB6, U32, P, empty
 from native.errors import KernelError
+from native.executor import execute, hash_words
 from native.field import (
     add,
     batch_inverse,
@@ -59,6 +60,7 @@ __all__ = [
     "dft_natural",
     "dot_columns",
     "empty",
+    "execute",
     "first_non_canonical",
     "fri_fold",
     "grind",
@@ -66,6 +68,7 @@ __all__ = [
     "hash_inject",
     "hash_nodes",
     "hash_rows",
+    "hash_words",
     "intt",
     "is_canonical",
     "kb6_axpy",

@@ -1,6 +1,6 @@
 """Compiles the C kernels in place: `python -m native.build` makes `native/_kernels*.so`.
 
-The C declarations for cffi are read from `csrc/kernel_list.h`, so that a kernel is declared in one place.
+The C declarations for cffi are read from `csrc/kernel_list.h` and `csrc/executor.h`, so that each stands in one place.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def declarations() -> str:
     """C prototypes of everything Python calls, one a line."""
     text = (CSRC / "kernel_list.h").read_text()
     kernels = [f"{result} pp_{name}{parameters};" for result, name, parameters in _ENTRY.findall(text)]
-    return _OWN + "\n".join(kernels) + "\n"
+    return _OWN + (CSRC / "executor.h").read_text() + "\n".join(kernels) + "\n"
 
 
 def sources() -> list[str]:
     """The C sources of this machine."""
-    names = ["dispatch.c", "pool.c", "tables.c", "program.c", "kernels_portable.c"]
+    names = ["dispatch.c", "pool.c", "tables.c", "program.c", "executor.c", "kernels_portable.c"]
     if X86:
         names += ["kernels_avx2.c", "kernels_avx512.c"]
     return [str(CSRC / name) for name in names]

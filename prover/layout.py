@@ -29,6 +29,8 @@ NONCE_WORDS = 2
 HASH_BLOCK_COLUMNS = 16
 """Columns that one compression of a row hash takes."""
 _STREAMED_WORDS = 1 << 23
+UNKEPT_LEVELS = 6
+"""Of a Merkle tree, the leaves and the levels from this one on are kept; those between are hashed when opened."""
 
 
 def streamed_columns(num_points: int) -> int:

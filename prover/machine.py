@@ -13,6 +13,7 @@ import native
 from prover.air.air import Air
 from prover.air.compile import compiled
 from prover.air.emission import MachineCode
+from prover.air.graph import air_graph
 from prover.field import DEGREE, Kb6, P, inverse
 
 U32 = NDArray[np.uint32]
@@ -64,17 +65,22 @@ def periodic_columns(air: Air) -> list[U32]:
     return [np.asarray(values, np.uint32)[None, :] for values in air.periodic.values()]
 
 
-def interaction_trace(air: Air, main: U32, fixed: U32 | None, lookup: LookupValues) -> tuple[U32, Kb6]:
+def looked_columns(air: Air, main: U32) -> U32:
+    """A copy of the main columns that a table's interactions read. Shapes: (width, n) -> (columns, n)."""
+    return main[list(air_graph(air).looked())]
+
+
+def interaction_trace(air: Air, looked: U32, fixed: U32 | None, lookup: LookupValues) -> tuple[U32, Kb6]:
     """A table's interaction columns and cumulative sum.
 
     Shapes:
-        main: (width, n); result: (6 * groups, n), the accumulator last.
+        looked: (columns, n), from `looked_columns`; result: (6 * groups, n), the accumulator last.
     """
     code = compiled(air).fractions
     if code is None:
         raise ValueError(f"{air.name} has no interactions")
-    n = main.shape[1]
-    columns = [main, *([fixed] if fixed is not None else []), *periodic_columns(air)]
+    n = looked.shape[1]
+    columns = [looked, *([fixed] if fixed is not None else []), *periodic_columns(air)]
     parts = run(code, lookup.symbols(), columns, n)
     groups = code.num_outputs // 2
     trace = np.empty((DEGREE * groups, n), np.uint32)

@@ -9,7 +9,7 @@ from pathlib import Path
 from prover.air.graph import air_graph
 from prover.field import DEGREE
 from prover.hashing import DIGEST_WORDS
-from prover.layout import Layout, TreeName, streamed_columns
+from prover.layout import UNKEPT_LEVELS, Layout, TreeName, streamed_columns
 
 _WORD = 4
 
@@ -68,6 +68,8 @@ def predict(layout: Layout, *, consume: bool = False, workers: int | None = None
     for tree in layout.trees:
         words[tree.name] = sum(c.width << c.log_height for c in tree.classes)
         leaves[tree.name] = sum(DIGEST_WORDS * blowup << c.log_height for c in tree.classes)
+        # And the levels that are kept above them.
+        leaves[tree.name] += DIGEST_WORDS << max(tree.log_leaves + 1 - UNKEPT_LEVELS, 1)
         extending = max(_streaming(c.width, 1 << c.log_height, blowup, threads) for c in tree.classes)
         # The levels above the leaves pass through, two at a time; short classes' leaves come before them.
         streaming[tree.name] = max(extending, (DIGEST_WORDS * 3 << tree.log_leaves) // 4)
@@ -75,11 +77,12 @@ def predict(layout: Layout, *, consume: bool = False, workers: int | None = None
     airs = list(zip(layout.system.airs, layout.log_heights, strict=True))
     per_row = [(2 * len(air_graph(air).groups) + 3, log) for air, log in airs]
     fractions = max(DEGREE * count << log for count, log in per_row)
+    looked = sum(len(air_graph(air).looked()) << log for air, log in airs)
     tallest = 1 << layout.log_max_height
     steps: dict[str, int] = {}
     kept = fixed + leaves[TreeName.PREPROCESSED] + main + leaves[TreeName.MAIN]
-    steps["main commitment"] = kept + streaming[TreeName.MAIN]
-    steps["interaction"] = kept + interaction + fractions
+    steps["main commitment"] = kept + looked + streaming[TreeName.MAIN]
+    steps["interaction"] = kept + looked + interaction + fractions
     kept += interaction + leaves[TreeName.INTERACTION]
     steps["interaction"] = max(steps["interaction"], kept + streaming[TreeName.INTERACTION])
     # The tables move; parts of the composition (up to four a table), selectors, two compositions, the chunks.
@@ -93,8 +96,7 @@ def predict(layout: Layout, *, consume: bool = False, workers: int | None = None
     kept += 2 * DEGREE * points
     extending = DEGREE * tallest + _transform(tallest, blowup, threads)
     steps["FRI"] = kept + max(extending, DIGEST_WORDS * points // 2)
-    opening = max(DIGEST_WORDS * points * 3 // 4, _transform(tallest, blowup, threads))
-    steps["queries"] = kept + opening
+    steps["queries"] = kept + _transform(tallest, blowup, threads)
     peak = max(steps, key=lambda name: steps[name])
     cells = main + interaction
     return Prediction(cells, blowup * (cells + quotient), _WORD * steps[peak], peak)

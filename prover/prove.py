@@ -30,7 +30,7 @@ from prover.field import (
 )
 from prover.hashing import Context, digest, ood_root, to_bytes
 from prover.layout import NONCE_WORDS, Layout, TreeName
-from prover.machine import LookupValues, interaction_trace
+from prover.machine import LookupValues, interaction_trace, looked_columns
 from prover.predict import available_bytes, predict
 from prover.proof import Proof
 from prover.quotient import class_quotient, quotient_cosets
@@ -123,9 +123,10 @@ class _Prover:
             self._send_root(name)
 
     def commit_main(self) -> None:
-        """Step 2."""
-        # Without lookups nothing reads the trace domain again.
-        self._commit(TreeName.MAIN, self.main, leave=not self.layout.looking_tables)
+        """Step 2; nothing but what lookups read is read on the trace domain again."""
+        airs, looking = self.system.airs, self.layout.looking_tables
+        self.looked = {i: looked_columns(airs[i], self.main[i].values) for i in looking}
+        self._commit(TreeName.MAIN, self.main, leave=True)
 
     def commit_interaction(self) -> None:
         """Step 3: lookup challenges, interaction traces and their commitment, cumulative sums."""
@@ -135,7 +136,7 @@ class _Prover:
         interaction: dict[int, TableColumns] = {}
         for i in self.layout.looking_tables:
             columns, self.sums[i] = interaction_trace(
-                self.system.airs[i], self.main[i].values, self.key.fixed.get(i), self.lookup
+                self.system.airs[i], self.looked.pop(i), self.key.fixed.get(i), self.lookup
             )
             interaction[i] = TableColumns(columns, owned=True)
         if not self.sums:

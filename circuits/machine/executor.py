@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+import native
 from circuits.machine.errors import MachineError, MachineReason
-from circuits.machine.executor_jit import (
+from circuits.machine.executor_log import (
     ENTERED,
     GROW_CELLS,
     GROW_SHADOWS,
@@ -25,11 +26,9 @@ from circuits.machine.executor_jit import (
     SIGNED,
     STEPS,
     USER,
-    execute,
 )
 from circuits.machine.interpreter import CELL_WORDS, MAX_STEPS
 from circuits.machine.isa import EXIT_DEPTH, NUM_PUBLIC_WORDS
-from circuits.machine.poseidon2_jit import hash_words
 from circuits.machine.program import Program, parse
 from circuits.machine.words import Cell, Word
 from circuits.tags import TAG_CODE
@@ -256,8 +255,12 @@ class _Inputs:
 
 def code_hash_fast(code: Sequence[int]) -> tuple[int, ...]:
     """`code.code_hash`, compiled."""
-    digest: list[int] = hash_words(np.array(code, dtype=np.uint64), TAG_CODE).tolist()
-    return tuple(digest)
+    words = np.array(code, dtype=np.uint64)
+    if native.tier() == "numba":
+        from circuits.machine.poseidon2_jit import hash_words
+
+        return tuple(hash_words(words, TAG_CODE).tolist())
+    return tuple(native.hash_words(words, TAG_CODE).tolist())
 
 
 @dataclass(frozen=True)
@@ -296,14 +299,39 @@ class _Attempt:
     def execute(self, max_steps: int) -> int:
         """Status."""
         given = self.inputs
-        public_set = np.zeros(NUM_PUBLIC_WORDS, dtype=np.uint32)
-        return execute(
-            given.rom, given.code, given.starts, given.hashes, given.tape, given.given, given.words,
-            self.keys, self.before, self.after,
-            self.pc, self.words, self.h, self.instruction, self.state,
-            self.public, public_set, self.leaves, self.leaf_set, self.requests, self.entered,
-            self.shadow_at, self.shadow_keys, self.seeds, self.last, self.counters, max_steps,
-        )  # fmt: skip
+        arrays: dict[str, NDArray[Any]] = {
+            "rom": given.rom,
+            "code": given.code,
+            "starts": given.starts,
+            "hashes": given.hashes,
+            "tape": given.tape,
+            "given": given.given,
+            "given_words": given.words,
+            "keys": self.keys,
+            "before": self.before,
+            "after": self.after,
+            "log_pc": self.pc,
+            "log_words": self.words,
+            "log_h": self.h,
+            "log_instruction": self.instruction,
+            "log_state": self.state,
+            "public_words": self.public,
+            "public_set": np.zeros(NUM_PUBLIC_WORDS, dtype=np.uint32),
+            "leaves": self.leaves,
+            "leaf_set": self.leaf_set,
+            "requests": self.requests,
+            "entered": self.entered,
+            "shadow_at": self.shadow_at,
+            "shadow_keys": self.shadow_keys,
+            "shadow_seeds": self.seeds,
+            "shadow_last": self.last,
+            "counters": self.counters,
+        }
+        if native.tier() == "numba":  # loading it takes as long as 10,000 transfers
+            from circuits.machine.executor_jit import execute
+
+            return int(execute(max_steps=max_steps, **arrays))
+        return native.execute(max_steps, **arrays)
 
     def result(self) -> MachineRun:
         """The run, cut to size and sorted."""

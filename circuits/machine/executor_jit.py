@@ -1,16 +1,26 @@
-"""The executor's inner loop. The same rules as `interpreter`, on arrays; tests compare the two.
+"""The executor's inner loop where the C build is missing (csrc/executor.c). The rules of `interpreter`, on arrays.
 
 Words are (4,) uint64 arrays of elements below p. A u64 value is formed only from limbs that were checked.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from circuits.machine.errors import MachineReason
+from circuits.machine.executor_log import (
+    ENTERED,
+    GROW_CELLS,
+    GROW_SHADOWS,
+    GROW_STEPS,
+    PC,
+    SHADOWS,
+    SIGNED,
+    STATUS,
+    STEPS,
+    USER,
+)
 from circuits.machine.executor_words import is_u64, muldiv, put, slot, value
 from circuits.machine.isa import (
     CELL_DEPTH,
@@ -35,20 +45,6 @@ from circuits.machine.poseidon2_jit import compress24
 U64 = NDArray[np.uint64]
 U32 = NDArray[np.uint32]
 I64 = NDArray[np.int64]
-
-STATUS: Final = {reason: number for number, reason in enumerate(MachineReason, start=1)}
-"""Status code of each reason; 0 is HALT."""
-GROW_STEPS: Final = -1
-"""The log is full: run again with more room."""
-GROW_CELLS: Final = -2
-"""The cell table is full: run again with more room."""
-GROW_SHADOWS: Final = -3
-"""The table of shadow words is full: run again with more room."""
-NUM_COUNTERS: Final = 6
-STEPS, PC, USER, SIGNED, SHADOWS, ENTERED = range(NUM_COUNTERS)
-"""Results in `counters`: steps done, pc, mode, SIGs, shadow words, programs entered."""
-NUM_STATE: Final = 7
-"""Rows of the log of state: user, saved_pc, program, uframe, space, gas, fault."""
 
 # Globals are compile-time constants of the loop.
 _PC = STATUS[MachineReason.PC]
@@ -106,7 +102,7 @@ def execute(
     rom: I64, code: I64, starts: I64, hashes: U32, tape: U32, given: I64, given_words: U32,
     keys: I64, before: U32, after: U32,
     log_pc: U32, log_words: U32, log_h: U32, log_instruction: U32, log_state: U32,
-    public: U32, public_set: U32, leaves: U32, leaf_set: U32, requests: U32, entered: I64,
+    public_words: U32, public_set: U32, leaves: U32, leaf_set: U32, requests: U32, entered: I64,
     shadow_at: I64, shadow_keys: I64, shadow_seeds: U32, shadow_last: U32,
     counters: I64, max_steps: int,
 ) -> int:  # fmt: skip
@@ -128,7 +124,7 @@ def execute(
         log_h: Hash state before each step; shape (8, steps).
         log_instruction: Shape (6, steps).
         log_state: As NUM_STATE says; shape (7, steps).
-        public: Public words; shape (words, 4).
+        public_words: Shape (words, 4).
         public_set: 1 where OUT has set a word.
         leaves: Exit leaves; shape (exits, 8).
         leaf_set: 1 where LEAF has set one.
@@ -337,12 +333,12 @@ def execute(
                 for i in range(8):
                     leaves[number, i] = np.uint32(h[i])
         elif op == _OUT:
-            if imm >= public.shape[0] or public_set[imm] != 0:
+            if imm >= public_words.shape[0] or public_set[imm] != 0:
                 status = _PUBLIC
             else:
                 public_set[imm] = 1
                 for i in range(4):
-                    public[imm, i] = np.uint32(va[i])
+                    public_words[imm, i] = np.uint32(va[i])
         elif op == _SYS:
             next_user, next_called, next_saved, next_pc = 0, 1, pc + 1, imm
         elif op == _ENTRY:

@@ -12,6 +12,7 @@ from typing import ClassVar, TypeAlias
 
 from circuits.rollup.codec import Reader, elements_bytes
 from circuits.rollup.errors import CodecError, CodecReason
+from circuits.rollup.hashing import one_step
 from circuits.rollup.params import (
     EVENT_BLOCK_HASH,
     EVENT_DEPOSIT,
@@ -207,7 +208,10 @@ def exit_digest(exit_index: int, sats: int, cell: int, script: bytes, script_len
     """
     s0, s1, s2, s3, s4 = bytes_words(script)
     head = (pair_word(exit_index, script_length), u64_word(sats), u64_word(cell))
-    return hash_chain(TAG_EXIT, (head, (s0, s1, s2), (s3, s4, ZERO_WORD)))
+    digest = ZERO_DIGEST
+    for triple in (head, (s0, s1, s2), (s3, s4, ZERO_WORD)):
+        digest = one_step(TAG_EXIT, digest, triple)
+    return digest
 
 
 def read_event(reader: Reader) -> InboxEvent:

@@ -148,8 +148,8 @@ def _words(
 
 
 def _range(memory_table: U32, cells_table: U32, word_table: U32) -> U32:
-    distances = MemoryColumns(list(memory_table.astype(np.int64))).diff_low
-    spaces = CellsColumns(list(cells_table.astype(np.int64))).space
+    distances = MemoryColumns(list(memory_table)).diff_low.astype(np.int64)
+    spaces = CellsColumns(list(cells_table)).space.astype(np.int64)
     octets = word_table[:8].astype(np.int64)
     pairs = (octets[0::2] + 256 * octets[1::2]).reshape(-1)
     return range.generate(np.concatenate([distances, spaces]), pairs)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from circuits.tags import KEY_TYPE_XMSS, TAG_OWNER
@@ -192,7 +193,7 @@ def decode_elements(data: bytes) -> tuple[int, ...]:
 
 def split_digests(elements: Sequence[int]) -> tuple[Digest, ...]:
     """A flat run of elements as digests of 8."""
-    return tuple(tuple(elements[i : i + DIGEST_LENGTH]) for i in range(0, len(elements), DIGEST_LENGTH))
+    return tuple(zip(*[iter(elements)] * DIGEST_LENGTH, strict=True))
 
 
 def build_leaf(seed: bytes, height: int, parameter: Sequence[int], epoch: int) -> Digest:
@@ -317,8 +318,10 @@ def check_shapes(public_key: PublicKey, epoch: int, message: Digest, signature: 
     _check_elements(signature.rho, RHO_LENGTH)
     if len(signature.values) != NUM_CHAINS or len(signature.path) != public_key.height:
         raise XmssError(XmssReason.MALFORMED, "number of chain values or path length")
-    for digest in (*signature.values, *signature.path):
-        _check_elements(digest, DIGEST_LENGTH)
+    digests = (*signature.values, *signature.path)
+    if set(map(len, digests)) != {DIGEST_LENGTH}:
+        raise XmssError(XmssReason.MALFORMED, f"expected digests of {DIGEST_LENGTH} elements")
+    _check_elements(list(chain.from_iterable(digests)), DIGEST_LENGTH * len(digests))
 
 
 def _check_elements(elements: Sequence[int], length: int) -> None:

@@ -5,6 +5,7 @@ Challenges are symbolic constants, bound at each run, so the code depends on the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,8 +24,8 @@ class CompiledAir:
     """A table's machine code.
 
     Attributes:
-        fractions: per group, numerator then denominator; None without interactions. Columns: main,
-            preprocessed, periodic.
+        fractions: per group, numerator then denominator; None without interactions. Columns: the main ones
+            that interactions read (`AirGraph.looked`), preprocessed, periodic.
         quotient: per kind of `rows`, the sum of alpha_k C_k. Columns: main, preprocessed, periodic,
             interaction.
         rows: the kinds of rows, in order of the quotient's outputs.
@@ -35,13 +36,15 @@ class CompiledAir:
     rows: tuple[Rows, ...]
 
 
-def _variable(recorder: Recorder, air: Air, space: Space, index: int, offset: int) -> int:
-    starts = {
-        Space.MAIN: 0,
-        Space.PREPROCESSED: air.Main.width,
-        Space.PERIODIC: air.Main.width + air.Fixed.width,
-    }
-    return recorder.load(starts[space] + index, offset)
+def _reader(recorder: Recorder, air: Air, main: Iterable[int]) -> Callable[[Space, int, int], int]:
+    """Loads variables from columns that are the main ones of these numbers, preprocessed, periodic."""
+    place = {number: at for at, number in enumerate(main)}
+    starts = {Space.PREPROCESSED: len(place), Space.PERIODIC: len(place) + air.Fixed.width}
+
+    def read(space: Space, index: int, offset: int) -> int:
+        return recorder.load(place[index] if space is Space.MAIN else starts[space] + index, offset)
+
+    return read
 
 
 def _lookup(recorder: Recorder, longest: int) -> LookupChallenges[Sum]:
@@ -59,8 +62,8 @@ def _compile_fractions(air: Air) -> MachineCode | None:
     if not table.groups:
         return None
     recorder = Recorder()
-    roots = [n for group in table.groups for item in group for n in (*item.values, item.multiplicity)]
-    values = evaluate(table.graph, recorder, lambda s, i, o: _variable(recorder, air, s, i, o), roots)
+    read = _reader(recorder, air, table.looked())
+    values = evaluate(table.graph, recorder, read, table.lookup_roots())
     challenges = _lookup(recorder, _longest(air))
     emission, outputs = Emission(recorder), 0
     for group in table.groups:
@@ -77,7 +80,7 @@ def _compile_quotient(air: Air) -> tuple[MachineCode, tuple[Rows, ...]]:
     start = air.Main.width + air.Fixed.width + len(air.periodic)
     groups = len(table.groups)
     row: Row[int, Sum] = Row(
-        lambda s, i, o: _variable(recorder, air, s, i, o),
+        _reader(recorder, air, range(air.Main.width)),
         [recorder.load_ext(start + DEGREE * g, 0) for g in range(groups)],
         recorder.load_ext(start + DEGREE * (groups - 1), 1) if groups else None,
         recorder.symbol("share") if groups else None,

@@ -16,6 +16,18 @@ BATCH = 16
 """Terms of a sum that are emitted together."""
 
 
+_NONE, _A, _A_B, _D_A = (), (2,), (2, 3), (1, 2)
+_READS = {
+    **dict.fromkeys(MachineOp, _A_B),
+    **dict.fromkeys((MachineOp.LOAD, MachineOp.LOADE, MachineOp.BCONST, MachineOp.ECONST), _NONE),
+    **dict.fromkeys((MachineOp.BADDC, MachineOp.BMULC, MachineOp.EMULC, MachineOp.STOREE), _A),
+    MachineOp.EMAC: _D_A,
+}
+"""Places in a line of the registers that it reads."""
+_EXT = frozenset((MachineOp.LOADE, MachineOp.EMUL, MachineOp.EBMUL, MachineOp.EMULC))
+"""Operations of nodes that are extension values."""
+
+
 @dataclass(frozen=True, eq=False)
 class MachineCode:
     """Code ready for the machine but for the symbols' values; made once a table, equal to itself alone.
@@ -74,47 +86,43 @@ class Emission:
             self.place.pop(number, None)
         self.loaded.clear()
 
-    def _operands(self, node: Node) -> list[int]:
-        if node.op in (MachineOp.LOAD, MachineOp.LOADE, MachineOp.BCONST):
-            return []
-        if node.op in (MachineOp.BADDC, MachineOp.BMULC, MachineOp.EMULC):
-            return [node.a]
-        return [node.a, node.b]
-
     def emit(self, root: int) -> int:
         """Emits a node and what it needs; gives its register."""
-        stack = [root]
+        nodes, place, stack = self.recorder.nodes, self.place, [root]
         while stack:
             number = stack[-1]
-            node = self.recorder.nodes[number]
-            if number in self.place:
+            if number in place:
                 stack.pop()
-            elif node.sum is not None:
+                continue
+            node = nodes[number]
+            if node.sum is not None:
                 # Sums nest only a few deep (a fingerprint in a product): recursion is bounded.
-                self.place[number] = self.emit_sum(node.sum)
-            else:
-                waiting = [n for n in self._operands(node) if n not in self.place]
-                if waiting:
-                    stack += reversed(waiting)
-                else:
-                    self._emit_node(number, node)
-        return self.place[root]
+                place[number] = self.emit_sum(node.sum)
+                continue
+            reads = _READS[node.op]
+            if reads is _A_B and node.b not in place:
+                stack.append(node.b)
+            if reads and node.a not in place:
+                stack.append(node.a)
+            if stack[-1] == number:
+                self._emit_node(number, node, len(reads))
+        return place[root]
 
-    def _emit_node(self, number: int, node: Node) -> None:
-        op = node.op
-        ext = op in (MachineOp.LOADE, MachineOp.EMUL, MachineOp.EBMUL, MachineOp.EMULC)
-        a, b = node.a, node.b
+    def _emit_node(self, number: int, node: Node, operands: int) -> None:
+        op, a, b = node.op, node.a, node.b
         if op in (MachineOp.LOAD, MachineOp.LOADE):
             self.loaded.append(number)
         elif op is MachineOp.BCONST:
             a = self._base_constant(a)
-        elif op in (MachineOp.BADDC, MachineOp.BMULC):
-            a, b = self.place[a], self._base_constant(b)
-        elif op is MachineOp.EMULC and node.symbol is not None:
-            a, b = self.place[a], self._symbol(node.symbol)
         else:
-            a, b = self.place[a], self.place[b]
-        register = self._register(ext)
+            a = self.place[a]
+            if operands == 2:
+                b = self.place[b]
+            elif node.symbol is not None:
+                b = self._symbol(node.symbol)
+            else:
+                b = self._base_constant(b)
+        register = self._register(op in _EXT)
         self.lines.append((op, register, a, b))
         self.place[number] = register
 
@@ -145,38 +153,22 @@ class Emission:
         """Emits a long sum in batches and stores it as an output."""
         self.lines.append((MachineOp.STOREE, output, self.emit_sum(total, batched=True), 0))
 
-    def reads(self, line: tuple[MachineOp, int, int, int]) -> list[int]:
-        """Registers that a line reads."""
-        op, d, a, b = line
-        if op in (MachineOp.LOAD, MachineOp.LOADE, MachineOp.BCONST, MachineOp.ECONST):
-            return []
-        if op is MachineOp.EMAC:
-            return [d, a]
-        if op in (MachineOp.BADDC, MachineOp.BMULC, MachineOp.EMULC, MachineOp.STOREE):
-            return [a]
-        return [a, b]
-
     def finish(self, num_outputs: int) -> MachineCode:
         """Registers to slots, by last use."""
-        last: dict[int, int] = {}
-        for at, line in enumerate(self.lines):
-            for register in self.reads(line):
-                last[register] = at
+        reads = [[line[i] for i in _READS[line[0]]] for line in self.lines]
+        last = {register: at for at, read in enumerate(reads) for register in read}
         slots: dict[int, int] = {}
         free: tuple[list[int], list[int]] = ([], [])
         used = [0, 0]
         code: list[int] = []
-        constant_b = (MachineOp.BADDC, MachineOp.BMULC, MachineOp.EMULC, MachineOp.EMAC)
-        for at, line in enumerate(self.lines):
-            op, d, a, b = line
-            read = self.reads(line)
+        for at, ((op, d, a, b), read) in enumerate(zip(self.lines, reads, strict=True)):
             if read:
                 a = slots[a]
-                if op not in constant_b and op is not MachineOp.STOREE:
+                if _READS[op] is _A_B:
                     b = slots[b]
             # A result may take the slot of an operand that ends here: every kernel loads before it stores.
-            for register in set(read):
-                if last[register] == at and (register != d or op is MachineOp.STOREE):
+            for register in read:
+                if last[register] == at and register in slots and (register != d or op is MachineOp.STOREE):
                     free[self.ext[register]].append(slots.pop(register))
             if op is not MachineOp.STOREE:
                 if d not in slots:
@@ -186,10 +178,8 @@ class Emission:
                     else:
                         slots[d] = used[kind]
                         used[kind] += 1
-                if d not in last and d in slots:
-                    last[d] = at
                 d = slots[d]
-            code += [op, d, a, b]
+            code += (op, d, a, b)
         return MachineCode(
             code,
             max(used[0], 1),

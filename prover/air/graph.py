@@ -114,13 +114,20 @@ class AirGraph:
     constraints: tuple[tuple[Constraint, int], ...]
     groups: tuple[tuple[InteractionNodes, ...], ...]
 
+    def lookup_roots(self) -> list[int]:
+        """Every node that some interaction states."""
+        return [n for group in self.groups for item in group for n in (*item.values, item.multiplicity)]
+
     def roots(self) -> list[int]:
         """Every node that some constraint or interaction states."""
-        nodes = [node for _, node in self.constraints]
-        for group in self.groups:
-            for item in group:
-                nodes += [*item.values, item.multiplicity]
-        return nodes
+        return [*(node for _, node in self.constraints), *self.lookup_roots()]
+
+    def looked(self) -> tuple[int, ...]:
+        """Numbers of the main columns that interactions read, on either row, ascending."""
+        graph = self.graph
+        leaves = [n for n in graph.reachable(self.lookup_roots()) if graph.op[n] is Op.VARIABLE]
+        read = (graph.variables[graph.left[n]] for n in leaves)
+        return tuple(sorted({index for space, index, _ in read if space is Space.MAIN}))
 
 
 @lru_cache(maxsize=256)

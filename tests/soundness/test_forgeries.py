@@ -107,7 +107,7 @@ def _fork(prover):
     out.transcript = prove_module.Transcript()
     out.transcript.state = prover.transcript.state
     out.body = list(prover.body)
-    out.commitments = dict(prover.commitments)
+    out.commitments, out.looked = dict(prover.commitments), dict(prover.looked)
     return out
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 import native
-from circuits.machine import executor_jit
 from circuits.rollup.execute import execute_batch
 from circuits.rollup.ledger import Ledger
 from circuits.rollup.sample import build_sample
@@ -102,7 +101,11 @@ def memory_needed(shape_name: str) -> int:
 
 
 def executor_cache() -> dict[str, str]:
-    """Whether the executor was compiled on this machine since its source last changed."""
+    """Whether the executor was compiled on this machine since its source last changed, if it has to be."""
+    if native.tier() != "numba":
+        return {"state": "not needed: it is in the C build", "directory": "native/_kernels"}
+    from circuits.machine import executor_jit
+
     directory = executor_jit.execute.stats.cache_path  # type: ignore[attr-defined]
     source = Path(str(executor_jit.__file__))
     if not directory:
@@ -125,7 +128,7 @@ def warm_up(quiet: bool) -> dict[str, Any]:
             diagnostics.print(text)
 
     start = time.perf_counter()
-    say("compiling the executor (once; it is kept)")
+    say("executing a small batch")
     genesis, batch = build_sample(1, 0)
     ready = witness(execute_batch(Ledger.of_cells(genesis), batch).transition)
     compiled = time.perf_counter()

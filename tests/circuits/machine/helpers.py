@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
+import native
 from circuits.machine.errors import MachineError
 from circuits.machine.executor import MachineRun, run, tape_array
 from circuits.machine.interpreter import CheckSignature, Execution, interpret
@@ -108,20 +110,39 @@ def run_both(
     max_steps: int = 1 << 18,
     programs: Sequence[Sequence[int]] = (),
 ) -> tuple[Execution, MachineRun]:
-    """Interpreter and executor on the same input; they must agree, in results or in refusal."""
+    """Interpreter and executor, in C and in numba, on the same input; all agree, in results or in refusal."""
     array = tape_array(tape)
     try:
         slow = interpret(program, cells, tape, check, max_steps, programs)
     except MachineError as error:
-        try:
-            run(program, cells, array, max_steps, programs)
-        except MachineError as other:
-            assert str(other) == str(error)
-            raise error from None
-        raise AssertionError(f"only the interpreter refuses: {error}") from error
-    fast = run(program, cells, array, max_steps, programs)
-    assert_equal(slow, fast)
+        for tier in LOOPS:
+            try:
+                with using(tier):
+                    run(program, cells, array, max_steps, programs)
+            except MachineError as other:
+                assert str(other) == str(error), tier
+            else:
+                raise AssertionError(f"{tier} does not refuse: {error}") from error
+        raise error from None
+    for tier in LOOPS:
+        with using(tier):
+            fast = run(program, cells, array, max_steps, programs)
+        assert_equal(slow, fast)
     return slow, fast
+
+
+LOOPS = tuple(dict.fromkeys(tier for tier in (native.tier(), "numba") if tier in native.tiers()))
+
+
+@contextmanager
+def using(tier: str) -> Iterator[None]:
+    """Kernels of a tier."""
+    before = native.tier()
+    native.set_tier(tier)
+    try:
+        yield
+    finally:
+        native.set_tier(before)
 
 
 def assert_equal(slow: Execution, fast: MachineRun) -> None:

@@ -11,7 +11,7 @@ from prover.air.expression import Space
 from prover.air.graph import IntegerRing, air_graph, evaluate
 from prover.air.logup import LookupChallenges, fraction
 from prover.field import DEGREE, P
-from prover.machine import LookupValues, periodic_columns, run
+from prover.machine import LookupValues, looked_columns, periodic_columns, run
 from tests.poseidon_system import Poseidon
 from tests.small_system import Chain, Sink, Squares
 
@@ -60,7 +60,8 @@ def _reader(matrices, row):
 def test_fractions(air):
     table, matrices, columns, lookup = _setting(air)
     code = compiled(air).fractions
-    got = run(code, lookup.symbols(), columns, ROWS)
+    looked = looked_columns(air, matrices[Space.MAIN])
+    got = run(code, lookup.symbols(), [looked, *columns[1:]], ROWS)
     for row in range(ROWS):
         values = evaluate(table.graph, IntegerRing(), _reader(matrices, row), table.roots())
         challenges = LookupChallenges(lookup.alpha, lookup.betas)
