@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from functools import cache
+from graphlib import TopologicalSorter
 from itertools import chain
 from random import Random
 
@@ -10,7 +11,8 @@ import pytest
 from native.hashing import blake3_context_key
 from prover.field import DEGREE
 from prover.hashing import Context, digest, to_bytes, to_words
-from tests.bridge.chunks import honest, replay, tree
+from tests.bridge.chunks import SEED, honest, replay, tree
+from tests.script.spends import tapscript_spend
 from verifier.bridge.accuse import accuse, hints_of
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.evaluate import run
@@ -18,7 +20,9 @@ from verifier.bridge.execution import Replay
 from verifier.bridge.opening import MAIN, ChunkTree
 from verifier.bridge.pieces import Chunk, needed
 from verifier.bridge.steps import CHECKS, HASHING, Kind, Lowered, Step, compressions
-from verifier.script.winternitz import nibbles
+from verifier.script.script import encode_number
+from verifier.script.spend import verify_input
+from verifier.script.winternitz import nibbles, public_key, sign
 from verifier.stark.program import Program, Recorder
 from verifier.stark.reasons import RejectReason
 
@@ -266,3 +270,58 @@ def test_a_statement_without_public_values_has_no_claim() -> None:
     with pytest.raises(BridgeError) as caught:
         _ = ChunkTree(recorder.program).claim
     assert caught.value.reason is BridgeReason.NO_CLAIM
+
+
+def tangled() -> ChunkTree:
+    """A scope that makes a square, hands it to one inside, and multiplies what comes back."""
+    recorder = Recorder(0)
+    with recorder.scope("statement"):
+        recorder.constant([0])
+    with recorder.scope("outer"):
+        x, y, z, expected = (recorder.read_elements(DEGREE, name) for name in ("x", "y", "z", "expected"))
+        square = recorder.ext_mul(x, x)
+        with recorder.scope("inner"):
+            inside = recorder.ext_mul(y, square)
+        recorder.assert_equal(recorder.ext_mul(z, inside), expected, RejectReason.LOOKUP_SUM, "outer")
+    return ChunkTree(recorder.program)
+
+
+def test_a_chunk_waits_for_none_that_calculates_from_its_words() -> None:
+    """Only a chunk that runs convicts: a word of p or more can fail those that read it, but not who makes it."""
+    for made in (tree(), tangled()):
+        for chunks in made.partition.chunks:
+            fields = [chunk for chunk in chunks if chunk.steps[0].kind not in HASHING | CHECKS]
+            makers = {word: chunk for chunk in fields for step in chunk.steps for word in step.out}
+            copies, graph = made.partition.copy_of, dict[Chunk, set[Chunk]]()
+            for chunk in fields:
+                read = {w for step in chunk.steps for w in needed(step, made.lowered)}
+                read |= {copies[word] for word in read if word in copies}
+                graph[chunk] = {makers[word] for word in read if word in makers} - {chunk}
+            assert len(list(TopologicalSorter(graph).static_order())) == len(fields)
+
+
+def test_words_that_fail_the_scripts_that_read_them_are_convicted_where_they_are_made() -> None:
+    """The square and what comes of it, both with a difference of digits below 0: any product can follow."""
+    made, rng = tangled(), Random(3)
+    body = [rng.randrange(P) for _ in range(4 * DEGREE)]
+    replay, bad = Replay(made, body, []), to_bytes((0, 0, 0, 0xFFFFFFFF, 0, 0))
+    values, products = {}, list[str]()
+    for wire in made.partition.wires[0]:
+        name = made.name(wire, MAIN)
+        values[name] = nibbles(to_bytes(replay.words(wire, MAIN)))
+        if wire.words[0] in {w for chunk in made.partition.chunks[0] for s in chunk.steps for w in s.out}:
+            products.append(name)
+    square, product, inside = products
+    expected = next(n for n, v in values.items() if v == nibbles(to_bytes(body[3 * DEGREE :])))
+    values |= {square: nibbles(bad), inside: nibbles(bad), product: values[expected]}
+    spent = set()
+    for leaf in chain(*made.leaves):
+        hints = accuse(made, leaf, values)
+        if hints is not None:
+            names = made.wire_names(leaf)
+            script = made.shape(leaf).leaf(public_key(SEED, n.encode(), len(values[n])) for n in names)
+            signed = [item for n in reversed(names) for item in sign(SEED, n.encode(), values[n])]
+            items = [*(encode_number(hint) for hint in reversed(hints)), *signed]
+            if verify_input(tapscript_spend(script, items), 0).accepted:
+                spent.update(names)
+    assert square in spent
