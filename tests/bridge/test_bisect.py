@@ -5,17 +5,18 @@ from random import Random
 
 import pytest
 
+from prover.hashing import to_bytes
 from tests.bridge.chunks import PARAMS, SEED, accuser, corrupted, honest, replay, spending, tree
 from tests.proofs import decoded, public_values, small_key
 from verifier.bridge.accuse import accuse, hints_of
 from verifier.bridge.bisect import Bisection
 from verifier.bridge.evaluate import run
 from verifier.bridge.execution import Replay
-from verifier.bridge.opening import MAIN
-from verifier.bridge.steps import Kind
+from verifier.bridge.opening import MAIN, Leaf
+from verifier.bridge.steps import CHECKS, HASHING, Kind
 from verifier.bridge.tree import Spend
 from verifier.chain.kernel import kernel_accepts
-from verifier.script.winternitz import sign
+from verifier.script.winternitz import nibbles, sign
 
 MAX_DEPTH = 6
 
@@ -28,12 +29,8 @@ def values_of(execution: Replay) -> dict:
     return out
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_wrong_wire_is_found(seed):
-    """The operator reveals one wrong value; the challenger is told of the node by opening at random."""
-    rng = Random(seed)
-    name = rng.choice(sorted(honest()))
-    operator = {**honest(), name: corrupted(name, rng)}
+def found_from_holder(name, operator):
+    """The leaf that convicts who commits a wrong wire, once its node is open, and how many nodes were opened."""
     bisection = Bisection(tree(), replay())
     holder = next(n.index for n in tree().nodes if any(w.name == name for g in n.wires for w in g))
     path = [holder]
@@ -44,10 +41,19 @@ def test_a_wrong_wire_is_found(seed):
         wires = (w.name for n in revealed for g in tree().nodes[n].wires for w in g)
         place, node = bisection.next(revealed, {w: operator[w] for w in wires})
         if place is not None:
-            break
+            return place, opened
         assert node is not None, name
         revealed.append(node)
         opened += 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_wrong_wire_is_found(seed):
+    """The operator reveals one wrong value; the challenger is told of the node by opening at random."""
+    rng = Random(seed)
+    name = rng.choice(sorted(honest()))
+    operator = {**honest(), name: corrupted(name, rng)}
+    place, opened = found_from_holder(name, operator)
     assert opened <= 2 * MAX_DEPTH
     leaf = tree().leaves[place[0]][place[1]]
     assert name in tree().wire_names(leaf)
@@ -148,6 +154,56 @@ def test_nobody_is_accused_by_a_leaf_that_divides_by_zero():
                 )
                 assert not kernel_accepts(spending(node, spend), 0)
     assert found
+
+
+NEGATIVE = nibbles(to_bytes((0, 0, 0, 0xFFFFFFFF, 0, 0)))
+"""An element whose first difference of coefficients, plus p, is below 0: a product by it fails."""
+
+
+def calculates(leaf: Leaf) -> bool:
+    return leaf.chunk.steps[0].kind not in HASHING | CHECKS
+
+
+def above_their_makers() -> list[str]:
+    """Elements that leaves of a node calculate with, each made by a leaf of a node below it."""
+    makers: dict[str, int] = {}
+    readers: dict[str, list[int]] = {}
+    for node, leaves in enumerate(tree().leaves):
+        for leaf in leaves:
+            makers.update(dict.fromkeys((tree().name(wire, leaf.query) for wire in leaf.chunk.writes), node))
+            if leaf.query == MAIN and calculates(leaf):
+                for wire in leaf.chunk.reads:
+                    if wire.digits == len(NEGATIVE):
+                        readers.setdefault(tree().name(wire, MAIN), []).append(node)
+    return [
+        name
+        for name, nodes in readers.items()
+        if name in makers and any(node in _above(makers[name]) for node in nodes)
+    ]
+
+
+def _above(node: int) -> list[int]:
+    parent = tree().nodes[node].parent
+    return [] if parent < 0 else [parent, *_above(parent)]
+
+
+def test_a_word_of_p_or_more_accuses_who_made_it_and_nobody_by_a_leaf_that_it_fails():
+    """Leaves that calculate with it are opened before the one that makes it; their scripts fail on the chain."""
+    names, failed = above_their_makers(), 0
+    assert len(names) > 1
+    for name in names:
+        committed = {**honest(), name: NEGATIVE}
+        for leaves in tree().leaves:
+            for leaf in leaves:
+                read = {tree().name(wire, leaf.query) for wire in leaf.chunk.reads}
+                if name in read and calculates(leaf):
+                    failed += 1
+                    assert hints_of(tree(), leaf, committed) == (None, False)
+        place, _ = found_from_holder(name, committed)
+        spend = accuser().disprove(place[0], _Signatures(committed))
+        assert spend is not None
+        assert kernel_accepts(spending(place[0], spend), 0)
+    assert failed
 
 
 class Slip(Replay):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from prover.field import P
 from prover.hashing import to_words
 from verifier.bridge.evaluate import run, value
 from verifier.bridge.opening import ChunkTree, Leaf
@@ -56,7 +57,8 @@ def hints_of(
     """The hints of a leaf's steps, and whether it spends with them.
 
     Its steps are run on the committed inputs: it spends if one finds fault or an output differs. A division
-    by zero has no hints: the leaf that checks the divisor convicts.
+    by zero has no hints: the leaf that checks the divisor convicts. Nor has what calculates with words of p or more,
+    as these may fail the script whatever the hints: they convict where they are made, checked or hashed.
     """
     lowered = tree.lowered
     memory: dict[int, int] = {}
@@ -68,6 +70,9 @@ def hints_of(
         out, fault = run(step, memory, lowered)
         wrong |= fault
         if relation is not None:
+            below = step.kind is Kind.CHALLENGE or all(value(w, memory, lowered) < P for w in step.reads)
+            if not below:
+                return None, False
             if step.kind is Kind.INVERSE and not any(
                 value(word, memory, lowered) for word in relation.digits
             ):
