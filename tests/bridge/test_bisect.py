@@ -14,7 +14,7 @@ from verifier.bridge.evaluate import run
 from verifier.bridge.execution import Replay
 from verifier.bridge.opening import MAIN, Leaf
 from verifier.bridge.steps import CHECKS, HASHING, Kind
-from verifier.bridge.tree import Spend
+from verifier.bridge.tree import Spend, depth
 from verifier.chain.kernel import kernel_accepts
 from verifier.script.winternitz import nibbles, sign
 
@@ -253,6 +253,19 @@ def test_a_wrong_step_with_all_that_follows_is_found(seed):
     assert len(found.opened) <= MAX_DEPTH + 1
     leaf = tree().leaves[found.node.index][found.number]
     assert any(step.source == source for step in leaf.chunk.steps)
+
+
+def test_the_way_to_a_wrong_step_is_no_longer_than_the_tree_is_deep():
+    """T3 has time for so many reveals one after the other; powers of gamma are made from each other across parts."""
+    bisection, words = Bisection(tree(), replay()), decoded(PARAMS).words
+    steps = replay().lowered.blocks[0]
+    batch = tree().program.scopes.index("batch")
+    powers = [i for i, step in enumerate(steps) if step.scope == batch and step.kind is Kind.PRODUCT]
+    assert len(powers) > 20
+    for index in powers[::2]:
+        found = bisection.convict(Slip(words, MAIN, index))
+        if found is not None:  # the last steps do not reach the root
+            assert len(found.opened) - 1 <= depth(tree().nodes)
 
 
 @pytest.mark.parametrize("seed", range(8))

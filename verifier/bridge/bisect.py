@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.accuse import accuse
@@ -59,7 +60,7 @@ class Bisection:
     def of(self, replay: Replay) -> Bisection:
         """The same for another proof; the index of the tree's leaves, which takes a while, is shared."""
         other = Bisection(self.tree, replay)
-        other.__dict__["_uses"] = self._uses
+        other.__dict__.update(_uses=self._uses, _order=self._order)
         return other
 
     @cached_property
@@ -77,6 +78,21 @@ class Bisection:
                     if not step.out:
                         checks.setdefault(self._check(leaf.query, step), []).append((node, number))
         return makers, readers, checks
+
+    @cached_property
+    def _order(self) -> dict[str, int]:
+        """When the Program makes a wire: what it is made of is made before. A copy follows the seal that binds it."""
+        lowered, copied = self.tree.lowered, self.tree.partition.copy_of
+        made = {word: i for i, step in enumerate(chain(*lowered.blocks)) for word in step.out}
+        sealed = {word: made[seal.digest[0]] for seal in lowered.seals for word in seal.words}
+        order: dict[str, int] = {}
+        for leaf in chain(*self.tree.leaves):
+            for wire in leaf.chunk.writes:
+                word = wire.words[0]
+                source = copied.get(word, word)
+                when = made.get(source, 0)
+                order[self.tree.name(wire, leaf.query)] = sealed.get(source, when) if word in copied else when
+        return order
 
     def _check(self, query: int, step: Step) -> Check:
         copied = self.tree.partition.copy_of
@@ -104,12 +120,16 @@ class Bisection:
     def suspects(self, revealed: Sequence[int], committed: Mapping[str, Digits]) -> Iterator[Place]:
         """The leaves of what the operator has committed otherwise than the replay, the likeliest first.
 
+        That is the one that makes what was made first: all that it reads on its path is right, or was made before. So
+        the way leads downwards only, and no more nodes follow each other than T3 has time for.
+
         Args:
             revealed: nodes that the operator has revealed, the root first.
             committed: their wires.
         """
         makers, readers, _ = self._uses
-        wrong = [name for node in reversed(revealed) for name in self.differing(node, committed)]
+        wrong = [name for node in revealed for name in self.differing(node, committed)]
+        wrong.sort(key=lambda name: self._order.get(name, 0))
         for uses in (makers, readers):
             for name in wrong:
                 yield from uses.get(name, ())
