@@ -15,6 +15,7 @@ from verifier.bridge.execution import Replay
 from verifier.bridge.opening import MAIN, Leaf
 from verifier.bridge.steps import CHECKS, HASHING, Kind
 from verifier.bridge.tree import Spend, depth
+from verifier.bridge.tree import values_of as values_of_node
 from verifier.chain.kernel import kernel_accepts
 from verifier.script.winternitz import nibbles, sign
 
@@ -266,6 +267,30 @@ def test_the_way_to_a_wrong_step_is_no_longer_than_the_tree_is_deep():
         found = bisection.convict(Slip(words, MAIN, index))
         if found is not None:  # the last steps do not reach the root
             assert len(found.opened) - 1 <= depth(tree().nodes)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_who_commits_another_query_than_the_proof_has_is_convicted_within_the_depth_of_the_tree(seed):
+    """The published proof fails somewhere in a query; committed are other words there, which fail elsewhere."""
+    rng, published = Random(400 + seed), array("I", decoded(PARAMS).words)
+    places = [place for place in range(len(published)) if replay().query_of(place) == 0]
+    published[rng.choice(places)] ^= 1 << rng.randrange(30)
+    other = array("I", published if seed % 2 else decoded(PARAMS).words)
+    other[rng.choice(places)] ^= 1 << rng.randrange(30)
+    bisection = Bisection(tree(), replay().changed(published, 0))
+    operator = replay().changed(other, 0)
+    revealed, rounds = [0], 0
+    while True:
+        wires = {}
+        for node in revealed:
+            wires |= values_of_node(tree().nodes[node], operator)
+        opened = bisection.wanted(revealed, wires)
+        if not opened:
+            break
+        revealed, rounds = [*revealed, *opened], rounds + 1
+    place, _ = bisection.next(revealed, wires)
+    assert place is not None
+    assert rounds <= depth(tree().nodes)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -159,6 +159,29 @@ class Bisection:
             target = self.tree.nodes[target].parent
         return None, target
 
+    def wanted(self, revealed: list[int], committed: Mapping[str, Digits]) -> list[int]:
+        """The nodes to open now; none where a leaf convicts, or where nothing is wrong.
+
+        One, but where the operator commits another query than the replay has: what it wrote there for the proof's words
+        is found by what they are hashed to, and as T3 has time for few reveals one after the other, all of the query is
+        opened at once.
+        """
+        place, target = self.next(revealed, committed)
+        if place is not None:
+            return []
+        nodes, known = self.tree.nodes, set(revealed)
+        strange = [at for at in revealed if self._query_above(at) >= 0 and any(self.differing(at, committed))]
+        queries = {self._query_above(at) for at in strange}
+        inside = [at for at in revealed if self._query_above(at) in queries]
+        below = [child for at in inside for child in nodes[at].children if child not in known]
+        return below or ([] if target is None else [target])
+
+    def _query_above(self, node: int) -> int:
+        """The node of the query that a node is of, or -1."""
+        while node >= 0 and not self.tree.nodes[node].name.rpartition("/")[2].startswith("query "):
+            node = self.tree.nodes[node].parent
+        return node
+
     def _faulty(self) -> Iterator[Place]:
         """The leaves of what the proof itself has wrong."""
         for query, step in self.replay.find_faults():
@@ -185,7 +208,7 @@ class Bisection:
 
 def open_by_bisection(bisection: Bisection) -> Guide:
     """What a watcher opens that has the proof: where it leads what the operator has committed on the chain."""
-    known: dict[tuple[Transaction, ...], int | None] = {}
+    known: dict[tuple[Transaction, ...], list[int]] = {}
 
     def guide(view: SlotView, node: int) -> Sequence[int]:
         revealed = view.revealed()
@@ -195,8 +218,7 @@ def open_by_bisection(bisection: Bisection) -> Guide:
             for at in revealed:
                 for name, signature in view.wire_signatures(at).items():
                     committed[name] = read(view.graph.keys[name], signature) or ()
-            known[seen] = bisection.next(revealed, committed)[1]
-        target = known[seen]
-        return [] if target is None or bisection.tree.nodes[target].parent != node else [target]
+            known[seen] = bisection.wanted(revealed, committed)
+        return [target for target in known[seen] if bisection.tree.nodes[target].parent == node]
 
     return guide
