@@ -1,6 +1,6 @@
 """What roles do when things are missing, beyond the scenarios."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 
@@ -8,12 +8,13 @@ import pytest
 
 from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bitcoin.encoding import hash160
+from verifier.bridge.chunk import ChunkError
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.roles import Operator, all_wires, open_towards
 from verifier.bridge.simulate import silence
 from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
-from verifier.bridge.tree import Digits
+from verifier.bridge.tree import Digits, Spend
 from verifier.bridge.vault import MAX_SLOT_NAME, payout_outputs
 from verifier.bridge.view import Confirmed, SlotView
 from verifier.chain.wallet import Wallet
@@ -46,6 +47,45 @@ def test_an_operator_does_not_start_before_its_wires_are_durable(stage: Stage) -
         operator.kickoff(stage.node)
     assert error.value.reason is BridgeReason.ORDER
     assert stage.node.mempool() == ()
+
+
+def unbuildable(node: int, number: int) -> bytes:
+    raise ChunkError("too large")
+
+
+@pytest.mark.parametrize("leaf", ["refused", "not built"])
+def test_a_disproof_that_fails_keeps_nothing_back_and_is_tried_again(stage: Stage, leaf: str) -> None:
+    """Here the root is true, and the watcher takes a leaf for spendable that is not."""
+    silence._start(stage, silent_from=1)
+    watcher = stage.watch(challenge=True, guide=open_towards(5), accuser=WrongAccuser())
+    if leaf == "not built":
+        graph = copy(stage.graph)
+        graph.disprove_leaf = unbuildable  # type: ignore[method-assign]
+        watcher.moves = replace(watcher.moves, graph=graph)
+    assert stage.play_to("open_timeout/1") == "penalised"
+    assert "open/1" in stage.names
+    failed = [reason for name, who, reason in stage.refusals if (name, who) == ("disprove/0", "watcher")]
+    assert len(failed) > 3, "at every step after the assertion"
+    assert all((reason == "too large") == (leaf == "not built") for reason in failed)
+
+
+class WrongAccuser:
+    def disprove(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Spend | None:
+        return Spend(0, ()) if node == 0 else None
+
+
+def test_nothing_is_opened_beside_a_disproof_that_waits_for_a_miner(stage: Stage) -> None:
+    execution, fault = CASE.false
+    stage.kickoff(execution)
+    watcher = stage.watch(challenge=True, guide=open_towards(fault))
+    stage.play(until=lambda: stage.view.commitment(fault) is not None)
+    watcher.guide = lambda view, node: view.graph.nodes[node].children
+    first, *others = watcher.due(stage.node)
+    assert first == f"disprove/{fault}"
+    assert others and all(name.startswith("open/") for name in others)
+    other = stage.watch("other", guide=watcher.guide)
+    for each in (watcher, other, watcher):
+        assert [sent.name for sent in each.step(stage.node)] == [first]
 
 
 def test_a_watcher_looks_at_the_same_wires_once(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction
+from verifier.bridge.chunk import ChunkError
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, commitment_coin
 from verifier.bridge.moves import Moves, wire_label
@@ -293,7 +294,7 @@ class Watcher:
         return not heard or any(read(graph.keys[name], each) != self.claim for each in heard)
 
     def due(self, chain: Chain) -> list[str]:
-        """The moves that the chain asks for now, the surest first.
+        """The moves that the chain asks for now, the surest first: nothing that the operator can do escapes a disproof.
 
         Penalties spend one stake, so a mempool takes only the first of them; the others stay due, each since its own
         height, and an opening never waits for a penalty that the operator may still escape.
@@ -311,26 +312,45 @@ class Watcher:
             for node in revealed
             if view.graph.nodes[node].num_leaves and view.unspent(f"D{node}") and self._accuse(view, node)
         ]
-        if false:  # nothing that the operator can do spends its coins first
-            return [f"disprove/{node}" for node in false]
         silent = [n for n in pending if view.age(commitment_coin(n, 0)) >= windows.reveal_timeout]
         wanted = {child for node in revealed for child in self.guide(view, node)}
         closed = [child for child in pending if child in wanted and view.unspent(f"C{child}")]
         return [
+            *(f"disprove/{node}" for node in false),
             *(f"open_timeout/{node}" for node in silent),
             *(f"open/{node}" for node in closed),
         ]
 
     def step(self, chain: Chain) -> list[Sent]:
-        """Sends what is due; an empty purse stops what the purse pays, never a penalty."""
-        view, sent = SlotView(chain, self.moves.graph), []
-        for name in self.due(chain):
+        """Sends what is due; an empty purse stops what the purse pays, never a penalty.
+
+        A disproof that waits for a miner makes the rest needless. One that is refused, or whose leaf cannot be made,
+        keeps nothing back, and stays due.
+        """
+        view, due = SlotView(chain, self.moves.graph), self.due(chain)
+        disproofs = [name for name in due if name.startswith("disprove/")]
+        sent = self._send_all(view, disproofs)
+        if not any(self._stands(view, name) for name in disproofs):
+            sent += self._send_all(view, [name for name in due if name not in disproofs])
+        return sent
+
+    def _send_all(self, view: SlotView, names: Sequence[str]) -> list[Sent]:
+        """Sends moves; one that cannot be made keeps no other back."""
+        sent = []
+        for name in names:
             try:
                 if not self._waits(view, name):
-                    sent.append(self.send(chain, name))
-            except (ChainError, BridgeError) as error:
+                    sent.append(self.send(view.chain, name))
+            except (ChainError, BridgeError, ChunkError) as error:
                 sent.append(_unsent(name, error))
         return sent
+
+    def _stands(self, view: SlotView, disproof: str) -> bool:
+        """Whether a disproof of the node, ours or another's, waits at a rate that a miner takes."""
+        found = view.chain.spender(view.graph.coins[f"D{disproof.partition('/')[2]}"].outpoint)
+        if found is None or found.height is not None:
+            return False
+        return Rival.of(view.chain, found.tx).rate >= self.fee_rate
 
     def send(self, chain: Chain, name: str) -> Sent:
         """Sends one move by its template's name."""
