@@ -10,6 +10,7 @@ from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bitcoin.encoding import hash160
 from verifier.bridge.chunk import ChunkError
 from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.params import MARGINS
 from verifier.bridge.roles import Operator, all_wires, open_towards
 from verifier.bridge.simulate import silence
 from verifier.bridge.simulate.setup import SetUp, open_node
@@ -111,6 +112,33 @@ def test_what_waits_in_a_mempool_has_not_happened(stage: Stage) -> None:
     assert watcher.step(stage.node) == [], "it is sent once"
     stage.mine()
     assert operator.due(stage.node) == ["assert"]
+
+
+def test_the_operator_has_144_blocks_for_its_answer_when_it_stops_waiting(stage: Stage) -> None:
+    """Blocks that may hold the answer and not yet the penalty; a block earlier it still waits for the cheap one."""
+    windows, lateness = stage.graph.terms.windows, MARGINS.lateness
+    operator = stage.kickoff(CASE.honest)
+
+    def left(coin: str, deadline: int) -> int:
+        return deadline - stage.view.age(coin)
+
+    def wait_until(blocks: int, coin: str, deadline: int) -> list[str]:
+        stage.mine(left(coin, deadline) - blocks)
+        return operator.due(stage.node)
+
+    assert wait_until(lateness + 1, "K1.0", windows.assert_timeout) == [f"take1/{stage.vault.name}"]
+    assert stage.view.next_event() == stage.view.height + 1
+    assert wait_until(lateness, "K1.0", windows.assert_timeout) == ["assert"]
+    operator.step(stage.node)
+    stage.mine()
+    assert wait_until(lateness + 1, "R1.0", windows.reveal_timeout) == ["close/1", "close/2"]
+    assert stage.view.next_event() == stage.view.height + 1
+    assert wait_until(lateness, "R1.0", windows.reveal_timeout) == ["reveal/1", "reveal/2"]
+    watcher = stage.watch()
+    stage.mine(lateness - 1)
+    assert watcher.due(stage.node) == [], "the last of 144 blocks"
+    stage.mine()
+    assert watcher.due(stage.node) == ["open_timeout/1", "open_timeout/2"]
 
 
 def claim_in(stage: Stage, operator: Operator) -> Digits:

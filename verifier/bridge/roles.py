@@ -134,7 +134,7 @@ class Operator:
         """The moves that the chain asks for now, by template name; empty before the kickoff and at the end."""
         view, windows = SlotView(chain, self.moves.graph), self.moves.graph.terms.windows
         if view.unspent("K2") and view.unspent("K1.0"):
-            if view.spent("K0") or view.age("K1.0") > windows.assert_timeout - self.margins.lateness:
+            if view.spent("K0") or view.age("K1.0") >= windows.assert_timeout - self.margins.lateness:
                 return ["assert"]
             return [f"take1/{self.vault.name}"] if view.age("K0") >= windows.take1 else []
         if not view.unspent("S"):
@@ -143,7 +143,7 @@ class Operator:
         out = []
         for node in pending:
             age = view.age(commitment_coin(node, 0))
-            if view.spent(f"C{node}") or age > windows.reveal_timeout - self.margins.lateness:
+            if view.spent(f"C{node}") or age >= windows.reveal_timeout - self.margins.lateness:
                 out.append(f"reveal/{node}")
             elif age >= windows.close:
                 out.append(f"close/{node}")
