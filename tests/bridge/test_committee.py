@@ -109,6 +109,24 @@ def test_a_member_that_starts_again_remembers_what_it_adopted() -> None:
     again.adopt(offer())
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_one_time_key_of_another_slot_is_refused_also_after_a_restart(
+    tmp_path: Path, restarted: bool
+) -> None:
+    """Two signatures by one key are two values that anybody may mix."""
+    member = Member(Store(tmp_path, "committee", "regtest"), PUBLIC, TREE, Charter(POT), SECRETS[0])
+    member.adopt(offer())
+    if restarted:
+        member = Member(Store(tmp_path, "committee", "regtest"), PUBLIC, TREE, Charter(POT))
+        assert not member.graphs
+    keys = {**one_time_keys("slot x"), "claim": one_time_keys("slot")["claim"]}
+    made = SlotGraph(terms("slot x"), TREE, keys)
+    again = Offer(made.terms, keys, made.digest, open_signatures(made, OPERATOR))
+    refuses(BridgeReason.REBUILD, lambda: member.adopt(again))
+    member.adopt(offer())
+    member.adopt(offer("slot x"))
+
+
 @pytest.mark.parametrize("name", ["slot ", "slot x", "slot 0-7"])
 def test_what_is_signed_of_a_slot_is_not_signed_of_one_whose_name_begins_alike(name: str) -> None:
     everybody = adopted()
