@@ -66,8 +66,8 @@ def adopted() -> list[Member]:
         {"pot": b"\x51\x20" + bytes(32)},
         {"committee": xonly_key(b"\x33" * 32)},
         {"amounts": Amounts(penalty=10_000_000)},
-        {"amounts": Amounts(challenge_price=2_100_000_000)},
-        {"amounts": Amounts(open_price=2_100_000_000)},
+        {"amounts": Amounts(challenge_price=2_100_000_000, penalty=10**11)},
+        {"amounts": Amounts(open_price=2_100_000_000, penalty=10**11)},
         {"amounts": Amounts(denomination=20_000)},
     ],
 )

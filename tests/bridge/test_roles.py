@@ -10,6 +10,7 @@ from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bitcoin.encoding import hash160
 from verifier.bridge.chunk import ChunkError
 from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.graph import PURSE_VBYTES
 from verifier.bridge.params import MARGINS
 from verifier.bridge.roles import Operator, all_wires, open_towards
 from verifier.bridge.simulate import silence
@@ -106,6 +107,8 @@ def test_what_waits_in_a_mempool_has_not_happened(stage: Stage) -> None:
     watcher = stage.watch(challenge=True)
     (sent,) = watcher.step(stage.node)
     assert sent.refusal is None and len(stage.node.mempool()) == 1
+    most = stage.graph.challenge().max_vbytes + PURSE_VBYTES
+    assert most - 1 <= sent.spending.tx.vbytes <= most, "what set-up reckons with"
     assert stage.view.spent("K0") is None and stage.view.unspent("K0")
     assert operator.due(stage.node) == []
     assert watcher.due(stage.node) == ["challenge"]
