@@ -29,6 +29,8 @@ from verifier.chain.rivals import Rival, fee_over
 from verifier.chain.wallet import InsufficientFunds, Wallet
 from verifier.script.winternitz import plain, read, sign
 
+OPERATOR_FEE_RATE: Final = 1
+WATCHER_FEE_RATE: Final = 2
 MAX_VERSIONS: Final = 64
 """Combinations of a node's wire signatures that a watcher tries after those that change one wire alone."""
 Signature = tuple[bytes, ...]
@@ -88,7 +90,7 @@ class Operator:
     vault: Coin
     margins: Margins = MARGINS
     wallet: Wallet | None = None
-    fee_rate: int = 1
+    fee_rate: int = OPERATOR_FEE_RATE
 
     @property
     def _slot(self) -> str:
@@ -163,19 +165,22 @@ class Operator:
             except BridgeError as error:
                 sent.append(_unsent(name, error))
                 continue
-            if sent[-1].refusal is None and self.wallet is not None and self.fee_rate > 1:
-                sent += self._bump(chain, name, sent[-1].spending.tx, self.wallet)
+            sent += self.lift(chain, sent[-1])
         return sent
 
-    def _bump(self, chain: Chain, name: str, tx: Transaction, wallet: Wallet) -> list[Sent]:
-        """A child that lifts a move to the rate, where it is not there already."""
-        if Rival.of(chain, tx).rate >= self.fee_rate:
+    def lift(self, chain: Chain, sent: Sent) -> list[Sent]:
+        """A child that lifts what was sent to the rate; none where it is there already, or does not wait."""
+        if self.wallet is None or self.fee_rate <= 1:
+            return []
+        tx = sent.spending.tx
+        seen = chain.transaction(tx.txid)
+        if seen is None or seen.height is not None or Rival.of(chain, tx).rate >= self.fee_rate:
             return []
         try:
-            child = wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
+            child = self.wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
         except InsufficientFunds as error:
-            return [_unsent(name, error)]
-        return [_send(chain, f"bump {name}", spending_of(chain, child))]
+            return [_unsent(sent.name, error)]
+        return [_send(chain, f"bump {sent.name}", spending_of(chain, child))]
 
     def send(self, chain: Chain, name: str) -> Sent:
         """Sends one move by its template's name."""
@@ -263,7 +268,7 @@ class Watcher:
     reward: bytes
     challenge: bool = False
     guide: Guide = open_nothing
-    fee_rate: int = 2
+    fee_rate: int = WATCHER_FEE_RATE
     claim: Digits | None = None
     innocent: set[tuple[int, tuple[tuple[bytes, ...], ...]]] = field(default_factory=set, repr=False)
     kept: set[tuple[int, Transaction]] = field(default_factory=set, repr=False)
