@@ -29,6 +29,16 @@ def test_an_unchallenged_take(shell: Shell) -> None:
     assert shell("status", "operator", "--role", "operator")["taken"] == ["vault 0"]
 
 
+def test_the_vault_that_is_asked_for_is_taken(shell: Shell) -> None:
+    assert [shell.done("pegin", "user", "--number", 1) for _ in range(2)] == [["deposit"], ["pegin"]]
+    shell.done("kickoff", "operator", "--proof", shell.sample())
+    shell("mine", "node", 431)
+    for number in (2, -1):
+        assert shell.refusal("take", "operator", "--vault", number) == "UNKNOWN"
+    assert shell.done("take", "operator", "--vault", 1) == ["take1/vault 1"]
+    assert shell("status", "operator", "--role", "operator")["taken"] == ["vault 1"]
+
+
 def test_a_false_proof_is_disproved(shell: Shell) -> None:
     assert shell.done("kickoff", "operator", "--unchecked", "--proof", shell.sample("false")) == ["kickoff"]
     assert shell.refusal("kickoff", "operator", "--proof", shell.sample()) == "EQUIVOCATION"
