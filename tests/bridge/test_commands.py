@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.bridge.shell import Shell, funded
+from verifier.chain.node import EmbeddedNode
+from verifier.chain.rivals import Rival
+from verifier.cli.main import cli
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,16 @@ def test_an_unchallenged_take(shell: Shell) -> None:
     shell("mine", "node", 431)
     assert shell.done("take", "operator") == ["take1/vault 0"]
     assert shell("status", "operator", "--role", "operator")["taken"] == ["vault 0"]
+
+
+def test_the_vault_that_is_asked_for_is_taken(shell: Shell) -> None:
+    assert [shell.done("pegin", "user", "--number", 1) for _ in range(2)] == [["deposit"], ["pegin"]]
+    shell.done("kickoff", "operator", "--proof", shell.sample())
+    shell("mine", "node", 431)
+    for number in (2, -1):
+        assert shell.refusal("take", "operator", "--vault", number) == "UNKNOWN"
+    assert shell.done("take", "operator", "--vault", 1) == ["take1/vault 1"]
+    assert shell("status", "operator", "--role", "operator")["taken"] == ["vault 1"]
 
 
 def test_a_false_proof_is_disproved(shell: Shell) -> None:
@@ -47,4 +61,73 @@ def test_silence_is_timed_out(shell: Shell) -> None:
     shell.done("challenge", "watcher")
     assert shell.refusal("timeout", "watcher") == "TOO_EARLY"
     shell("mine", "node", 863)
-    assert shell.done("timeout", "watcher") == ["assert_timeout"]
+    assert len(shell.works("timeout", "watcher", "--fee-rate", 9)["sent"]) == 1
+    assert rates(shell) == [9]
+    shell("mine", "node", 1)
+    assert shell("status", "watcher")["penalised"]
+
+
+def rates(shell: Shell) -> list[int]:
+    """Satoshis a vbyte of what waits, with its children."""
+    with EmbeddedNode(shell.home / "node") as node:
+        return [int(Rival.of(node, tx).rate) for tx in node.mempool()]
+
+
+def test_what_is_sent_pays_the_rate_that_is_asked_for(shell: Shell) -> None:
+    """A watcher's transactions by themselves, an operator's with a child: their own fees are set-up's."""
+
+    def sends(command: str, role: str, *more: object) -> list[str]:
+        sent = shell.works(command, role, *more)["sent"]
+        found = rates(shell)
+        assert found and set(found) == {30}, (command, found)
+        shell("mine", "node", 1)
+        return [each["name"] for each in sent]
+
+    rate = ("--fee-rate", 30)
+    proof = shell.sample("false")
+    money = ("--withdrawal", 1, "--script", "5120" + "11" * 32, "--sats", 50_000)
+    shell.works("payout", "operator", *money, "--unchecked", "--proof", proof, *rate)
+    assert rates(shell) == [30]
+    shell("mine", "node", 1)
+    assert sends("kickoff", "operator", *rate) == ["kickoff", "bump kickoff"]
+    assert sends("challenge", "watcher", *rate) == ["challenge"]
+    assert sends("assert", "operator", *rate) == ["assert", "bump assert"]
+    assert sends("open", "watcher", 2, *rate) == ["open/2"]
+    assert sends("reveal", "operator", *rate) == ["reveal/2", "bump reveal/2"]
+    for node in (4, 6):
+        assert shell.done("open", "watcher", node) == [f"open/{node}"]
+        assert shell.done("reveal", "operator") == [f"reveal/{node}"], "no child at the default"
+    assert sends("disprove", "watcher", *rate) == ["disprove/6"]
+
+
+def test_closes_and_takes_pay_the_rate_that_is_asked_for(shell: Shell) -> None:
+    shell.done("kickoff", "operator", "--proof", shell.sample())
+    other = shell.copy(shell.home.parent / "other")
+    shell("mine", "node", 431)
+    assert len(shell.works("take", "operator", "--fee-rate", 7)["sent"]) == 2
+    assert rates(shell) == [7, 7]
+    other.done("challenge", "watcher")
+    other.done("assert", "operator")
+    other("mine", "node", 287)
+    sent = other.works("close", "operator", "--fee-rate", 7)["sent"]
+    assert [each["name"] for each in sent] == ["close/1", "bump close/1", "close/2", "bump close/2"]
+    assert rates(other) == [7] * 4
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "10001", "1.5", "many", ""])
+@pytest.mark.parametrize("command", ["kickoff", "payout", "challenge", "open", "assert", "take", "timeout"])
+def test_a_fee_rate_that_can_only_be_a_mistake_is_refused(shell: Shell, command: str, rate: str) -> None:
+    role = "watcher" if command in ("challenge", "open", "timeout") else "operator"
+    arguments = ["bridge", command, str(shell.home / role), "--fee-rate", rate]
+    outcome = CliRunner().invoke(cli, arguments)
+    assert outcome.exit_code == 2
+    assert "--fee-rate" in outcome.output
+
+
+def test_a_purse_that_cannot_lift_a_move_says_so(shell: Shell) -> None:
+    """It is sent all the same: at its own fee it may be mined."""
+    shell.done("kickoff", "operator", "--proof", shell.sample())
+    shell.done("challenge", "watcher")
+    out = shell("assert", "operator", "--fee-rate", 10_000)
+    assert "insufficient fee funds" in out["error"]["message"]
+    assert len(rates(shell)) == 1

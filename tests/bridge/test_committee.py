@@ -66,8 +66,8 @@ def adopted() -> list[Member]:
         {"pot": b"\x51\x20" + bytes(32)},
         {"committee": xonly_key(b"\x33" * 32)},
         {"amounts": Amounts(penalty=10_000_000)},
-        {"amounts": Amounts(challenge_price=2_100_000_000)},
-        {"amounts": Amounts(open_price=2_100_000_000)},
+        {"amounts": Amounts(challenge_price=2_100_000_000, penalty=10**11)},
+        {"amounts": Amounts(open_price=2_100_000_000, penalty=10**11)},
         {"amounts": Amounts(denomination=20_000)},
     ],
 )
@@ -107,6 +107,24 @@ def test_a_member_that_starts_again_remembers_what_it_adopted() -> None:
     again = Member(store, PUBLIC, TREE, Charter(POT))
     refuses(BridgeReason.REBUILD, lambda: again.adopt(offer_of(funding=OutPoint(b"\x77" * 32, 1))))
     again.adopt(offer())
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_one_time_key_of_another_slot_is_refused_also_after_a_restart(
+    tmp_path: Path, restarted: bool
+) -> None:
+    """Two signatures by one key are two values that anybody may mix."""
+    member = Member(Store(tmp_path, "committee", "regtest"), PUBLIC, TREE, Charter(POT), SECRETS[0])
+    member.adopt(offer())
+    if restarted:
+        member = Member(Store(tmp_path, "committee", "regtest"), PUBLIC, TREE, Charter(POT))
+        assert not member.graphs
+    keys = {**one_time_keys("slot x"), "claim": one_time_keys("slot")["claim"]}
+    made = SlotGraph(terms("slot x"), TREE, keys)
+    again = Offer(made.terms, keys, made.digest, open_signatures(made, OPERATOR))
+    refuses(BridgeReason.REBUILD, lambda: member.adopt(again))
+    member.adopt(offer())
+    member.adopt(offer("slot x"))
 
 
 @pytest.mark.parametrize("name", ["slot ", "slot x", "slot 0-7"])

@@ -1,12 +1,21 @@
 """A peg-out by commands alone: payout, announcement and proof go from directory to directory, and decide the game."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.bridge.shell import Shell, funded
-from verifier.bridge.announcement import MAX_BYTES
+from verifier.bridge.announcement import MAX_BYTES, Announcement
+from verifier.bridge.claims import ToyClaims
+from verifier.bridge.files import open_watcher
+from verifier.bridge.peg_out import guide_of, hear, inform, open_all
+from verifier.bridge.roles import Guide
+from verifier.bridge.simulate.setup import NETWORK
+from verifier.bridge.toy import ToyTree
+from verifier.bridge.view import SlotView
+from verifier.chain.node import EmbeddedNode
 
 USER = "5120" + "11" * 32
 
@@ -94,6 +103,33 @@ def before_announcing(shell: Shell) -> bytes:
 @pytest.fixture(autouse=True)
 def keep_the_operator_as_it_was(shell: Shell) -> None:
     (shell.home / "before.db").write_bytes((shell.home / "operator" / "role.db").read_bytes())
+
+
+@dataclass(frozen=True)
+class Comparing(ToyClaims):
+    """As over the verifier's tree: another proof of the statement than the asserted one differs everywhere."""
+
+    def guide(self, proof: bytes) -> Guide:
+        return open_all(range(len(self.tree.nodes)))
+
+
+def test_nothing_is_opened_of_a_statement_that_is_known_to_be_true(shell: Shell, announcement: Path) -> None:
+    """The operator may challenge itself, and assert another true proof than it announced."""
+    shell.done("kickoff", "operator")
+    shell.works("hear", "watcher", announcement)
+    assert shell.done("challenge", "watcher") == ["challenge"]
+    shell.done("assert", "operator")
+    with EmbeddedNode(shell.home / "node") as node:
+        watcher = open_watcher(shell.home / "watcher", NETWORK, node)
+        view, claims = SlotView(node, watcher.moves.graph), Comparing(ToyTree(2))
+        said = Announcement.decode(announcement.read_bytes())
+        proof = shell.sample().read_bytes()
+        assert hear(watcher, claims, said, proof)
+        children = list(view.graph.nodes[0].children)
+        assert list(guide_of(watcher, claims)(view, 0)) == children, "it knows no more than what it heard"
+        inform(watcher, claims)
+        assert watcher.claim is not None and list(watcher.guide(view, 0)) == []
+        assert watcher.due(node) == []
 
 
 def test_what_is_not_what_the_watcher_expects_is_challenged(shell: Shell, announcement: Path) -> None:

@@ -1,6 +1,6 @@
 """What roles do when things are missing, beyond the scenarios."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 
@@ -8,12 +8,15 @@ import pytest
 
 from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bitcoin.encoding import hash160
+from verifier.bridge.chunk import ChunkError
 from verifier.bridge.errors import BridgeError, BridgeReason
+from verifier.bridge.graph import PURSE_VBYTES
+from verifier.bridge.params import MARGINS
 from verifier.bridge.roles import Operator, all_wires, open_towards
 from verifier.bridge.simulate import silence
 from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
-from verifier.bridge.tree import Digits
+from verifier.bridge.tree import Digits, Spend
 from verifier.bridge.vault import MAX_SLOT_NAME, payout_outputs
 from verifier.bridge.view import Confirmed, SlotView
 from verifier.chain.wallet import Wallet
@@ -48,6 +51,45 @@ def test_an_operator_does_not_start_before_its_wires_are_durable(stage: Stage) -
     assert stage.node.mempool() == ()
 
 
+def unbuildable(node: int, number: int) -> bytes:
+    raise ChunkError("too large")
+
+
+@pytest.mark.parametrize("leaf", ["refused", "not built"])
+def test_a_disproof_that_fails_keeps_nothing_back_and_is_tried_again(stage: Stage, leaf: str) -> None:
+    """Here the root is true, and the watcher takes a leaf for spendable that is not."""
+    silence._start(stage, silent_from=1)
+    watcher = stage.watch(challenge=True, guide=open_towards(5), accuser=WrongAccuser())
+    if leaf == "not built":
+        graph = copy(stage.graph)
+        graph.disprove_leaf = unbuildable  # type: ignore[method-assign]
+        watcher.moves = replace(watcher.moves, graph=graph)
+    assert stage.play_to("open_timeout/1") == "penalised"
+    assert "open/1" in stage.names
+    failed = [reason for name, who, reason in stage.refusals if (name, who) == ("disprove/0", "watcher")]
+    assert len(failed) > 3, "at every step after the assertion"
+    assert all((reason == "too large") == (leaf == "not built") for reason in failed)
+
+
+class WrongAccuser:
+    def disprove(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Spend | None:
+        return Spend(0, ()) if node == 0 else None
+
+
+def test_nothing_is_opened_beside_a_disproof_that_waits_for_a_miner(stage: Stage) -> None:
+    execution, fault = CASE.false
+    stage.kickoff(execution)
+    watcher = stage.watch(challenge=True, guide=open_towards(fault))
+    stage.play(until=lambda: stage.view.commitment(fault) is not None)
+    watcher.guide = lambda view, node: view.graph.nodes[node].children
+    first, *others = watcher.due(stage.node)
+    assert first == f"disprove/{fault}"
+    assert others and all(name.startswith("open/") for name in others)
+    other = stage.watch("other", guide=watcher.guide)
+    for each in (watcher, other, watcher):
+        assert [sent.name for sent in each.step(stage.node)] == [first]
+
+
 def test_a_watcher_looks_at_the_same_wires_once(stage: Stage) -> None:
     stage.kickoff(CASE.honest)
     watcher = stage.watch(challenge=True, guide=open_towards(5))
@@ -65,12 +107,41 @@ def test_what_waits_in_a_mempool_has_not_happened(stage: Stage) -> None:
     watcher = stage.watch(challenge=True)
     (sent,) = watcher.step(stage.node)
     assert sent.refusal is None and len(stage.node.mempool()) == 1
+    most = stage.graph.challenge().max_vbytes + PURSE_VBYTES
+    assert most - 1 <= sent.spending.tx.vbytes <= most, "what set-up reckons with"
     assert stage.view.spent("K0") is None and stage.view.unspent("K0")
     assert operator.due(stage.node) == []
     assert watcher.due(stage.node) == ["challenge"]
     assert watcher.step(stage.node) == [], "it is sent once"
     stage.mine()
     assert operator.due(stage.node) == ["assert"]
+
+
+def test_the_operator_has_144_blocks_for_its_answer_when_it_stops_waiting(stage: Stage) -> None:
+    """Blocks that may hold the answer and not yet the penalty; a block earlier it still waits for the cheap one."""
+    windows, lateness = stage.graph.terms.windows, MARGINS.lateness
+    operator = stage.kickoff(CASE.honest)
+
+    def left(coin: str, deadline: int) -> int:
+        return deadline - stage.view.age(coin)
+
+    def wait_until(blocks: int, coin: str, deadline: int) -> list[str]:
+        stage.mine(left(coin, deadline) - blocks)
+        return operator.due(stage.node)
+
+    assert wait_until(lateness + 1, "K1.0", windows.assert_timeout) == [f"take1/{stage.vault.name}"]
+    assert stage.view.next_event() == stage.view.height + 1
+    assert wait_until(lateness, "K1.0", windows.assert_timeout) == ["assert"]
+    operator.step(stage.node)
+    stage.mine()
+    assert wait_until(lateness + 1, "R1.0", windows.reveal_timeout) == ["close/1", "close/2"]
+    assert stage.view.next_event() == stage.view.height + 1
+    assert wait_until(lateness, "R1.0", windows.reveal_timeout) == ["reveal/1", "reveal/2"]
+    watcher = stage.watch()
+    stage.mine(lateness - 1)
+    assert watcher.due(stage.node) == [], "the last of 144 blocks"
+    stage.mine()
+    assert watcher.due(stage.node) == ["open_timeout/1", "open_timeout/2"]
 
 
 def claim_in(stage: Stage, operator: Operator) -> Digits:

@@ -12,6 +12,7 @@ from tests.bridge.slot import (
     COMMITTEE,
     OPERATOR,
     POT,
+    PUBLIC,
     SECRETS,
     SEED,
     TREE,
@@ -30,16 +31,18 @@ from verifier.bitcoin.taproot import NUMS_KEY, balanced_tree, leaf_hash, output_
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 from verifier.bridge.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.graph import LARGE, SMALL, SlotGraph
+from verifier.bridge.graph import LARGE, PURSE_VBYTES, SMALL, SlotGraph
 from verifier.bridge.moves import open_signatures
-from verifier.bridge.params import MARGINS, Amounts, Charter, Windows
+from verifier.bridge.opening import ChunkTree
+from verifier.bridge.params import MARGINS, PRICED_QUERIES, Amounts, Charter, Windows
 from verifier.bridge.presign import Phase
 from verifier.bridge.scripts import reveal_leaf
 from verifier.bridge.store import Store
 from verifier.bridge.template import Input, Signer
 from verifier.bridge.toy import ToyAccuser, ToyTree
-from verifier.bridge.tree import Node, Wire
+from verifier.bridge.tree import Node, Wire, query_openings
 from verifier.chain.kernel import KernelSpending
+from verifier.pipeline import DEFAULT_PRESET, verifying_key
 from verifier.script import winternitz
 from verifier.script.winternitz import LAST, LINK_BYTES
 
@@ -267,10 +270,55 @@ def test_rule_4_amounts_that_do_not_relay_or_make_theft_pay_are_refused(changes:
     )
 
 
+def test_rule_4_openings_of_ten_full_queries_are_counted() -> None:
+    """Of a query the node and all below it, of everything above it but the root one each."""
+
+    def node(index: int, name: str, parent: int) -> Node:
+        return Node(index, name, parent, (), (), 0)
+
+    assert query_openings(ToyTree(2).nodes, 10) == 2 * 2 + 2
+    assert query_openings(ToyTree(2).nodes, 1) == 2 + 2
+    assert query_openings(ToyTree(24).nodes, 10) == 10 * 2 + 2
+    assert query_openings([node(0, "root", -1), node(1, "root/queries 0 to 9", 0)], 10) == 0
+    names = ["root", "root/a", "root/query 0", "root/a/query 1", "root/a/query 1/x", "root/a/query 1/x/y"]
+    nodes = [
+        node(i, name, parent) for i, (name, parent) in enumerate(zip(names, [-1, 0, 0, 1, 3, 4], strict=True))
+    ]
+    assert query_openings(nodes, 2) == 1 + 3 + 1
+    assert query_openings(nodes, 1) == 3 + 1
+
+
+@pytest.mark.slow
 def test_rule_4_the_penalty_pays_for_ten_full_queries_of_the_rollups_tree() -> None:
     """28 nodes a query, and seven groups of queries: docs/reviews/0008."""
-    amounts = Amounts()
-    assert amounts.penalty >= amounts.challenge_price + (10 * 28 + 7) * amounts.open_price
+    tree = ChunkTree.of(verifying_key(DEFAULT_PRESET, "small"))
+    openings = query_openings(tree.nodes, PRICED_QUERIES)
+    assert openings == 10 * 28 + 7
+    vbytes = graph().challenge().max_vbytes + PURSE_VBYTES
+    price = Amounts().price_of(openings, vbytes)
+    assert 11_580_000 < price < 11_680_000
+    Amounts().check_penalty(price)
+
+
+def test_rule_4_a_penalty_below_the_price_of_ten_full_queries_is_refused_with_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the small tree 6 openings and a challenge; by the operator's graph, and by a member that builds it."""
+    keys = one_time_keys("slot")
+    price = 100_000 + 6 * 2_000_000 + 7 * (graph().challenge().max_vbytes + PURSE_VBYTES)
+    enough = Amounts(open_price=2_000_000, penalty=price)
+    assert SlotGraph(terms(amounts=enough), TREE, keys).queries_sats == price
+    short = replace(enough, penalty=price - 1)
+    with pytest.raises(BridgeError) as error:
+        SlotGraph(terms(amounts=short), TREE, keys)
+    assert error.value.reason is BridgeReason.AMOUNTS
+    assert str(price) in str(error.value) and str(price - 1) in str(error.value)
+    with monkeypatch.context() as context:
+        context.setattr(Amounts, "check_penalty", lambda *_: None)
+        made = SlotGraph(terms(amounts=short), TREE, keys)
+    cheap = Offer(made.terms, keys, made.digest, open_signatures(made, OPERATOR))
+    member = Member(Store(tmp_path, "committee", "regtest"), PUBLIC, TREE, Charter(POT, short), SECRETS[0])
+    refuses(BridgeReason.AMOUNTS, lambda: member.adopt(cheap))
 
 
 # 5: one value a wire

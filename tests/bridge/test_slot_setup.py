@@ -21,7 +21,7 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import accuser_of, open_slot, open_store
 from verifier.bridge.forecast import count, graph_seconds, measure, predict
 from verifier.bridge.graph import SlotGraph
-from verifier.bridge.key_book import KeyBook, num_links, repeated_link
+from verifier.bridge.key_book import KeyBook, all_links, common_head, first_repeat, heads_of, num_links
 from verifier.bridge.moves import wire_label
 from verifier.bridge.node_scripts import NodeScripts
 from verifier.bridge.opening import ChunkTree
@@ -275,14 +275,18 @@ def test_a_link_that_serves_twice_is_found(tmp_path: Path) -> None:
     books = [KeyBook(tmp_path / f"{name}.db", nodes) for name in ("one", "two")]
     for number, book in enumerate(books):
         book.put((node.index, _links(node, bytes([number]) * 32)) for node in nodes)
-    assert repeated_link(books) is None
+    assert common_head(*(heads_of(all_links(book)) for book in books)) is None
     last = next(node for node in reversed(nodes) if node.wires)
     links = bytearray(_links(last, bytes([1]) * 32))
-    links[40:60] = next(iter(books[0].values())).links[0]
+    links[40:60] = link = next(iter(books[0].values())).links[0]
     books[1].put([(last.index, bytes(links))])
-    assert repeated_link([books[1]]) is None
-    assert repeated_link(books) == bytes(links[40:60])
-    assert repeated_link([dict(book) for book in books]) == bytes(links[40:60])
+    one, other = (all_links(book) for book in books)
+    assert one == all_links(dict(books[0]))
+    assert first_repeat(one) is first_repeat(other) is None
+    assert first_repeat(one + other) == link
+    for pair in ((one, other), (other, one)):
+        assert common_head(*map(heads_of, pair)) == link[:8]
+    assert common_head(heads_of(one), b"") is common_head(b"", heads_of(one)) is None
 
 
 def _links(node: Node, seed: bytes) -> bytes:

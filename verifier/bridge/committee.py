@@ -19,7 +19,7 @@ from verifier.bitcoin.musig_session import Job, combine
 from verifier.bitcoin.musig_session import Member as SessionMember
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import SlotGraph, Terms
-from verifier.bridge.key_book import repeated_link
+from verifier.bridge.key_book import all_links, common_head, first_repeat, heads_of
 from verifier.bridge.node_scripts import NodeScripts
 from verifier.bridge.params import MARGINS, Charter, Margins
 from verifier.bridge.presign import (
@@ -41,7 +41,8 @@ from verifier.script.winternitz import WinternitzKey
 
 _SECRET: Final = "committee secret"
 _ACCEPTED: Final = "accepted"
-_ADOPTED: Final = "adopted"
+_ADOPTED: Final = "adopted "
+_HEADS: Final = "heads of links "
 _VAULT: Final = "vault"
 
 
@@ -152,34 +153,50 @@ class Member:
             raise BridgeError(
                 BridgeReason.REBUILD, "the slot has another pot or other amounts than the bridge"
             )
-        self._check_links(offer)
+        heads = self._check_links(offer)
         mine = graph is not None and graph.tree is self.tree and scripts is not None
         if graph is None or not mine or (graph.terms, graph.scripts) != (offer.terms, tuple(scripts or ())):
             graph = SlotGraph(offer.terms, self.tree, offer.keys, self._margins, scripts, self._oversized)
         if graph.digest != offer.digest:
             raise BridgeError(BridgeReason.REBUILD, f"{offer.terms.slot}: other txids")
         openings = check_openings(graph, offer.openings)
-        self._once(f"{_ADOPTED} {offer.terms.slot}", graph.digest)
+        self._once(_ADOPTED + offer.terms.slot, graph.digest, {_HEADS + offer.terms.slot: heads})
         self.store.save_signatures(offer.terms.slot, openings)
         self.graphs[offer.terms.slot] = graph
         return graph
 
-    def _once(self, name: str, value: bytes) -> None:
+    def _once(self, name: str, value: bytes, beside: Mapping[str, bytes] | None = None) -> None:
         """A name stands for one thing for ever: signatures are kept by slot and by vault, and serve nothing else.
+
+        Args:
+            name: of a slot or a vault.
+            value: what it stands for.
+            beside: entries that are written with it, the first time.
 
         Raises:
             BridgeError: REBUILD where it stood for another.
         """
-        if self.store.meta(name) not in (None, value):
+        found = self.store.meta(name)
+        if found not in (None, value):
             raise BridgeError(BridgeReason.REBUILD, f"{name} was another")
-        self.store.put_meta(name, value)
+        if found is None:
+            self.store.put_metas({name: value, **(beside or {})})
 
-    def _check_links(self, offer: Offer) -> None:
-        """No link serves twice, in this slot or with one adopted before."""
-        others = [g.keys for name, g in self.graphs.items() if name != offer.terms.slot]
-        link = repeated_link([*others, offer.keys])
+    def _check_links(self, offer: Offer) -> bytes:
+        """No link serves twice, in this slot or with one that was ever adopted; what is kept of these."""
+        links = all_links(offer.keys)
+        link = first_repeat(links)
         if link is not None:
             raise BridgeError(BridgeReason.REBUILD, f"a one-time key is used twice: {link.hex()}")
+        heads = heads_of(links)
+        for name in self.store.metas(_ADOPTED):  # one after the other: 60 MB for each slot of the rollup
+            other = name[len(_ADOPTED) :]
+            kept = self.store.meta(_HEADS + other)
+            if other == offer.terms.slot or kept is None:  # adopted before heads were kept
+                continue
+            if (head := common_head(heads, kept)) is not None:
+                raise BridgeError(BridgeReason.REBUILD, f"a one-time key of {other} is used: {head.hex()}..")
+        return heads
 
     def requests(self, batch: Batch) -> list[Request]:
         """What a batch signs, made from the member's own graph.

@@ -20,7 +20,7 @@ from verifier.bridge.moves import Moves, wire_label
 from verifier.bridge.opening import ChunkTree
 from verifier.bridge.params import Amounts, Windows
 from verifier.bridge.peg_out import inform
-from verifier.bridge.roles import Operator, Watcher
+from verifier.bridge.roles import OPERATOR_FEE_RATE, WATCHER_FEE_RATE, Operator, Watcher
 from verifier.bridge.slot_setup import read_scripts
 from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyAccuser, ToyTree
@@ -141,8 +141,10 @@ def _read(store: Store, key: str) -> bytes:
     return value
 
 
-def open_operator(directory: Path, network: str, chain: Chain, vault: int = 0) -> Operator:
-    """The operator as its directory has it.
+def open_operator(
+    directory: Path, network: str, chain: Chain, vault: int = 0, fee_rate: int = OPERATOR_FEE_RATE
+) -> Operator:
+    """The operator as its directory has it; which vault it takes and what it pays is said each time.
 
     Raises:
         BridgeError: STATE where secret or seed are not those of the slot: nothing that they sign would hold.
@@ -163,15 +165,17 @@ def open_operator(directory: Path, network: str, chain: Chain, vault: int = 0) -
     if not 0 <= vault < len(deposits):
         raise BridgeError(BridgeReason.UNKNOWN, f"vault {vault} of {len(deposits)}")
     wallet = Wallet(_read(store, PURSE), chain, [secret])
-    return Operator(store, moves, secret, seed, deposits[vault].vault, wallet=wallet)
+    return Operator(store, moves, secret, seed, deposits[vault].vault, wallet=wallet, fee_rate=fee_rate)
 
 
-def open_watcher(directory: Path, network: str, chain: Chain) -> Watcher:
+def open_watcher(directory: Path, network: str, chain: Chain, fee_rate: int = WATCHER_FEE_RATE) -> Watcher:
     """A watcher as its directory has it: it challenges and opens by what it has heard and expects."""
     store = open_store(directory, "watcher", network)
     moves, _ = open_slot(store)
     secret = _read(store, SECRET)
-    watcher = Watcher(store, moves, accuser_of(moves.graph), Wallet(secret, chain), key_script(secret))
+    watcher = Watcher(
+        *(store, moves, accuser_of(moves.graph), Wallet(secret, chain), key_script(secret)), fee_rate=fee_rate
+    )
     inform(watcher, open_claims(store, moves))
     return watcher
 

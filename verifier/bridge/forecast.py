@@ -20,7 +20,7 @@ from verifier.bitcoin.musig_session import Batch, Job, Member, combine
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.committee import check_openings
 from verifier.bridge.graph import SlotGraph, Terms
-from verifier.bridge.key_book import KeyBook, first_repeat, num_links
+from verifier.bridge.key_book import KeyBook, first_repeat, heads_of, num_links
 from verifier.bridge.moves import open_signatures
 from verifier.bridge.node_scripts import Binding, NodeScripts, node_scripts
 from verifier.bridge.opening import ChunkTree
@@ -156,6 +156,7 @@ def graph_seconds(tree: ChunkTree, members: int) -> float:
 
     def adopt() -> None:
         first_repeat(links)
+        heads_of(links)
         check_openings(graph, openings)
 
     return once + members * _seconds(adopt)

@@ -18,7 +18,7 @@ from verifier.bitcoin.taproot import TaprootOutput, leaf_hash, taproot_output
 from verifier.bitcoin.transaction import OutPoint, TxOut
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.node_scripts import NodeScripts, node_scripts
-from verifier.bridge.params import MARGINS, Amounts, Margins, Windows
+from verifier.bridge.params import MARGINS, PRICED_QUERIES, Amounts, Margins, Windows
 from verifier.bridge.scripts import (
     BYTES_PER_DIGIT,
     committee_output,
@@ -28,7 +28,7 @@ from verifier.bridge.scripts import (
     reveal_leaf,
 )
 from verifier.bridge.template import Coin, Input, Signer, Template
-from verifier.bridge.tree import Node, OpeningTree, levels
+from verifier.bridge.tree import Node, OpeningTree, levels, query_openings
 from verifier.script.script import P2A
 from verifier.script.winternitz import LINK_BYTES, WinternitzKey
 
@@ -39,6 +39,8 @@ MAX_ITEMS: Final = 999
 MAX_ITEM_BYTES: Final = 22
 """A hint or link with its length; digits are shorter, so this bounds a disproof from above."""
 MAX_WEIGHT: Final = 400_000
+PURSE_VBYTES: Final = 58 + 43
+"""What a challenger adds to a challenge or opening: a coin of its own, and change."""
 NOWHERE: Final = OutPoint(bytes(32), 0)
 
 
@@ -113,6 +115,7 @@ class SlotGraph:
         self.oversized = self._check_sizes(allow_oversized)
         self._margins = margins
         terms.windows.check(self.depth, self.widest_level_vbytes, margins)
+        terms.amounts.check_penalty(self.queries_sats)
 
     def at(self, funding: OutPoint, windows: Windows | None = None) -> SlotGraph:
         """The same graph from another outpoint, with other windows.
@@ -164,6 +167,12 @@ class SlotGraph:
             at = self.level(node.index)
             sums[at] = sums.get(at, 0) + self.reveal(node.index).max_vbytes
         return max(sums.values(), default=0)
+
+    @property
+    def queries_sats(self) -> int:
+        """What a challenge and the dearest `PRICED_QUERIES` queries cost to open, with fees as set-up pays them."""
+        vbytes = self.challenge().max_vbytes + PURSE_VBYTES  # an opening is as large
+        return self.terms.amounts.price_of(query_openings(self.nodes, PRICED_QUERIES), vbytes)
 
     @property
     def largest_disprove_vbytes(self) -> int:

@@ -374,6 +374,11 @@ class _ModelWatcher(Watcher):
 
     fault: int = ROOT
 
+    def due(self, chain: Chain) -> list[str]:
+        """A disproof alone where there is one: here mempools take it, so `Watcher.step` sends nothing else."""
+        due = super().due(chain)
+        return [name for name in due if name.startswith("disprove/")] or due
+
     def _accuse(self, view: SlotView, node: int) -> Spend | None:
         return Spend(0, ()) if node == self.fault else None
 

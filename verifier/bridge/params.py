@@ -9,6 +9,8 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 
 MAX_DELAY: Final = 0xFFFF
 """The longest relative lock in blocks (BIP68)."""
+PRICED_QUERIES: Final = 10
+"""Of which a false proof fails one, if an operator does not grind 2^80 proofs: what a challenger without data opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,21 @@ class Amounts:
         """The value of S: the penalty and the dearest disproof."""
         return self.penalty + self.disprove_fee_rate * largest_disprove_vbytes
 
+    def price_of(self, openings: int, vbytes: int) -> int:
+        """What a challenge and so many openings cost whoever sends them, where each has so many vbytes."""
+        prices = self.challenge_price + openings * self.open_price
+        return prices + (1 + openings) * self.fee(vbytes)
+
+    def check_penalty(self, queries_sats: int) -> None:
+        """Refuses a penalty that does not bring back what `PRICED_QUERIES` full queries of the tree cost.
+
+        Raises:
+            BridgeError: AMOUNTS.
+        """
+        if self.penalty < queries_sats:
+            detail = f"penalty {self.penalty} < {queries_sats}, the price of {PRICED_QUERIES} full queries"
+            raise BridgeError(BridgeReason.AMOUNTS, detail)
+
     def check(self) -> None:
         """Refuses what nodes would not relay, or what makes a theft pay.
 
@@ -147,7 +164,10 @@ class Amounts:
             (self.relay_rate >= 100, "nodes relay nothing below 100 sat per 1,000 vB"),
             (self.disprove_fee_rate >= 500, "the stake must pay a disproof at 500 sat/vB"),
             (self.denomination >= 10_000, "a denomination below 10,000 sat is dust"),
-            (self.penalty >= self.denomination, "a false claim would gain more than it may cost"),
+            (
+                self.penalty >= self.denomination,
+                f"penalty {self.penalty} < denomination {self.denomination}: a false claim would gain more",
+            ),
         )
         for holds, detail in rules:
             if not holds:

@@ -219,7 +219,9 @@ def guide_of(watcher: Watcher, claims: Claims) -> Guide:
     """What a watcher opens, by what it has heard.
 
     Towards the statement where the root commits another claim than was announced, or one whose statement starts from
-    an unknown state, or one that nobody told: there a leaf convicts, or it shows. Else by the proof, if it is there.
+    an unknown state, or one that nobody told: there a leaf convicts, or it shows. Nothing of a statement that the
+    watcher finds true: of one statement there are many true proofs, and whoever compares one with another opens all
+    that differs, at a price that the operator gets. Else by the proof, if it is there.
     """
     slot, chosen = watcher.moves.graph.terms.slot, dict[Digits, Guide]()
 
@@ -230,6 +232,8 @@ def guide_of(watcher: Watcher, claims: Claims) -> Guide:
         )
         if not told or heard(watcher) - {asserted}:
             return open_all(claims.statement_nodes)
+        if asserted == watcher.claim:
+            return open_nothing
         proof = watcher.store.meta(_proof_key(slot, asserted))
         return open_nothing if proof is None else claims.guide(proof)
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction
+from verifier.bridge.chunk import ChunkError
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.graph import ROOT, commitment_coin
 from verifier.bridge.moves import Moves, wire_label
@@ -28,6 +29,8 @@ from verifier.chain.rivals import Rival, fee_over
 from verifier.chain.wallet import InsufficientFunds, Wallet
 from verifier.script.winternitz import plain, read, sign
 
+OPERATOR_FEE_RATE: Final = 1
+WATCHER_FEE_RATE: Final = 2
 MAX_VERSIONS: Final = 64
 """Combinations of a node's wire signatures that a watcher tries after those that change one wire alone."""
 Signature = tuple[bytes, ...]
@@ -87,7 +90,7 @@ class Operator:
     vault: Coin
     margins: Margins = MARGINS
     wallet: Wallet | None = None
-    fee_rate: int = 1
+    fee_rate: int = OPERATOR_FEE_RATE
 
     @property
     def _slot(self) -> str:
@@ -133,7 +136,7 @@ class Operator:
         """The moves that the chain asks for now, by template name; empty before the kickoff and at the end."""
         view, windows = SlotView(chain, self.moves.graph), self.moves.graph.terms.windows
         if view.unspent("K2") and view.unspent("K1.0"):
-            if view.spent("K0") or view.age("K1.0") > windows.assert_timeout - self.margins.lateness:
+            if view.spent("K0") or view.age("K1.0") >= windows.assert_timeout - self.margins.lateness:
                 return ["assert"]
             return [f"take1/{self.vault.name}"] if view.age("K0") >= windows.take1 else []
         if not view.unspent("S"):
@@ -142,7 +145,7 @@ class Operator:
         out = []
         for node in pending:
             age = view.age(commitment_coin(node, 0))
-            if view.spent(f"C{node}") or age > windows.reveal_timeout - self.margins.lateness:
+            if view.spent(f"C{node}") or age >= windows.reveal_timeout - self.margins.lateness:
                 out.append(f"reveal/{node}")
             elif age >= windows.close:
                 out.append(f"close/{node}")
@@ -162,19 +165,22 @@ class Operator:
             except BridgeError as error:
                 sent.append(_unsent(name, error))
                 continue
-            if sent[-1].refusal is None and self.wallet is not None and self.fee_rate > 1:
-                sent += self._bump(chain, name, sent[-1].spending.tx, self.wallet)
+            sent += self.lift(chain, sent[-1])
         return sent
 
-    def _bump(self, chain: Chain, name: str, tx: Transaction, wallet: Wallet) -> list[Sent]:
-        """A child that lifts a move to the rate, where it is not there already."""
-        if Rival.of(chain, tx).rate >= self.fee_rate:
+    def lift(self, chain: Chain, sent: Sent) -> list[Sent]:
+        """A child that lifts what was sent to the rate; none where it is there already, or does not wait."""
+        if self.wallet is None or self.fee_rate <= 1:
+            return []
+        tx = sent.spending.tx
+        seen = chain.transaction(tx.txid)
+        if seen is None or seen.height is not None or Rival.of(chain, tx).rate >= self.fee_rate:
             return []
         try:
-            child = wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
+            child = self.wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
         except InsufficientFunds as error:
-            return [_unsent(name, error)]
-        return [_send(chain, f"bump {name}", spending_of(chain, child))]
+            return [_unsent(sent.name, error)]
+        return [_send(chain, f"bump {sent.name}", spending_of(chain, child))]
 
     def send(self, chain: Chain, name: str) -> Sent:
         """Sends one move by its template's name."""
@@ -262,7 +268,7 @@ class Watcher:
     reward: bytes
     challenge: bool = False
     guide: Guide = open_nothing
-    fee_rate: int = 2
+    fee_rate: int = WATCHER_FEE_RATE
     claim: Digits | None = None
     innocent: set[tuple[int, tuple[tuple[bytes, ...], ...]]] = field(default_factory=set, repr=False)
     kept: set[tuple[int, Transaction]] = field(default_factory=set, repr=False)
@@ -293,7 +299,7 @@ class Watcher:
         return not heard or any(read(graph.keys[name], each) != self.claim for each in heard)
 
     def due(self, chain: Chain) -> list[str]:
-        """The moves that the chain asks for now, the surest first.
+        """The moves that the chain asks for now, the surest first: nothing that the operator can do escapes a disproof.
 
         Penalties spend one stake, so a mempool takes only the first of them; the others stay due, each since its own
         height, and an opening never waits for a penalty that the operator may still escape.
@@ -311,26 +317,45 @@ class Watcher:
             for node in revealed
             if view.graph.nodes[node].num_leaves and view.unspent(f"D{node}") and self._accuse(view, node)
         ]
-        if false:  # nothing that the operator can do spends its coins first
-            return [f"disprove/{node}" for node in false]
         silent = [n for n in pending if view.age(commitment_coin(n, 0)) >= windows.reveal_timeout]
         wanted = {child for node in revealed for child in self.guide(view, node)}
         closed = [child for child in pending if child in wanted and view.unspent(f"C{child}")]
         return [
+            *(f"disprove/{node}" for node in false),
             *(f"open_timeout/{node}" for node in silent),
             *(f"open/{node}" for node in closed),
         ]
 
     def step(self, chain: Chain) -> list[Sent]:
-        """Sends what is due; an empty purse stops what the purse pays, never a penalty."""
-        view, sent = SlotView(chain, self.moves.graph), []
-        for name in self.due(chain):
+        """Sends what is due; an empty purse stops what the purse pays, never a penalty.
+
+        A disproof that waits for a miner makes the rest needless. One that is refused, or whose leaf cannot be made,
+        keeps nothing back, and stays due.
+        """
+        view, due = SlotView(chain, self.moves.graph), self.due(chain)
+        disproofs = [name for name in due if name.startswith("disprove/")]
+        sent = self._send_all(view, disproofs)
+        if not any(self._stands(view, name) for name in disproofs):
+            sent += self._send_all(view, [name for name in due if name not in disproofs])
+        return sent
+
+    def _send_all(self, view: SlotView, names: Sequence[str]) -> list[Sent]:
+        """Sends moves; one that cannot be made keeps no other back."""
+        sent = []
+        for name in names:
             try:
                 if not self._waits(view, name):
-                    sent.append(self.send(chain, name))
-            except (ChainError, BridgeError) as error:
+                    sent.append(self.send(view.chain, name))
+            except (ChainError, BridgeError, ChunkError) as error:
                 sent.append(_unsent(name, error))
         return sent
+
+    def _stands(self, view: SlotView, disproof: str) -> bool:
+        """Whether a disproof of the node, ours or another's, waits at a rate that a miner takes."""
+        found = view.chain.spender(view.graph.coins[f"D{disproof.partition('/')[2]}"].outpoint)
+        if found is None or found.height is not None:
+            return False
+        return Rival.of(view.chain, found.tx).rate >= self.fee_rate
 
     def send(self, chain: Chain, name: str) -> Sent:
         """Sends one move by its template's name."""

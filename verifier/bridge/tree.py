@@ -7,12 +7,14 @@ of this node and its ancestors, and spends only if the committed values do not f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from verifier.script.winternitz import WinternitzKey
 
+_QUERY: Final = re.compile(r"query \d+")
 Digits = tuple[int, ...]
 """A wire's value: nibbles, as its Winternitz key signs them."""
 
@@ -36,7 +38,7 @@ class Node:
 
     Attributes:
         index: place in `OpeningTree.nodes`.
-        name: path of scopes, such as "root/query 3/main tree".
+        name: path of scopes, such as "root/query 3/main tree"; "query" and a number at its end is a whole query.
         parent: index of the parent; -1 at the root.
         children: indices, in order.
         wires: what revealing it commits, in groups: a group is checked by one input of the Reveal (a
@@ -118,6 +120,25 @@ def levels(nodes: Sequence[Node]) -> list[int]:
 def depth(nodes: Sequence[Node]) -> int:
     """How many Reveals follow each other at most."""
     return max(levels(nodes))
+
+
+def query_openings(nodes: Sequence[Node], number: int) -> int:
+    """How many openings show so many full queries, at most.
+
+    The largest queries with all below them, and every scope that a query lies in: somebody who chooses at random
+    chooses among them all. The root is revealed by the assertion.
+    """
+    sizes, above, queries = [1] * len(nodes), set[int](), list[int]()
+    for node in reversed(nodes):
+        if node.parent >= 0:
+            sizes[node.parent] += sizes[node.index]
+        if _QUERY.fullmatch(node.name.rpartition("/")[2]):
+            queries.append(sizes[node.index])
+            at = node.parent
+            while at > 0:
+                above.add(at)
+                at = nodes[at].parent
+    return sum(sorted(queries)[-number:]) + len(above)
 
 
 def runs(weights: Sequence[int], limit: int) -> list[tuple[int, int]]:

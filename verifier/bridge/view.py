@@ -83,10 +83,10 @@ class SlotView:
         A role that steps at these heights and after every transaction misses nothing.
         """
         windows = self.graph.terms.windows
-        answer = [windows.close, windows.reveal_timeout, windows.reveal_timeout - margins.lateness + 1]
+        answer = [windows.close, windows.reveal_timeout, windows.reveal_timeout - margins.lateness]
         waits = {commitment_coin(node, 0): answer for node in self.pending()}
         waits["K0"] = [windows.take1]
-        waits["K1.0"] = [windows.assert_timeout, windows.assert_timeout - margins.lateness + 1]
+        waits["K1.0"] = [windows.assert_timeout, windows.assert_timeout - margins.lateness]
         waits["S"] = [windows.take2]
         later = [
             self.height + delay - self.age(name)

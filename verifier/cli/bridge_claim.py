@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,15 +14,13 @@ from verifier.bridge.peg_out import announce as make_announcement
 from verifier.bridge.peg_out import commit, pay
 from verifier.bridge.peg_out import expect as expect_statement
 from verifier.bridge.peg_out import hear as hear_announcement
-from verifier.bridge.roles import Operator
+from verifier.bridge.roles import OPERATOR_FEE_RATE, Operator
 from verifier.bridge.simulate.setup import NETWORK
 from verifier.bridge.simulate.worlds import SAMPLES, sample_proof
 from verifier.chain.node import EmbeddedNode
-from verifier.cli.bridge_node import DIRECTORY, node_option, open_node, report
+from verifier.cli.bridge_node import DIRECTORY, Command, fee_rate_option, node_option, open_node, report
 from verifier.cli.output import console, emit, json_option, reports_errors
 from verifier.pipeline import check_output, read_proof, run_batch
-
-Command = Callable[..., Any]
 
 
 def proof_options(command: Command) -> Command:
@@ -39,11 +35,15 @@ def proof_options(command: Command) -> Command:
 
 
 def open_claimant(
-    directory: Path, chain: EmbeddedNode, proof: Path | None, unchecked: bool, vault: int = 0
+    directory: Path,
+    chain: EmbeddedNode,
+    proof: Path | None,
+    unchecked: bool,
+    fee_rate: int = OPERATOR_FEE_RATE,
 ) -> tuple[Operator, Claims]:
     """The operator with its proof durable, if one is given."""
     data = None if proof is None else read_proof(proof)
-    operator = open_operator(directory, NETWORK, chain, vault)
+    operator = open_operator(directory, NETWORK, chain, fee_rate=fee_rate)
     claims = open_claims(operator.store, operator.moves)
     if data is not None:
         commit(operator, claims, data, unchecked)
@@ -77,6 +77,7 @@ def sample(directory: Path, out: Path, case: str, as_json: bool) -> None:
 @click.option("--script", required=True, help="The user's scriptPubKey, hexadecimal.")
 @click.option("--sats", type=click.IntRange(330), required=True, help="The amount.")
 @proof_options
+@fee_rate_option(OPERATOR_FEE_RATE)
 @node_option
 @json_option
 @reports_errors
@@ -87,6 +88,7 @@ def payout(
     sats: int,
     proof: Path | None,
     unchecked: bool,
+    fee_rate: int,
     node: Path | None,
     as_json: bool,
 ) -> None:
@@ -99,7 +101,7 @@ def payout(
     except ValueError as error:
         raise click.BadParameter("hexadecimal is needed", param_hint="--script") from error
     with open_node(directory, node) as chain:
-        operator, claims = open_claimant(directory, chain, proof, unchecked)
+        operator, claims = open_claimant(directory, chain, proof, unchecked, fee_rate)
         tx = pay(operator, claims, chain, withdrawal, to, sats)
     figures = {"withdrawal": withdrawal, "sats": sats, "txid": tx.txid_hex, "vbytes": tx.vbytes}
     emit(
@@ -188,12 +190,16 @@ def expect(directory: Path, batch: Path | None, proof: Path | None, node: Path |
 @click.command("kickoff", short_help="claim a vault with a proof")
 @click.argument("directory", type=DIRECTORY)
 @proof_options
+@fee_rate_option(OPERATOR_FEE_RATE)
 @node_option
 @json_option
 @reports_errors
-def kickoff(directory: Path, proof: Path | None, unchecked: bool, node: Path | None, as_json: bool) -> None:
+def kickoff(
+    directory: Path, proof: Path | None, unchecked: bool, fee_rate: int, node: Path | None, as_json: bool
+) -> None:
     """Start the game with the proof that is durable; no other can be asserted afterwards."""
     with open_node(directory, node) as chain:
-        operator, _ = open_claimant(directory, chain, proof, unchecked)
-        sent = [operator.kickoff(chain)]
+        operator, _ = open_claimant(directory, chain, proof, unchecked, fee_rate)
+        first = operator.kickoff(chain)
+        sent = [first, *operator.lift(chain, first)]
     report(sent, as_json)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,10 +14,25 @@ from verifier.bridge.roles import Sent
 from verifier.chain.node import EmbeddedNode
 from verifier.cli.output import emit, show_table
 
+Command = Callable[..., Any]
 DIRECTORY = click.Path(path_type=Path)
 node_option = click.option(
     "--node", type=DIRECTORY, help="The embedded node's directory; default: `node` beside the role's."
 )
+MAX_FEE_RATE = 10_000
+"""What Core, too, takes for a mistake: 0.1 BTC for 1,000 vbytes."""
+
+
+def fee_rate_option(default: int) -> Callable[[Command], Command]:
+    """What the transactions of a command pay, their children included."""
+    return click.option(
+        *("--fee-rate", "fee_rate"),
+        type=click.IntRange(1, MAX_FEE_RATE),
+        default=default,
+        show_default=True,
+        metavar="SAT_PER_VB",
+        help="What miners take today; whole satoshis a vbyte.",
+    )
 
 
 @contextmanager

@@ -11,13 +11,13 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.files import open_claims, open_operator, open_slot, open_store, open_watcher
 from verifier.bridge.graph import SlotGraph, commitment_coin
 from verifier.bridge.peg_out import announcements, expected, paid
-from verifier.bridge.roles import Operator, Watcher
+from verifier.bridge.roles import OPERATOR_FEE_RATE, WATCHER_FEE_RATE, Operator, Watcher
 from verifier.bridge.simulate.rehearsal import deposit
 from verifier.bridge.simulate.setup import NETWORK
 from verifier.bridge.view import SlotView
 from verifier.chain.fees import spending_of
 from verifier.cli.bridge_claim import announce, expect, hear, kickoff, payout, sample
-from verifier.cli.bridge_node import DIRECTORY, node_option, open_node, report
+from verifier.cli.bridge_node import DIRECTORY, fee_rate_option, node_option, open_node, report
 from verifier.cli.bridge_setup import setup
 from verifier.cli.output import console, emit, json_option, reports_errors, show_table
 
@@ -51,27 +51,30 @@ def pegin(directory: Path, number: int, node: Path | None, as_json: bool) -> Non
 def _operator_move(kind: str) -> Any:
     """A command that sends the operator's due transactions of a kind."""
 
-    def move(directory: Path, node: Path | None, as_json: bool, vault: int = 0) -> None:
+    def move(directory: Path, node: Path | None, fee_rate: int, as_json: bool, vault: int = 0) -> None:
         with open_node(directory, node) as chain:
-            operator = open_operator(directory, NETWORK, chain, vault)
+            operator = open_operator(directory, NETWORK, chain, vault, fee_rate)
             due = operator.due(chain)
             wanted = [name for name in due if name.startswith(kind)]
             if not wanted:
                 raise BridgeError(
                     BridgeReason.TOO_EARLY, f"no {kind} is due; due: {', '.join(due) or 'nothing'}"
                 )
-            sent = [operator.send(chain, name) for name in wanted]
+            sent = []
+            for name in wanted:
+                sent.append(operator.send(chain, name))
+                sent += operator.lift(chain, sent[-1])
         report(sent, as_json)
 
-    return move
+    return fee_rate_option(OPERATOR_FEE_RATE)(move)
 
 
 def _watcher_move(kind: str | tuple[str, ...], what: str) -> Any:
     """A command that sends the watcher's first due transaction of a kind."""
 
-    def move(directory: Path, node: Path | None, as_json: bool) -> None:
+    def move(directory: Path, node: Path | None, fee_rate: int, as_json: bool) -> None:
         with open_node(directory, node) as chain:
-            watcher = open_watcher(directory, NETWORK, chain)
+            watcher = open_watcher(directory, NETWORK, chain, fee_rate)
             watcher.challenge |= kind == "challenge"
             wanted = [name for name in watcher.due(chain) if name.startswith(kind)]
             if not wanted:
@@ -81,7 +84,7 @@ def _watcher_move(kind: str | tuple[str, ...], what: str) -> Any:
             sent = [watcher.send(chain, name) for name in wanted[:1]]
         report(sent, as_json)
 
-    return move
+    return fee_rate_option(WATCHER_FEE_RATE)(move)
 
 
 def _command(name: str, short_help: str, text: str, move: Any) -> click.Command:
@@ -95,13 +98,14 @@ def _command(name: str, short_help: str, text: str, move: Any) -> click.Command:
 @click.command("open", short_help="pay the operator for revealing a node")
 @click.argument("directory", type=DIRECTORY)
 @click.argument("number", type=int, required=False)
+@fee_rate_option(WATCHER_FEE_RATE)
 @node_option
 @json_option
 @reports_errors
-def open_number(directory: Path, number: int | None, node: Path | None, as_json: bool) -> None:
+def open_number(directory: Path, number: int | None, fee_rate: int, node: Path | None, as_json: bool) -> None:
     """Open node NUMBER with the purse of the watcher in DIRECTORY; without it, those that what it heard leads to."""
     with open_node(directory, node) as chain:
-        watcher = open_watcher(directory, NETWORK, chain)
+        watcher = open_watcher(directory, NETWORK, chain, fee_rate)
         if number is None:
             wanted = [name for name in watcher.due(chain) if name.startswith("open/")]
             if not wanted:
