@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from examples.telling import DemoFailed, console, heading, say
-from verifier.bridge.graph import SlotGraph
+from verifier.bridge.game.graph import SlotGraph
 from verifier.bridge.simulate.engine import Result, run
 from verifier.bridge.simulate.lies import LIES
 from verifier.bridge.simulate.stage import Record

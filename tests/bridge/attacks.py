@@ -22,13 +22,13 @@ from tests.bridge.chunks import SEED
 from tests.bridge.mutations import READ, REFUSED, mutated
 from tests.script.spends import tapscript_spend
 from tests.whole import Whole, honest, whole
-from verifier.bridge.accuse import accuse, hints_of
-from verifier.bridge.bisect import Place
-from verifier.bridge.dispute import Court, Outcome, disproof
-from verifier.bridge.execution import Replay
-from verifier.bridge.opening import ChunkTree, Leaf
+from verifier.bridge.chunks.accuse import accuse, hints_of
+from verifier.bridge.chunks.execution import Replay
+from verifier.bridge.chunks.opening import ChunkTree, Leaf
+from verifier.bridge.game.bisect import Place
+from verifier.bridge.game.dispute import Court, Outcome, disproof
+from verifier.bridge.setup.workers import spread
 from verifier.bridge.tree import Digits, depth, values_of
-from verifier.bridge.workers import spread
 from verifier.chain.kernel import kernel_accepts
 from verifier.pipeline import DEFAULT_PRESET, proving_key
 from verifier.script.errors import ScriptError

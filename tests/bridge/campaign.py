@@ -26,7 +26,7 @@ from tests.bridge.attacks import (
     sampled,
     wires,
 )
-from verifier.bridge.slot_setup import compile_shapes
+from verifier.bridge.setup.slot_setup import compile_shapes
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from tests.proofs import decoded, small_key
 from tests.script.spends import tapscript_spend
 from tests.small_system import make_tables
 from verifier.bitcoin.sighash import Spending
-from verifier.bridge.accuse import ChunkAccuser
-from verifier.bridge.execution import Replay
-from verifier.bridge.opening import ChunkTree
+from verifier.bridge.chunks.accuse import ChunkAccuser
+from verifier.bridge.chunks.execution import Replay
+from verifier.bridge.chunks.opening import ChunkTree
 from verifier.bridge.tree import Digits, Spend
 from verifier.script.winternitz import WinternitzKey, public_key, sign
 

@@ -9,14 +9,14 @@ from verifier.bitcoin.keys import public_key, xonly_key
 from verifier.bitcoin.musig import Aggregate, sort_keys
 from verifier.bitcoin.taproot import taproot_output
 from verifier.bitcoin.transaction import OutPoint
-from verifier.bridge.committee import Batch, Member, Offer, sign_batch
-from verifier.bridge.graph import SlotGraph, Terms
-from verifier.bridge.moves import Moves, open_signatures, wire_label
-from verifier.bridge.params import Amounts, Charter, Windows
-from verifier.bridge.presign import Phase, Slot
-from verifier.bridge.store import Store
+from verifier.bridge.game.graph import SlotGraph, Terms
+from verifier.bridge.game.moves import Moves, open_signatures, wire_label
+from verifier.bridge.game.params import Amounts, Charter, Windows
+from verifier.bridge.game.presign import Phase, Slot
+from verifier.bridge.game.store import Store
+from verifier.bridge.game.vault import Deposit
+from verifier.bridge.setup.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.toy import ToyTree
-from verifier.bridge.vault import Deposit
 from verifier.script.winternitz import WinternitzKey
 from verifier.script.winternitz import public_key as one_time_key
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.shell import Shell, funded
-from verifier.bridge.files import PUBLICATION, PURSE, SECRET, SEED
+from verifier.bridge.game.store import Store
+from verifier.bridge.setup.files import PUBLICATION, PURSE, SECRET, SEED
 from verifier.bridge.simulate.setup import NETWORK
-from verifier.bridge.store import Store
 
 COMMANDS = {
     "user": ["pegin"],

@@ -8,12 +8,12 @@ import pytest
 from prover.hashing import to_bytes
 from tests.bridge.chunks import PARAMS, SEED, accuser, corrupted, honest, replay, spending, tree
 from tests.proofs import decoded, public_values, small_key
-from verifier.bridge.accuse import accuse, hints_of
-from verifier.bridge.bisect import Bisection
-from verifier.bridge.evaluate import run
-from verifier.bridge.execution import Replay
-from verifier.bridge.opening import MAIN, Leaf
-from verifier.bridge.steps import CHECKS, HASHING, Kind
+from verifier.bridge.chunks.accuse import accuse, hints_of
+from verifier.bridge.chunks.evaluate import run
+from verifier.bridge.chunks.execution import Replay
+from verifier.bridge.chunks.opening import MAIN, Leaf
+from verifier.bridge.chunks.steps import CHECKS, HASHING, Kind
+from verifier.bridge.game.bisect import Bisection
 from verifier.bridge.tree import Spend, depth
 from verifier.bridge.tree import values_of as values_of_node
 from verifier.chain.kernel import kernel_accepts

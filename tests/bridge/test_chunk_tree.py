@@ -4,10 +4,10 @@ from itertools import chain
 
 from tests.bridge.chunks import honest, replay, tree
 from tests.proofs import decoded, public_values, small_key
-from verifier.bridge.chunk import wires
-from verifier.bridge.lower import lower
-from verifier.bridge.opening import ChunkTree
-from verifier.bridge.steps import Kind
+from verifier.bridge.chunks.chunk import wires
+from verifier.bridge.chunks.lower import lower
+from verifier.bridge.chunks.opening import ChunkTree
+from verifier.bridge.chunks.steps import Kind
 from verifier.stark.interpreter import execute
 from verifier.stark.program import INSTRUCTION_WORDS, Code, record
 

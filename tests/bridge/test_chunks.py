@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from tests.bridge.chunks import KEYS, Signed, accuser, corrupted, honest, node_named, readers, spending, tree
-from verifier.bridge.accuse import accuse, hints_of
+from verifier.bridge.chunks.accuse import accuse, hints_of
 from verifier.bridge.tree import Spend
 from verifier.chain.kernel import kernel_accepts
 from verifier.script.script import encode_number

@@ -25,13 +25,13 @@ from tests.bridge.slot import (
 from verifier.bitcoin.keys import xonly_key
 from verifier.bitcoin.musig_session import ID_SIZE
 from verifier.bitcoin.transaction import OutPoint
-from verifier.bridge.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.graph import SlotGraph
-from verifier.bridge.moves import open_signatures
-from verifier.bridge.params import Amounts, Charter, Windows
-from verifier.bridge.presign import Phase, Slot, protect_requests
-from verifier.bridge.store import Store
+from verifier.bridge.game.graph import SlotGraph
+from verifier.bridge.game.moves import open_signatures
+from verifier.bridge.game.params import Amounts, Charter, Windows
+from verifier.bridge.game.presign import Phase, Slot, protect_requests
+from verifier.bridge.game.store import Store
+from verifier.bridge.setup.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.toy import ToyTree
 
 PROTECT, ANSWER = Batch(Phase.PROTECT, "slot"), Batch(Phase.ANSWER, "slot")

@@ -18,12 +18,12 @@ from tests.bridge import chunks
 from tests.bridge.chunks import PARAMS
 from tests.bridge.mutations import READ, REFUSED, mutated
 from tests.proofs import decoded, public_values, rejection, small_key, small_proof
-from verifier.bridge.bisect import Bisection
-from verifier.bridge.dispute import Court, Judgement, Outcome, disproof
+from verifier.bridge.chunks.execution import Replay
+from verifier.bridge.chunks.opening import MAIN
+from verifier.bridge.chunks.steps import Kind
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.execution import Replay
-from verifier.bridge.opening import MAIN
-from verifier.bridge.steps import Kind
+from verifier.bridge.game.bisect import Bisection
+from verifier.bridge.game.dispute import Court, Judgement, Outcome, disproof
 from verifier.bridge.tree import depth
 from verifier.chain.kernel import kernel_accepts
 from verifier.cli.main import cli

@@ -8,10 +8,10 @@ from random import Random
 
 from tests.bridge.chunks import KEYS, SEED, tree
 from tests.script.spends import tapscript_spend
-from verifier.bridge.accuse import hints_of
-from verifier.bridge.evaluate import run
-from verifier.bridge.opening import Leaf
-from verifier.bridge.steps import CHECKS, HASHING, Kind
+from verifier.bridge.chunks.accuse import hints_of
+from verifier.bridge.chunks.evaluate import run
+from verifier.bridge.chunks.opening import Leaf
+from verifier.bridge.chunks.steps import CHECKS, HASHING, Kind
 from verifier.bridge.tree import Digits
 from verifier.script.errors import ScriptError
 from verifier.script.script import encode_number

@@ -20,10 +20,10 @@ from tests.bridge.shell import funded
 from tests.bridge.test_moves import FALSE, HONEST
 from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.roles import open_towards
+from verifier.bridge.game.roles import open_towards
+from verifier.bridge.game.store import Store
 from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
-from verifier.bridge.store import Store
 
 
 class Killed(BaseException):
@@ -103,7 +103,7 @@ def test_a_kill_at_every_line_of_a_commitment_leaves_all_wires_or_none(tmp_path:
 WRITER = """
 import sys
 from pathlib import Path
-from verifier.bridge.store import Store
+from verifier.bridge.game.store import Store
 store = Store(Path(sys.argv[1]), "operator", "regtest")
 print("ready", flush=True)
 for slot in range(100_000):

@@ -10,12 +10,11 @@ from tests.bridge.chunks import KEYS
 from tests.bridge.chunks import tree as chunk_tree
 from tests.bridge.slot import TREE, one_time_keys, terms
 from verifier.bitcoin.transaction import OutPoint
-from verifier.bridge.committee import check_openings
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.graph import SlotGraph
-from verifier.bridge.lazy import LazyGraph
-from verifier.bridge.params import Windows
-from verifier.bridge.presign import (
+from verifier.bridge.game.graph import SlotGraph
+from verifier.bridge.game.lazy import LazyGraph
+from verifier.bridge.game.params import Windows
+from verifier.bridge.game.presign import (
     Slot,
     answer_requests,
     check_complete,
@@ -23,6 +22,7 @@ from verifier.bridge.presign import (
     pegin_requests,
     protect_requests,
 )
+from verifier.bridge.setup.committee import check_openings
 from verifier.bridge.simulate.on_demand import lazy_graph, lazy_setup
 from verifier.bridge.simulate.setup import all_signatures, make_setup
 from verifier.bridge.tree import OpeningTree, depth

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from verifier.bridge.model import Model, ModelTree, Rules, Violation, model_graph, questions
-from verifier.bridge.params import Margins, Windows
-from verifier.bridge.roles import open_towards
+from verifier.bridge.game.model import Model, ModelTree, Rules, Violation, model_graph, questions
+from verifier.bridge.game.params import Margins, Windows
+from verifier.bridge.game.roles import open_towards
 
 
 def windows(lateness: int, depth: int) -> tuple[Windows, Margins]:

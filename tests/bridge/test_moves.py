@@ -2,7 +2,7 @@
 
 from tests.bridge.slot import OPERATOR, POT, SEED, TREE, set_up
 from verifier.bitcoin.sighash import Spending
-from verifier.bridge.moves import wire_label
+from verifier.bridge.game.moves import wire_label
 from verifier.bridge.toy import ToyAccuser, ToyExecution
 from verifier.bridge.tree import Digits, Execution
 from verifier.chain.kernel import KernelSpending

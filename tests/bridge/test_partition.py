@@ -13,13 +13,13 @@ from prover.field import DEGREE
 from prover.hashing import Context, digest, to_bytes, to_words
 from tests.bridge.chunks import SEED, honest, replay, tree
 from tests.script.spends import tapscript_spend
-from verifier.bridge.accuse import accuse, hints_of
+from verifier.bridge.chunks.accuse import accuse, hints_of
+from verifier.bridge.chunks.evaluate import run
+from verifier.bridge.chunks.execution import Replay
+from verifier.bridge.chunks.opening import MAIN, ChunkTree
+from verifier.bridge.chunks.pieces import Chunk, needed
+from verifier.bridge.chunks.steps import CHECKS, HASHING, Kind, Lowered, Step, compressions
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.evaluate import run
-from verifier.bridge.execution import Replay
-from verifier.bridge.opening import MAIN, ChunkTree
-from verifier.bridge.pieces import Chunk, needed
-from verifier.bridge.steps import CHECKS, HASHING, Kind, Lowered, Step, compressions
 from verifier.script.script import encode_number
 from verifier.script.spend import verify_input
 from verifier.script.winternitz import nibbles, public_key, sign

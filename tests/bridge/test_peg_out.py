@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.shell import Shell, funded
-from verifier.bridge.announcement import MAX_BYTES, Announcement
-from verifier.bridge.claims import ToyClaims
-from verifier.bridge.files import open_watcher
-from verifier.bridge.peg_out import guide_of, hear, inform, open_all
-from verifier.bridge.roles import Guide
+from verifier.bridge.game.announcement import MAX_BYTES, Announcement
+from verifier.bridge.game.claims import ToyClaims
+from verifier.bridge.game.peg_out import guide_of, hear, inform, open_all
+from verifier.bridge.game.roles import Guide
+from verifier.bridge.game.view import SlotView
+from verifier.bridge.setup.files import open_watcher
 from verifier.bridge.simulate.setup import NETWORK
 from verifier.bridge.toy import ToyTree
-from verifier.bridge.view import SlotView
 from verifier.chain.node import EmbeddedNode
 
 USER = "5120" + "11" * 32
@@ -249,7 +249,7 @@ def test_an_announcement_signed_for_another_slot(shell: Shell, announcement: Pat
     """The signature of slot B's one-time key, which says slot A."""
     from tests.bridge.slot import SEED
     from verifier.bitcoin.transaction import serialize_stack
-    from verifier.bridge.moves import wire_label
+    from verifier.bridge.game.moves import wire_label
     from verifier.bridge.toy import ToyTree, claim_of_digests
     from verifier.script.winternitz import sign
 

@@ -16,7 +16,7 @@ from tests import small_system
 from tests.bridge.shell import Shell
 from tests.proofs import decoded, public_values, small_key, small_proof
 from verifier import pipeline
-from verifier.bridge import claims
+from verifier.bridge.game import claims
 
 pytestmark = pytest.mark.slow
 USER = "5120" + "11" * 32
@@ -34,11 +34,11 @@ def small_shape() -> Iterator[None]:
 
     check = pipeline.verify_proof
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("verifier.pipeline", "verifier.bridge.tree_name"):
+        for module in ("verifier.pipeline", "verifier.bridge.setup.tree_name"):
             patch.setattr(f"{module}.verifying_key", lambda preset, name: key)
         patch.setattr("verifier.pipeline.system", lambda: small_system.SYSTEM)
-        patch.setattr("verifier.bridge.claims.identify", identify)
-        patch.setattr("verifier.bridge.claims.verify_proof", lambda file: check(file, 0.0))
+        patch.setattr("verifier.bridge.game.claims.identify", identify)
+        patch.setattr("verifier.bridge.game.claims.verify_proof", lambda file: check(file, 0.0))
         patch.setattr("verifier.cli.bridge_setup.DIGEST_WORDS", 1)
         yield
 

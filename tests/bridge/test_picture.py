@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from verifier.bridge.picture import columns, label, picture, templates
+from verifier.bridge.game.picture import columns, label, picture, templates
 
 
 def test_the_picture_in_the_docs_is_what_the_templates_draw() -> None:

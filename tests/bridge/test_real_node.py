@@ -19,9 +19,9 @@ from tests.real_node import bank_coin, fill_treasury, keep_time, needs_node, rea
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.taproot import NUMS_KEY, balanced_tree, leaf_hash, taproot_output
 from verifier.bitcoin.transaction import Transaction, TxIn, TxOut
-from verifier.bridge.lazy import LazyGraph
-from verifier.bridge.moves import sign_key_paths
-from verifier.bridge.roles import open_towards
+from verifier.bridge.game.lazy import LazyGraph
+from verifier.bridge.game.moves import sign_key_paths
+from verifier.bridge.game.roles import open_towards
 from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
 from verifier.bridge.simulate.on_demand import lazy_setup

@@ -19,10 +19,10 @@ from tests.bridge.attacks import (
     wires,
 )
 from tests.bridge.mutations import READ, REFUSED, mutated
-from verifier.bridge.claims import VerifierClaims
+from verifier.bridge.chunks.opening import MAIN
+from verifier.bridge.chunks.statement import claim_of
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.opening import MAIN
-from verifier.bridge.statement import claim_of
+from verifier.bridge.game.claims import VerifierClaims
 from verifier.cli.main import cli
 from verifier.pipeline import DEFAULT_PRESET
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 from itertools import chain
 
 from tests.bridge.chunks import honest, replay, tree
-from verifier.bridge.arithmetic import compile_chunk
-from verifier.bridge.chunk import pattern
-from verifier.bridge.evaluate import value
-from verifier.bridge.opening import MAIN
-from verifier.bridge.partition import CHECK_ITEMS
-from verifier.bridge.pieces import Chunk
-from verifier.bridge.relations import Relation, items, relations
-from verifier.bridge.steps import Kind, Step
+from verifier.bridge.chunks.arithmetic import compile_chunk
+from verifier.bridge.chunks.chunk import pattern
+from verifier.bridge.chunks.evaluate import value
+from verifier.bridge.chunks.opening import MAIN
+from verifier.bridge.chunks.partition import CHECK_ITEMS
+from verifier.bridge.chunks.pieces import Chunk
+from verifier.bridge.chunks.relations import Relation, items, relations
+from verifier.bridge.chunks.steps import Kind, Step
 
 
 def calculating() -> list[tuple[Chunk, list[Relation]]]:

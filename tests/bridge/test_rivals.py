@@ -8,8 +8,8 @@ import pytest
 from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction, TxIn, TxOut
-from verifier.bridge.moves import sign_key_paths
-from verifier.bridge.roles import Watcher, _combinations
+from verifier.bridge.game.moves import sign_key_paths
+from verifier.bridge.game.roles import Watcher, _combinations
 from verifier.bridge.simulate import silence
 from verifier.bridge.simulate.setup import SetUp, open_node, script_of, secret_of
 from verifier.bridge.simulate.stage import Stage

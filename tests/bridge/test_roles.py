@@ -8,17 +8,17 @@ import pytest
 
 from tests.bridge.test_scenarios import CASE, setup  # noqa: F401
 from verifier.bitcoin.encoding import hash160
-from verifier.bridge.chunk import ChunkError
+from verifier.bridge.chunks.chunk import ChunkError
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.graph import PURSE_VBYTES
-from verifier.bridge.params import MARGINS
-from verifier.bridge.roles import Operator, all_wires, open_towards
+from verifier.bridge.game.graph import PURSE_VBYTES
+from verifier.bridge.game.params import MARGINS
+from verifier.bridge.game.roles import Operator, all_wires, open_towards
+from verifier.bridge.game.vault import MAX_SLOT_NAME, payout_outputs
+from verifier.bridge.game.view import Confirmed, SlotView
 from verifier.bridge.simulate import silence
 from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
 from verifier.bridge.tree import Digits, Spend
-from verifier.bridge.vault import MAX_SLOT_NAME, payout_outputs
-from verifier.bridge.view import Confirmed, SlotView
 from verifier.chain.wallet import Wallet
 from verifier.script.script import encode_number
 from verifier.script.winternitz import LAST, WinternitzKey, read

@@ -7,9 +7,10 @@ from circuits.rollup.sample import build_sample
 from circuits.rollup.transition import apply
 from circuits.witness import witness
 from prover.prove import prove
-from verifier.bridge.announcement import Announcement
-from verifier.bridge.execution import Replay
-from verifier.bridge.peg_out import hear, inform
+from verifier.bridge.chunks.execution import Replay
+from verifier.bridge.game.announcement import Announcement
+from verifier.bridge.game.peg_out import hear, inform
+from verifier.bridge.setup.tree_name import TreeName
 from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
 from verifier.bridge.simulate.faults import convict
 from verifier.bridge.simulate.lies import LIES, prove_falsely
@@ -17,7 +18,6 @@ from verifier.bridge.simulate.rollup import SEED, SHAPE, TRANSFERS, RollupCase
 from verifier.bridge.simulate.setup import SLOT, open_node
 from verifier.bridge.simulate.stage import Stage
 from verifier.bridge.simulate.worlds import World, make_world
-from verifier.bridge.tree_name import TreeName
 from verifier.pipeline import DEFAULT_PRESET, identify, verify_proof
 from verifier.stark.reasons import RejectReason, VerificationError
 

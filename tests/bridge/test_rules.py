@@ -29,16 +29,16 @@ from verifier.bitcoin.keys import public_key, sign_schnorr, xonly_key
 from verifier.bitcoin.sighash import Sighash, Spending, taproot_sighash
 from verifier.bitcoin.taproot import NUMS_KEY, balanced_tree, leaf_hash, output_secret, taproot_output
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
-from verifier.bridge.committee import Batch, Member, Offer, sign_batch
+from verifier.bridge.chunks.opening import ChunkTree
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.graph import LARGE, PURSE_VBYTES, SMALL, SlotGraph
-from verifier.bridge.moves import open_signatures
-from verifier.bridge.opening import ChunkTree
-from verifier.bridge.params import MARGINS, PRICED_QUERIES, Amounts, Charter, Windows
-from verifier.bridge.presign import Phase
-from verifier.bridge.scripts import reveal_leaf
-from verifier.bridge.store import Store
-from verifier.bridge.template import Input, Signer
+from verifier.bridge.game.graph import LARGE, PURSE_VBYTES, SMALL, SlotGraph
+from verifier.bridge.game.moves import open_signatures
+from verifier.bridge.game.params import MARGINS, PRICED_QUERIES, Amounts, Charter, Windows
+from verifier.bridge.game.presign import Phase
+from verifier.bridge.game.scripts import reveal_leaf
+from verifier.bridge.game.store import Store
+from verifier.bridge.game.template import Input, Signer
+from verifier.bridge.setup.committee import Batch, Member, Offer, sign_batch
 from verifier.bridge.toy import ToyAccuser, ToyTree
 from verifier.bridge.tree import Node, Wire, query_openings
 from verifier.chain.kernel import KernelSpending

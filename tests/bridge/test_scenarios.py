@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from verifier.bridge.files import open_slot, open_store
+from verifier.bridge.setup.files import open_slot, open_store
+from verifier.bridge.setup.tree_name import TreeName
 from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
 from verifier.bridge.simulate.rehearsal import rehearse
 from verifier.bridge.simulate.setup import NETWORK, SetUp, make_setup
 from verifier.bridge.simulate.worlds import World
-from verifier.bridge.tree_name import TreeName
 from verifier.cli.main import cli
 
 CASE = ToyCase()

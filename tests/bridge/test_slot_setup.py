@@ -15,19 +15,23 @@ import pytest
 from tests.bridge.chunks import honest, tree
 from verifier.bitcoin.encoding import Reader
 from verifier.bitcoin.taproot import commits, leaf_hash
-from verifier.bridge.accuse import ChunkAccuser
-from verifier.bridge.committee import Batch, Member, sign_batch
+from verifier.bridge.chunks.accuse import ChunkAccuser
+from verifier.bridge.chunks.opening import ChunkTree
+from verifier.bridge.chunks.plan import plan
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.files import accuser_of, open_slot, open_store
-from verifier.bridge.forecast import count, graph_seconds, measure, predict
-from verifier.bridge.graph import SlotGraph
-from verifier.bridge.key_book import KeyBook, all_links, common_head, first_repeat, heads_of, num_links
-from verifier.bridge.moves import wire_label
-from verifier.bridge.node_scripts import NodeScripts
-from verifier.bridge.opening import ChunkTree
-from verifier.bridge.params import Charter
-from verifier.bridge.plan import plan
-from verifier.bridge.presign import Phase, Slot, answer_requests, parts, protect_requests
+from verifier.bridge.game.graph import SlotGraph
+from verifier.bridge.game.moves import wire_label
+from verifier.bridge.game.node_scripts import NodeScripts
+from verifier.bridge.game.params import Charter
+from verifier.bridge.game.presign import Phase, Slot, answer_requests, parts, protect_requests
+from verifier.bridge.game.store import Store
+from verifier.bridge.setup.committee import Batch, Member, sign_batch
+from verifier.bridge.setup.files import accuser_of, open_slot, open_store
+from verifier.bridge.setup.forecast import count, graph_seconds, measure, predict
+from verifier.bridge.setup.key_book import KeyBook, all_links, common_head, first_repeat, heads_of, num_links
+from verifier.bridge.setup.slot_setup import SCRIPTS, SlotSetup, compile_shapes, identity, read_scripts
+from verifier.bridge.setup.tree_name import TreeName
+from verifier.bridge.setup.workers import spread
 from verifier.bridge.simulate.rehearsal import hand_out, rehearse
 from verifier.bridge.simulate.setup import (
     COMMITTEE_SIZE,
@@ -39,12 +43,8 @@ from verifier.bridge.simulate.setup import (
     script_of,
 )
 from verifier.bridge.simulate.trouble import Liar
-from verifier.bridge.slot_setup import SCRIPTS, SlotSetup, compile_shapes, identity, read_scripts
-from verifier.bridge.store import Store
 from verifier.bridge.toy import ToyTree
 from verifier.bridge.tree import Node, OpeningTree, Wire, runs
-from verifier.bridge.tree_name import TreeName
-from verifier.bridge.workers import spread
 from verifier.script.winternitz import WinternitzKey, public_keys, public_links
 
 MEMBERS = 3
@@ -226,7 +226,7 @@ def test_a_member_that_goes_offline_in_mid_phase_comes_back_and_the_rest_is_sign
     assert setup.offer is not None
     parties.adopt(setup.offer, graph)
     runs_of_nodes = parts(graph, Phase.PROTECT)[:2]
-    monkeypatch.setattr("verifier.bridge.slot_setup.parts", lambda *_: runs_of_nodes)
+    monkeypatch.setattr("verifier.bridge.setup.slot_setup.parts", lambda *_: runs_of_nodes)
     asked = []
 
     def answers(run: tuple[int, int]) -> None:
@@ -236,7 +236,7 @@ def test_a_member_that_goes_offline_in_mid_phase_comes_back_and_the_rest_is_sign
 
     real = sign_batch
     monkeypatch.setattr(
-        "verifier.bridge.slot_setup.sign_batch",
+        "verifier.bridge.setup.slot_setup.sign_batch",
         lambda members, batch: (answers(batch.nodes), real(members, batch))[1],
     )
     refuses(BridgeReason.OFFLINE, partial(parties.sign, graph, Phase.PROTECT, 0.0, 1.0))
@@ -460,8 +460,9 @@ def test_shapes_compiled_by_workers_are_the_same() -> None:
 SETTING_UP = """
 import sys
 from pathlib import Path
-from verifier.bridge import presign, slot_setup
-from verifier.bridge.tree_name import TreeName
+from verifier.bridge.game import presign
+from verifier.bridge.setup import slot_setup
+from verifier.bridge.setup.tree_name import TreeName
 from verifier.bridge.simulate.rehearsal import hand_out, rehearse
 slot_setup.LINKS_A_RUN, slot_setup.LEAVES_A_RUN, presign.PART_SIGNATURES = 400, 3, 8
 report = lambda step, share: print(step, share, flush=True)

@@ -20,12 +20,12 @@ from tests.bridge.chunks import (
 )
 from tests.proofs import decoded, public_values, small_key
 from tests.script.spends import tapscript_spend
-from verifier.bridge.accuse import ChunkAccuser
-from verifier.bridge.bisect import Bisection
-from verifier.bridge.execution import Replay
-from verifier.bridge.opening import ChunkTree
-from verifier.bridge.statement import claim_of, known_state
-from verifier.bridge.steps import Kind
+from verifier.bridge.chunks.accuse import ChunkAccuser
+from verifier.bridge.chunks.execution import Replay
+from verifier.bridge.chunks.opening import ChunkTree
+from verifier.bridge.chunks.statement import claim_of, known_state
+from verifier.bridge.chunks.steps import Kind
+from verifier.bridge.game.bisect import Bisection
 from verifier.bridge.tree import Digits, Wire
 from verifier.chain.kernel import kernel_accepts
 from verifier.script.winternitz import sign

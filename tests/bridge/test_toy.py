@@ -4,7 +4,7 @@ import pytest
 
 from tests.bridge.slot import SEED, one_time_keys
 from tests.script.spends import tapscript_spend
-from verifier.bridge.moves import wire_label
+from verifier.bridge.game.moves import wire_label
 from verifier.bridge.toy import DIGEST, MAX_QUERIES, ToyAccuser, ToyExecution, ToyTree
 from verifier.chain.kernel import kernel_accepts
 from verifier.script.winternitz import sign

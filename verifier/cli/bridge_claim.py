@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from circuits.rollup.files import write_atomic
-from verifier.bridge.announcement import MAX_BYTES, Announcement
-from verifier.bridge.claims import Claims
-from verifier.bridge.files import open_claims, open_operator, open_slot, open_store, open_watcher
-from verifier.bridge.peg_out import announce as make_announcement
-from verifier.bridge.peg_out import commit, pay
-from verifier.bridge.peg_out import expect as expect_statement
-from verifier.bridge.peg_out import hear as hear_announcement
-from verifier.bridge.roles import OPERATOR_FEE_RATE, Operator
+from verifier.bridge.game.announcement import MAX_BYTES, Announcement
+from verifier.bridge.game.claims import Claims
+from verifier.bridge.game.peg_out import announce as make_announcement
+from verifier.bridge.game.peg_out import commit, pay
+from verifier.bridge.game.peg_out import expect as expect_statement
+from verifier.bridge.game.peg_out import hear as hear_announcement
+from verifier.bridge.game.roles import OPERATOR_FEE_RATE, Operator
+from verifier.bridge.setup.files import open_claims, open_operator, open_slot, open_store, open_watcher
 from verifier.bridge.simulate.setup import NETWORK
 from verifier.bridge.simulate.worlds import SAMPLES, sample_proof
 from verifier.chain.node import EmbeddedNode

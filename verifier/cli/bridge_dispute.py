@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from circuits.statement import SHAPES
-from verifier.bridge.dispute import Court, Judgement, Outcome, disproof
+from verifier.bridge.game.dispute import Court, Judgement, Outcome, disproof
 from verifier.bridge.tree import depth
 from verifier.chain.kernel import kernel_accepts
 from verifier.cli.output import console, emit, json_option, progress_bar, reports_errors, show_table

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.roles import Sent
+from verifier.bridge.game.roles import Sent
 from verifier.chain.node import EmbeddedNode
 from verifier.cli.output import emit, show_table
 

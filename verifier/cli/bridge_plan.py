@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from circuits.statement import SHAPES
-from verifier.bridge.opening import ChunkTree
-from verifier.bridge.plan import plan as make_plan
+from verifier.bridge.chunks.opening import ChunkTree
+from verifier.bridge.chunks.plan import plan as make_plan
 from verifier.cli.output import emit, json_option, progress_bar, reports_errors, show_table
 from verifier.pipeline import DEFAULT_PRESET, verifying_key
 

@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.files import open_claims, open_operator, open_slot, open_store, open_watcher
-from verifier.bridge.graph import SlotGraph, commitment_coin
-from verifier.bridge.peg_out import announcements, expected, paid
-from verifier.bridge.roles import OPERATOR_FEE_RATE, WATCHER_FEE_RATE, Operator, Watcher
+from verifier.bridge.game.graph import SlotGraph, commitment_coin
+from verifier.bridge.game.peg_out import announcements, expected, paid
+from verifier.bridge.game.roles import OPERATOR_FEE_RATE, WATCHER_FEE_RATE, Operator, Watcher
+from verifier.bridge.game.view import SlotView
+from verifier.bridge.setup.files import open_claims, open_operator, open_slot, open_store, open_watcher
 from verifier.bridge.simulate.rehearsal import deposit
 from verifier.bridge.simulate.setup import NETWORK
-from verifier.bridge.view import SlotView
 from verifier.chain.fees import spending_of
 from verifier.cli.bridge_claim import announce, expect, hear, kickoff, payout, sample
 from verifier.cli.bridge_node import DIRECTORY, fee_rate_option, node_option, open_node, report

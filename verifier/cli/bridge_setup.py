@@ -12,13 +12,13 @@ import click
 from circuits.statement import SHAPES
 from prover.field import P
 from prover.hashing import DIGEST_WORDS, to_words
-from verifier.bridge.forecast import count, graph_seconds, measure, predict
-from verifier.bridge.opening import ChunkTree
+from verifier.bridge.chunks.opening import ChunkTree
+from verifier.bridge.setup.forecast import count, graph_seconds, measure, predict
+from verifier.bridge.setup.slot_setup import compile_shapes, cpu_seconds
+from verifier.bridge.setup.tree_name import TreeName
 from verifier.bridge.simulate.rehearsal import ROLES, rehearse
 from verifier.bridge.simulate.setup import COMMITTEE_SIZE, SetUp, all_signatures
-from verifier.bridge.slot_setup import compile_shapes, cpu_seconds
 from verifier.bridge.toy import MAX_QUERIES
-from verifier.bridge.tree_name import TreeName
 from verifier.cli.output import console, emit, json_option, progress_bar, reports_errors, show_table
 from verifier.pipeline import DEFAULT_PRESET, verifying_key
 

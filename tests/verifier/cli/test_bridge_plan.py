@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.bridge.chunks import tree
-from verifier.bridge.plan import plan, reveal_weight
+from verifier.bridge.chunks.plan import plan, reveal_weight
 from verifier.cli.main import cli
 from verifier.script.winternitz import LAST, checksum_digits
 

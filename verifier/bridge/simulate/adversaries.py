@@ -7,13 +7,13 @@ from dataclasses import replace
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction, TxIn, TxOut
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.moves import sign_key_paths, wire_label
-from verifier.bridge.roles import Watcher, all_wires, open_towards
+from verifier.bridge.game.moves import sign_key_paths, wire_label
+from verifier.bridge.game.roles import Watcher, all_wires, open_towards
+from verifier.bridge.game.view import SlotView
 from verifier.bridge.simulate.faults import Signed, spend_of
 from verifier.bridge.simulate.setup import OTHER_SLOT, SLOT, script_of, secret_of
 from verifier.bridge.simulate.stage import Stage, expect
 from verifier.bridge.tree import Spend
-from verifier.bridge.view import SlotView
 from verifier.chain.chain import Chain
 from verifier.script.winternitz import sign
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from verifier.bridge.accuse import ChunkAccuser, hints_of
-from verifier.bridge.bisect import Bisection, open_by_bisection
-from verifier.bridge.execution import Replay
-from verifier.bridge.moves import Moves
-from verifier.bridge.opening import ChunkTree
-from verifier.bridge.roles import Guide, open_at_random, open_towards
+from verifier.bridge.chunks.accuse import ChunkAccuser, hints_of
+from verifier.bridge.chunks.execution import Replay
+from verifier.bridge.chunks.opening import ChunkTree
+from verifier.bridge.game.bisect import Bisection, open_by_bisection
+from verifier.bridge.game.moves import Moves
+from verifier.bridge.game.roles import Guide, open_at_random, open_towards
+from verifier.bridge.game.view import SlotView
 from verifier.bridge.simulate.stage import ScenarioFailure
 from verifier.bridge.toy import ToyAccuser, ToyExecution, ToyTree
 from verifier.bridge.tree import Accuser, Digits, Execution, OpeningTree, values_of
-from verifier.bridge.view import SlotView
 from verifier.script.script import encode_number
 
 

@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator
 from copy import copy
 
-from verifier.bridge.moves import Moves, wire_label
-from verifier.bridge.roles import all_wires, open_towards
+from verifier.bridge.game.moves import Moves, wire_label
+from verifier.bridge.game.roles import all_wires, open_towards
 from verifier.bridge.simulate.setup import SLOT, script_of
 from verifier.bridge.simulate.stage import Stage, expect
 from verifier.bridge.tree import Digits, Execution, Spend, values_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from verifier.bitcoin.keys import sign_schnorr
 from verifier.bitcoin.sighash import Spending
-from verifier.bridge.roles import open_towards
-from verifier.bridge.scripts import delayed_key
+from verifier.bridge.game.roles import open_towards
+from verifier.bridge.game.scripts import delayed_key
 from verifier.bridge.simulate.setup import secret_of
 from verifier.bridge.simulate.stage import Stage, expect
 

@@ -15,11 +15,13 @@ from verifier.bitcoin.musig import Aggregate
 from verifier.bitcoin.musig_session import Batch, Job, Member, combine
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.errors import BridgeError
-from verifier.bridge.graph import SlotGraph, Terms
-from verifier.bridge.lazy import LazyGraph
-from verifier.bridge.moves import Moves, wire_label
-from verifier.bridge.params import Amounts, Windows
-from verifier.bridge.presign import NO_LEAF, Request, Slot, requests_of
+from verifier.bridge.game.graph import SlotGraph, Terms
+from verifier.bridge.game.lazy import LazyGraph
+from verifier.bridge.game.moves import Moves, wire_label
+from verifier.bridge.game.params import Amounts, Windows
+from verifier.bridge.game.presign import NO_LEAF, Request, Slot, requests_of
+from verifier.bridge.game.template import Signer, Template
+from verifier.bridge.game.vault import Deposit
 from verifier.bridge.simulate.setup import (
     COMMITTEE_SIZE,
     SLOT,
@@ -30,9 +32,7 @@ from verifier.bridge.simulate.setup import (
     script_of,
     secret_of,
 )
-from verifier.bridge.template import Signer, Template
 from verifier.bridge.tree import OpeningTree, Wire, depth
-from verifier.bridge.vault import Deposit
 from verifier.script.winternitz import WinternitzKey, public_keys
 
 

@@ -13,8 +13,11 @@ from typing import Final
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.files import PUBLICATION, PURSE, SECRET, SEED, open_slot, open_store, publication
-from verifier.bridge.key_book import KeyBook
+from verifier.bridge.game.store import Store
+from verifier.bridge.setup.files import PUBLICATION, PURSE, SECRET, SEED, open_slot, open_store, publication
+from verifier.bridge.setup.key_book import KeyBook
+from verifier.bridge.setup.slot_setup import SCRIPTS, Progress
+from verifier.bridge.setup.tree_name import TreeName
 from verifier.bridge.simulate.setup import (
     NETWORK,
     SLOT,
@@ -24,9 +27,6 @@ from verifier.bridge.simulate.setup import (
     make_setup,
     secret_of,
 )
-from verifier.bridge.slot_setup import SCRIPTS, Progress
-from verifier.bridge.store import Store
-from verifier.bridge.tree_name import TreeName
 from verifier.chain.chain import Chain
 from verifier.chain.node import EmbeddedNode
 

@@ -17,11 +17,11 @@ from circuits.rollup.sample import build_sample
 from circuits.rollup.transition import apply
 from circuits.witness import witness
 from prover.prove import prove
-from verifier.bridge.execution import Replay
-from verifier.bridge.opening import ChunkTree
+from verifier.bridge.chunks.execution import Replay
+from verifier.bridge.chunks.opening import ChunkTree
+from verifier.bridge.chunks.statement import known_state
 from verifier.bridge.simulate.cases import ProofCase
 from verifier.bridge.simulate.lies import Lie, prove_falsely
-from verifier.bridge.statement import known_state
 from verifier.bridge.tree import Execution
 from verifier.pipeline import DEFAULT_PRESET, proving_key
 

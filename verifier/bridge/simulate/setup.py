@@ -17,18 +17,18 @@ from verifier.bitcoin.musig import sort_keys
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.taproot import taproot_output
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
-from verifier.bridge.committee import Member, Offer
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.files import KEYS, PUBLISHED
-from verifier.bridge.graph import NOWHERE, SlotGraph, Terms
-from verifier.bridge.key_book import KeyBook
-from verifier.bridge.moves import Moves, open_signatures, sign_key_paths
-from verifier.bridge.params import Amounts, Charter, Windows
-from verifier.bridge.presign import Slot
-from verifier.bridge.slot_setup import Progress, SlotSetup, Took, identity
-from verifier.bridge.store import Store
+from verifier.bridge.game.graph import NOWHERE, SlotGraph, Terms
+from verifier.bridge.game.moves import Moves, open_signatures, sign_key_paths
+from verifier.bridge.game.params import Amounts, Charter, Windows
+from verifier.bridge.game.presign import Slot
+from verifier.bridge.game.store import Store
+from verifier.bridge.game.vault import Deposit
+from verifier.bridge.setup.committee import Member, Offer
+from verifier.bridge.setup.files import KEYS, PUBLISHED
+from verifier.bridge.setup.key_book import KeyBook
+from verifier.bridge.setup.slot_setup import Progress, SlotSetup, Took, identity
 from verifier.bridge.tree import OpeningTree, depth
-from verifier.bridge.vault import Deposit
 from verifier.chain.block import COINBASE_MATURITY
 from verifier.chain.node import EmbeddedNode
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from verifier.bridge.graph import commitment_coin
-from verifier.bridge.params import MARGINS
-from verifier.bridge.roles import Operator, open_towards
+from verifier.bridge.game.graph import commitment_coin
+from verifier.bridge.game.params import MARGINS
+from verifier.bridge.game.roles import Operator, open_towards
+from verifier.bridge.game.store import Store
+from verifier.bridge.game.view import SlotView
 from verifier.bridge.simulate.money import EARLY
 from verifier.bridge.simulate.setup import NETWORK, secret_of
 from verifier.bridge.simulate.stage import Stage, expect
-from verifier.bridge.store import Store
-from verifier.bridge.view import SlotView
 from verifier.chain.chain import Chain
 from verifier.chain.policy import fee_of
 

@@ -11,12 +11,12 @@ from typing import Protocol
 
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction, TxOut
-from verifier.bridge.moves import Moves
-from verifier.bridge.roles import Guide, Operator, Sent, Watcher, open_nothing
+from verifier.bridge.game.moves import Moves
+from verifier.bridge.game.roles import Guide, Operator, Sent, Watcher, open_nothing
+from verifier.bridge.game.store import Store
+from verifier.bridge.game.view import SlotView
 from verifier.bridge.simulate.setup import NETWORK, SetUp, script_of, secret_of
-from verifier.bridge.store import Store
 from verifier.bridge.tree import Accuser, Digits, Execution, OpeningTree
-from verifier.bridge.view import SlotView
 from verifier.chain.chain import Refused, TestChain
 from verifier.chain.policy import fee_of
 from verifier.chain.wallet import Wallet

@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 from verifier.bitcoin.musig_session import ID_SIZE
 from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction, TxIn, TxOut
-from verifier.bridge.committee import Batch, Member, sign_batch
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.graph import commitment_coin
-from verifier.bridge.moves import Moves, sign_key_paths
-from verifier.bridge.params import MARGINS
-from verifier.bridge.presign import Phase, check_complete, protect_requests
-from verifier.bridge.roles import open_towards
+from verifier.bridge.game.graph import commitment_coin
+from verifier.bridge.game.moves import Moves, sign_key_paths
+from verifier.bridge.game.params import MARGINS
+from verifier.bridge.game.presign import Phase, check_complete, protect_requests
+from verifier.bridge.game.roles import open_towards
+from verifier.bridge.setup.committee import Batch, Member, sign_batch
 from verifier.bridge.simulate.setup import SLOT, all_signatures, new_members, script_of, secret_of
 from verifier.bridge.simulate.stage import ScenarioFailure, Stage, expect
 from verifier.chain.fees import spending_of

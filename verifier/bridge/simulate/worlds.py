@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
+from verifier.bridge.chunks.opening import ChunkTree
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.lazy import LazyGraph
-from verifier.bridge.opening import ChunkTree
+from verifier.bridge.game.lazy import LazyGraph
 from verifier.bridge.simulate.cases import ToyCase
 from verifier.bridge.simulate.on_demand import lazy_graph, lazy_setup
 from verifier.bridge.simulate.rehearsal import reopen
