@@ -26,7 +26,23 @@ def test_an_unchallenged_take(shell: Shell) -> None:
     assert shell.refusal("take", "operator") == "TOO_EARLY"
     shell("mine", "node", 431)
     assert shell.done("take", "operator") == ["take1/vault 0"]
-    assert shell("status", "operator", "--role", "operator")["taken"] == ["vault 0"]
+    assert shell("status", "operator")["taken"] == ["vault 0"]
+
+
+def test_a_status_is_of_whoever_has_the_directory(shell: Shell) -> None:
+    assert [shell("status", role)["role"] for role in ("user", "operator", "watcher")] == [
+        *("user", "operator", "watcher"),
+    ]
+    assert shell("status", "user")["due"] == ["deposit 1"]
+    assert shell.works("pegin", "user", "--number", 1) == {"sent": "deposit"}
+    assert shell("status", "user")["due"] == []
+    shell("mine", "node", 1)
+    assert shell("status", "user")["due"] == ["pegin 1"]
+    shell.works("pegin", "user", "--number", 1)
+    assert shell("status", "user")["due"] == []
+    for role in ("node", "committee", "."):
+        assert shell.refusal("status", role) == "STATE"
+    assert shell.refusal("status", "user", "--role", "watcher") == "STATE"
 
 
 def test_the_vault_that_is_asked_for_is_taken(shell: Shell) -> None:

@@ -33,7 +33,7 @@ from verifier.bridge.chunks.opening import ChunkTree
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.graph import LARGE, PURSE_VBYTES, SMALL, SlotGraph
 from verifier.bridge.game.moves import open_signatures
-from verifier.bridge.game.params import MARGINS, PRICED_QUERIES, Amounts, Charter, Windows
+from verifier.bridge.game.params import MARGINS, PRICED_QUERIES, Amounts, Charter, Margins, Windows
 from verifier.bridge.game.presign import Phase
 from verifier.bridge.game.scripts import reveal_leaf
 from verifier.bridge.game.store import Store
@@ -75,6 +75,26 @@ def test_rule_1_no_reveal_can_have_other_outputs_or_inputs() -> None:
         assert not valid(Spending(unlocked, spending.spent))
 
 
+def test_rule_1_each_signature_covers_what_the_design_says() -> None:
+    """Of the inputs in order: who signs, and what of the transaction."""
+    everything, first, nothing = Sighash.DEFAULT, Sighash.SINGLE, Sighash.NONE
+    paid = [(Signer.OPERATOR, Sighash.SINGLE_ANYONECANPAY)]
+    wanted = {
+        "kickoff": [(Signer.OPERATOR, everything)],
+        "challenge": paid,
+        "open": paid,
+        "close": [(Signer.OPERATOR, everything), (Signer.COMMITTEE, everything)],
+        "assert_timeout": [(Signer.COMMITTEE, first), (Signer.COMMITTEE, nothing)],
+        "open_timeout": [(Signer.COMMITTEE, first), (Signer.COMMITTEE, nothing)],
+        "disprove": [(Signer.COMMITTEE, first), (Signer.COMMITTEE, nothing)],
+    }
+    vault = set_up().deposit.vault
+    for template in (*graph().templates(), graph().take1(vault), graph().take2(vault)):
+        signed = [(each.signer, each.sighash) for each in template.inputs]
+        whole = [(Signer.COMMITTEE, everything)] * len(signed)
+        assert signed == wanted.get(template.kind, whole), template.name
+
+
 def test_rule_1_broken_a_signature_of_no_outputs_lets_the_operator_change_them() -> None:
     template = graph().reveal(1)
     each = replace(template.inputs[0], sighash=Sighash.NONE)
@@ -107,6 +127,11 @@ def test_rule_2_set_up_refuses_every_window_that_is_one_block_short(name: str) -
     least.check(3, 1_000_000)
     short = replace(least, **{name: getattr(least, name) - 1})
     refuses(BridgeReason.WINDOWS, lambda: short.check(3, 1_000_000))
+
+
+def test_rule_2_the_margins_are_those_of_the_design() -> None:
+    """All windows are checked against them."""
+    assert Margins() == MARGINS == Margins(lateness=144, answer=432, disprove=432)
 
 
 def test_rule_2_a_wide_level_needs_time_and_a_deep_tree_needs_more() -> None:
@@ -502,8 +527,12 @@ def test_rule_10_another_shape_is_refused() -> None:
     made = SlotGraph(terms(), tree, keys)
     other = Offer(made.terms, keys, made.digest, open_signatures(made, OPERATOR))
     refuses(BridgeReason.SHAPE, partial(members()[0].adopt, other))
-    few: dict[str, Any] = dict(list(one_time_keys("slot").items())[1:])
+    good: dict[str, Any] = one_time_keys("slot")
+    few = dict(list(good.items())[1:])
     refuses(BridgeReason.SHAPE, lambda: SlotGraph(terms(), TREE, few))
+    for wire, key in good.items():
+        for other in (replace(key, digits=key.digits - 1), replace(key, links=key.links[1:])):
+            refuses(BridgeReason.SHAPE, partial(SlotGraph, terms(), TREE, {**good, wire: other}))
 
 
 def test_rule_10_digests_are_32_bytes() -> None:

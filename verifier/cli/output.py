@@ -43,11 +43,11 @@ def emit(data: Mapping[str, Any], as_json: bool, render: Callable[[], None]) -> 
 
 
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints a table; columns of numbers are set right."""
+    """Prints a table; columns of numbers are set right. Nothing is cut off, and names in front are not broken."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for i, name in enumerate(header):
         numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left")
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=i == 0)
     for row in rows:
         table.add_row(*[f"{item:,}" if isinstance(item, int) else str(item) for item in row])
     console.print(table)

@@ -125,8 +125,8 @@ def open_claims(store: Store, moves: Moves) -> Claims:
     return _tree_name(json.loads(_read(store, PUBLICATION))).claims(moves.graph.tree)
 
 
-def open_store(directory: Path, role: str, network: str) -> Store:
-    """The store of a role that was set up.
+def open_store(directory: Path, role: str | None, network: str) -> Store:
+    """The store of a role that was set up; None for whoever's it is.
 
     Raises:
         BridgeError: STATE where there is none, or it is another's.

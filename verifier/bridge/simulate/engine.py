@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -74,6 +75,21 @@ WITH_COMMITTEE: Final = frozenset({"19-absent-member"})
 def playable(tree: str) -> list[str]:
     """The scenarios that can be told where a tree is asked for: with the rollup's all of them, one over the toy's."""
     return [name for name in SCENARIOS if tree == "rollup" or ONLY.get(name, tree) == tree]
+
+
+def chosen(tree: str, wanted: str) -> list[str]:
+    """The playable scenarios that are meant: `all`, a whole name, a name's head, or a number of the design.
+
+    A number means all stories of that number (7: 07-.., 07a-.., ..), with a letter one of them (7b).
+    """
+    names = playable(tree)
+    if wanted == "all":
+        return names
+    number = re.fullmatch(r"0*([1-9]\d*)([a-z]?)", wanted)
+    if number is None:
+        return [name for name in names if wanted and name.startswith(wanted)]
+    head = f"{int(number[1]):02}{number[2]}"
+    return [name for name in names if name.startswith(head)]
 
 
 DISPUTE: Final = ("challenge", "assert", "open", "reveal", "disprove", "assert_timeout", "open_timeout")
