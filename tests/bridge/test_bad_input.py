@@ -3,7 +3,9 @@
 import random
 import re
 import shutil
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,11 +132,21 @@ def test_a_full_disk_is_told_and_loses_nothing(at: int, shell: Shell) -> None:
     assert shell.done("kickoff", "operator") == ["kickoff"]
 
 
-def test_a_store_on_a_full_disk_says_so(tmp_path: Path) -> None:
+def test_a_store_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has undone the transaction by itself then: undoing it again must not hide why."""
     store = Store(tmp_path, "watcher", NETWORK)
     store.put_meta("kept", b"1")
-    with full_disk(60_000), pytest.raises(BridgeError, match=r"disk is full|I/O error") as error:
-        store.put_metas({f"{number}": bytes(4_000) for number in range(100)})
+    connect = sqlite3.connect
+
+    def connect_full(*args: Any, **options: Any) -> sqlite3.Connection:
+        db = connect(*args, **options)
+        db.execute("PRAGMA max_page_count = 20")
+        return db
+
+    with monkeypatch.context() as context:
+        context.setattr(sqlite3, "connect", connect_full)
+        with pytest.raises(BridgeError, match="full: is the disk full") as error:
+            store.put_metas({f"{number}": bytes(4_000) for number in range(100)})
     assert error.value.reason is BridgeReason.STATE
     assert (store.meta("kept"), store.meta("0")) == (b"1", None)
 
