@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,11 @@ def refuses(reason: BridgeReason, call: Callable[[], object]) -> None:
     with pytest.raises(BridgeError) as error:
         call()
     assert error.value.reason is reason
+
+
+@cache
+def rollup_tree() -> ChunkTree:
+    return ChunkTree.of(verifying_key(DEFAULT_PRESET, "small"))
 
 
 def valid(spending: Spending) -> bool:
@@ -316,8 +321,7 @@ def test_rule_4_openings_of_ten_full_queries_are_counted() -> None:
 @pytest.mark.slow
 def test_rule_4_the_penalty_pays_for_ten_full_queries_of_the_rollups_tree() -> None:
     """28 nodes a query, and seven groups of queries: docs/reviews/0008."""
-    tree = ChunkTree.of(verifying_key(DEFAULT_PRESET, "small"))
-    openings = query_openings(tree.nodes, PRICED_QUERIES)
+    openings = query_openings(rollup_tree().nodes, PRICED_QUERIES)
     assert openings == 10 * 28 + 7
     vbytes = graph().challenge().max_vbytes + PURSE_VBYTES
     price = Amounts().price_of(openings, vbytes)
@@ -394,6 +398,26 @@ def test_rule_6_every_input_waits_a_block_and_small_ones_are_version_3() -> None
         )
         if template.version == SMALL:
             assert template.max_vbytes <= 10_000
+
+
+def test_rule_6_a_small_transaction_above_10_000_vbytes_is_refused() -> None:
+    """The kickoff has an output for each group of the root's wires."""
+
+    @dataclass(frozen=True)
+    class Wide:
+        groups: int
+
+        @property
+        def nodes(self) -> tuple[Node, ...]:
+            wires = tuple((Wire(f"{number}", 1),) for number in range(self.groups))
+            return (Node(0, "root", -1, (), wires, 0),)
+
+    def build(groups: int) -> SlotGraph:
+        tree: Any = Wide(groups)
+        return SlotGraph(terms(windows=Windows(take2=432)), tree, one_time_keys("slot", tree))
+
+    assert build(60).kickoff().max_vbytes < 3_000
+    refuses(BridgeReason.SHAPE, lambda: build(240))
 
 
 @pytest.mark.parametrize("length", (LINK_BYTES, 81))
@@ -516,6 +540,16 @@ def test_rule_9_closing_costs_the_groups_and_not_the_queries() -> None:
     assert all(not tree.nodes[child].wires for child in tree.nodes[0].children)
     root = flat(tree)[0]
     assert sum(made.close(child).max_vbytes for child in root.children) == 4 * closing
+
+
+@pytest.mark.slow
+def test_rule_9_closing_the_rollups_root_costs_a_few_transactions() -> None:
+    """Its groups commit query indices (decision 0006); each is closed by one transaction all the same."""
+    nodes = rollup_tree().nodes
+    names = [nodes[child].name for child in nodes[0].children]
+    assert sum("/queries " in name for name in names) == 7
+    assert not any("/query " in name for name in names)
+    assert len(names) * graph().close(1).max_vbytes <= 4_000
 
 
 # 10: one proof shape
