@@ -140,6 +140,17 @@ def test_a_fee_rate_that_can_only_be_a_mistake_is_refused(shell: Shell, command:
     assert "--fee-rate" in outcome.output
 
 
+@pytest.mark.parametrize("script", ["", "6a", "6a0411223344", "zz", "5"])
+def test_nobody_is_paid_who_could_not_spend_it(shell: Shell, script: str) -> None:
+    """It would be the withdrawal's one payout for ever."""
+    proof = str(shell.sample())
+    arguments = ["bridge", "payout", str(shell.home / "operator"), "--withdrawal", "1", "--sats", "1000"]
+    outcome = CliRunner().invoke(cli, [*arguments, "--script", script, "--proof", proof])
+    assert outcome.exit_code == 2
+    assert "--script" in outcome.output
+    assert rates(shell) == []
+
+
 def test_a_purse_that_cannot_lift_a_move_says_so(shell: Shell) -> None:
     """It is sent all the same: at its own fee it may be mined."""
     shell.done("kickoff", "operator", "--proof", shell.sample())

@@ -162,6 +162,13 @@ class ProofCase:
             path.insert(0, self.tree.nodes[path[0]].parent)
         return path
 
+    def claiming(self, place: int, value: int) -> tuple[Replay, int]:
+        """The valid proof under a statement of which one public value is another, and the node that convicts it."""
+        public = list(self.statement)
+        public[place] = value
+        replay = Replay(self.tree, self._words, public)
+        return replay, self.fault_of(replay)
+
     def fault_of(self, replay: Replay) -> int:
         """The node of the leaf that convicts a false proof, found by bisection.
 

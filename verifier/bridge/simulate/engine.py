@@ -40,6 +40,7 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
         for letter, lie in zip("abcd", LIES, strict=True)
     },
     "08-corrupted-root": (faults.corrupted_root, "penalised"),
+    "08a-public-value": (lying.corrupted_public_value, "penalised"),
     "08b-other-statement": (faults.other_statement, "penalised"),
     "09-double-claims": (adversaries.double_claims, "paid"),
     "10a-equivocation": (adversaries.equivocation, "penalised"),
@@ -62,10 +63,10 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
 """Name -> what plays it, and how it must end."""
 
 ONLY: Final[dict[str, str]] = {
-    **{name: "rollup" for name in SCENARIOS if name[:3] in ("07a", "07b", "07c", "07d")},
+    **{name: "rollup" for name in SCENARIOS if name[:3] in ("07a", "07b", "07c", "07d", "08a")},
     "19-absent-member": "toy",
 }
-"""The tree that a scenario needs: lies need a proof, and a committee that refuses needs a set-up made whole."""
+"""The tree that a scenario needs: lies and public values need a proof, a committee that refuses a set-up made whole."""
 
 
 WITH_COMMITTEE: Final = frozenset({"19-absent-member"})
