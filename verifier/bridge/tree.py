@@ -117,6 +117,19 @@ def levels(nodes: Sequence[Node]) -> list[int]:
     return found
 
 
+def is_query(node: Node) -> bool:
+    """Whether it is a whole query."""
+    return _QUERY.fullmatch(node.name.rpartition("/")[2]) is not None
+
+
+def ancestry(nodes: Sequence[Node], node: int) -> list[int]:
+    """The root, .., the node."""
+    found = [node]
+    while nodes[found[-1]].parent >= 0:
+        found.append(nodes[found[-1]].parent)
+    return found[::-1]
+
+
 def depth(nodes: Sequence[Node]) -> int:
     """How many Reveals follow each other at most."""
     return max(levels(nodes))
@@ -132,7 +145,7 @@ def query_openings(nodes: Sequence[Node], number: int) -> int:
     for node in reversed(nodes):
         if node.parent >= 0:
             sizes[node.parent] += sizes[node.index]
-        if _QUERY.fullmatch(node.name.rpartition("/")[2]):
+        if is_query(node):
             queries.append(sizes[node.index])
             at = node.parent
             while at > 0:
