@@ -40,11 +40,19 @@ _NOTHING: Final = Spending(Transaction(2, (), ()), ())
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a step sent, and what the chain said."""
+    """What a step sent, and what the chain said.
+
+    Attributes:
+        name: of the move; "bump" and a move's name is the child that lifts it.
+        spending: nothing where it could not be made.
+        refusal: why it does not wait in the mempool; None where it does.
+        missing: satoshis that the purse lacks for it: once they are there, the same step again sends it.
+    """
 
     name: str
     spending: Spending
     refusal: str | None = None
+    missing: int = 0
 
 
 def _send(chain: Chain, name: str, spending: Spending) -> Sent:
@@ -57,7 +65,8 @@ def _send(chain: Chain, name: str, spending: Spending) -> Sent:
 
 def _unsent(name: str, why: Exception) -> Sent:
     """A move that could not be made."""
-    return Sent(name, _NOTHING, str(why))
+    missing = why.needed - why.available if isinstance(why, InsufficientFunds) else 0
+    return Sent(name, _NOTHING, str(why), missing)
 
 
 def all_wires(moves: Moves, execution: Execution) -> dict[str, Digits]:
@@ -169,7 +178,10 @@ class Operator:
         return sent
 
     def lift(self, chain: Chain, sent: Sent) -> list[Sent]:
-        """A child that lifts what was sent to the rate; none where it is there already, or does not wait."""
+        """A child that lifts what was sent to the rate; none where it is there already, or does not wait.
+
+        What it lifts is sent, whatever becomes of the child: one that the purse cannot pay is made at a later step.
+        """
         if self.wallet is None or self.fee_rate <= 1:
             return []
         tx = sent.spending.tx
@@ -179,7 +191,7 @@ class Operator:
         try:
             child = self.wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
         except InsufficientFunds as error:
-            return [_unsent(sent.name, error)]
+            return [_unsent(f"bump {sent.name}", error)]
         return [_send(chain, f"bump {sent.name}", spending_of(chain, child))]
 
     def send(self, chain: Chain, name: str) -> Sent:
@@ -349,6 +361,10 @@ class Watcher:
             except (ChainError, BridgeError, ChunkError) as error:
                 sent.append(_unsent(name, error))
         return sent
+
+    def send_all(self, chain: Chain, names: Sequence[str]) -> list[Sent]:
+        """Sends moves, but for challenges and openings that are there already; what the purse cannot pay is left."""
+        return self._send_all(SlotView(chain, self.moves.graph), names)
 
     def _stands(self, view: SlotView, disproof: str) -> bool:
         """Whether a disproof of the node, ours or another's, waits at a rate that a miner takes."""
