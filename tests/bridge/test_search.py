@@ -56,7 +56,7 @@ def play(plan: Plan, operator: Execution, late: bool) -> Game:
         if any(convicts(node, committed) for node in fresh):
             return Game(True, openings, rounds)
         now, later = plan(revealed, committed)
-        fresh = list(dict.fromkeys((*now, *later))) if late or not now else now
+        fresh = list(dict.fromkeys((*now, *later))) if late else now
         if not fresh:
             return Game(False, openings, rounds)
         assert not set(fresh) & set(revealed)
@@ -278,6 +278,19 @@ def test_a_wrong_query_where_the_published_one_is_right_is_followed_whoever_open
 
 def values_known(node: int, committed: Mapping[str, Digits]) -> bool:
     return all(wire.name in committed for group in tree().nodes[node].wires for wire in group)
+
+
+def test_while_a_leaf_convicts_nothing_more_is_opened_but_late() -> None:
+    """A disproof that no miner takes must not be the end: then the drawn nodes show whatever else is false."""
+    published = nonsense_in(0)
+    (search, plan), _ = plans(b"lot", 1, published)
+    revealed, committed = [0], values_of(tree().nodes[0], published)
+    while (now := plan(revealed, committed)[0])[:1]:
+        revealed = sorted((*revealed, *now))
+        for node in now:
+            committed |= values_of(tree().nodes[node], published)
+    assert any(convicts(node, committed) for node in revealed)
+    assert plan(revealed, committed) == ([], search.wanted(revealed, committed)) != ([], [])
 
 
 def test_the_lot_decides_and_stays() -> None:

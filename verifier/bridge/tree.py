@@ -8,7 +8,7 @@ of this node and its ancestors, and spends only if the committed values do not f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -88,19 +88,18 @@ class Execution(Protocol):
 
 
 class Accuser(Protocol):
-    """Finds the leaf that convicts, from what the chain shows alone."""
+    """Finds the leaves that convict, from what the chain shows alone."""
 
-    def disprove(
-        self,
-        node: int,
-        signatures: Mapping[str, tuple[bytes, ...]],
-    ) -> Spend | None:
-        """A leaf of the node that spends, or None where the node is right.
+    def disproofs(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Iterator[Spend]:
+        """The leaves of a node that spend, one after the other; none where the node is right.
 
         Args:
             node: a revealed node.
             signatures: wire name -> Winternitz signature items, of the node's and its ancestors' wires.
         """
+
+    def disprove(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Spend | None:
+        """The first of them, or None."""
 
 
 def values_of(node: Node, execution: Execution) -> dict[str, Digits]:

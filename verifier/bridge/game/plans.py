@@ -1,6 +1,6 @@
 """Plans: what a watcher opens by what is revealed, and when.
 
-A plan names nodes to open now, and nodes to open only if the first ones are not answered in time.
+A plan names nodes to open now, and nodes to open only if the first ones are not answered in time, or convict nobody.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from verifier.bridge.tree import Digits, Node, ancestry, is_query
 from verifier.script.winternitz import read
 
 Plan = Callable[[Sequence[int], Mapping[str, Digits]], tuple[list[int], list[int]]]
-"""Revealed nodes and their wires -> nodes to open now, and nodes to open if the first ones are not answered in time."""
+"""Revealed nodes and their wires -> nodes to open now, and nodes to open if nothing has come of it in time."""
 
 
 def by_lot(nodes: Sequence[Node], lot: bytes, number: int, among: Iterable[int] | None = None) -> set[int]:
@@ -80,9 +80,8 @@ def open_by(nodes: Sequence[Node], plan: Plan) -> Guide:
         if seen not in known:
             known[seen] = plan(revealed, committed_on(view, revealed))
         now, later = known[seen]
-        if now:
-            limit = view.graph.terms.windows.close - MARGINS.lateness
-            later = [at for at in later if view.age(commitment_coin(at, 0)) >= limit]
+        limit = view.graph.terms.windows.close - MARGINS.lateness
+        later = [at for at in later if view.age(commitment_coin(at, 0)) >= limit]
         return [at for at in dict.fromkeys((*now, *later)) if nodes[at].parent == node]
 
     return guide

@@ -188,7 +188,7 @@ def investigate(search: Search, bisection: Bisection | None = None) -> Plan:
     for few openings: it goes first, for at most as many as the tree is deep.
     """
     if bisection is None:
-        return lambda revealed, committed: ([], search.wanted(revealed, committed))
+        return lambda revealed, committed: (search.wanted(revealed, committed), [])
     nodes = search.tree.nodes
 
     @cache
@@ -197,13 +197,14 @@ def investigate(search: Search, bisection: Bisection | None = None) -> Plan:
 
     def plan(revealed: Sequence[int], committed: Mapping[str, Digits]) -> tuple[list[int], list[int]]:
         if not bisection.fits(committed):
-            target = bisection.way(revealed, committed)
-            return [] if target is None else [target], search.wanted(revealed, committed)
+            target, drawn = bisection.way(revealed, committed), search.wanted(revealed, committed)
+            return (drawn, []) if target is None else ([target], drawn)
         place, _ = bisection.next(list(revealed), committed)
-        if place is not None:
-            return [], []
-        drawn, others = doubtful()
+        if place is not None:  # unless no miner takes its disproof
+            return [], search.wanted(revealed, committed)
+        false, others = doubtful()
         now = [at for at in bisection.wanted(list(revealed), committed) if at not in others]
-        return now, within_reach(nodes, drawn, revealed)
+        drawn = within_reach(nodes, false, revealed)
+        return (now, drawn) if now else (drawn, [])
 
     return plan
