@@ -89,16 +89,22 @@ def test_a_wrong_share_is_laid_to_its_member_and_job(member: int, job: int) -> N
         assert (caught.value.member, caught.value.job) == (member, job)
 
 
-def test_a_share_of_another_session_is_told_from_a_wrong_one() -> None:
+def test_a_share_of_another_session_is_wrong() -> None:
     nonces, partials = signed()
-    others, shares = signed()
-    partials[3] = shares[3]
+    partials[3] = signed()[1][3]
+    with pytest.raises(WrongPartial) as caught:
+        combine(BATCH, nonces, partials)
+    assert (caught.value.member, caught.value.job) == (3, 0)
+
+
+def test_a_share_for_other_nonces_of_somebody_elses_is_told_from_a_wrong_one() -> None:
+    members, nonces = begun()
+    other = Member(BATCH, SECRETS[0]).nonces
+    partials = [member.sign([other, *nonces[1:]] if member.index == 3 else nonces) for member in members]
     with pytest.raises(NoncesDiffer) as caught:
         combine(BATCH, nonces, partials)
-    assert caught.value.said == {
-        sender: {**dict.fromkeys((0, 1, 2, 4, None), digest_of(nonces[sender])), 3: digest_of(others[sender])}
-        for sender in range(5)
-    }
+    told = {**dict.fromkeys((0, 1, 2, 4, None), digest_of(nonces[0])), 3: digest_of(other)}
+    assert caught.value.said == {0: told}
 
 
 def test_what_a_member_says_of_nonces_matters_only_where_shares_do_not_fit() -> None:

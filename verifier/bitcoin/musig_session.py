@@ -228,8 +228,9 @@ def combine(batch: Batch, nonces: Sequence[bytes], partials: Sequence[bytes]) ->
     Raises:
         OtherBatch: a member's message belongs to another batch.
         InvalidContribution: a message of the wrong length, or a malformed nonce.
-        WrongPartial: the first member's share that is wrong, of the first job where one is; it was sent these nonces.
-        NoncesDiffer: shares are of members who say that they were sent other nonces.
+        WrongPartial: the first member's share that is wrong, of the first job where one is. It says that it was sent
+            these nonces, or that its own were others than those it sent.
+        NoncesDiffer: all shares that are wrong are of members who say that others sent them other nonces.
     """
     tail = len(batch.public_keys) * ID_SIZE
     split = batch.split(partials, PARTIAL_SIZE, Contribution.PARTIAL_SIGNATURE, tail)
@@ -245,12 +246,13 @@ def combine(batch: Batch, nonces: Sequence[bytes], partials: Sequence[bytes]) ->
                 for member, share in enumerate(shares)
                 if not session.check(member, public[member][job], share)
             ]
-            views, mine = [message[-tail:] for message in partials], batch.views(nonces)
+            views = [message[-tail:] for message in (*partials, batch.id + batch.views(nonces))]
             for member in wrong:
-                if views[member] == mine:
+                own = slice(member * ID_SIZE, (member + 1) * ID_SIZE)
+                if views[member] == views[-1] or views[member][own] != views[-1][own]:
                     raise WrongPartial(member, job) from error
             if wrong:
-                raise NoncesDiffer(_differing([*views, mine])) from error
+                raise NoncesDiffer(_differing(views)) from error
             raise
     return tuple(signatures)
 
