@@ -21,7 +21,7 @@ from verifier.bridge.chunks.accuse import accuse
 from verifier.bridge.chunks.execution import Replay
 from verifier.bridge.chunks.opening import MAIN
 from verifier.bridge.game.bisect import Bisection
-from verifier.bridge.game.plans import Plan, by_lot, whole
+from verifier.bridge.game.plans import Plan, by_lot, ways_to, whole
 from verifier.bridge.game.search import Search, investigate
 from verifier.bridge.simulate.cases import Patched
 from verifier.bridge.tree import Digits, Execution, ancestry, depth, is_query, query_openings, values_of
@@ -121,6 +121,20 @@ def test_a_wrong_step_of_another_proof_is_convicted(seed: int) -> None:
         assert game.convicted
         assert game.openings <= search.openings
         assert game.rounds <= DEPTH
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_what_is_deep_is_opened_with_the_cover_as_t3_has_no_time_for_it_afterwards(
+    deep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This step lies so deep that the way from the cover alone takes more reveals than the tree is deep."""
+    if not deep:
+        bare = property(lambda search: ways_to(search.tree.nodes, search._cover))
+        monkeypatch.setattr(Search, "_main_part", bare)
+    operator = Slip(another_true_proof().words, MAIN, 145)
+    game = play(plans(b"lot", 0)[1][1], operator, late=True)
+    assert game.convicted
+    assert (game.rounds <= DEPTH) == deep
 
 
 @pytest.mark.parametrize("query", range(ALL))
