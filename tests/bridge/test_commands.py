@@ -1,13 +1,19 @@
 """The bridge's commands: each starts from a role's directory alone, so every story is one of restarts."""
 
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from tests.bridge.shell import Shell, funded
+from verifier.bitcoin.transaction import TxOut
+from verifier.bridge.game.store import Store
+from verifier.bridge.setup.files import PURSE, SECRET
+from verifier.bridge.simulate.setup import NETWORK
 from verifier.chain.node import EmbeddedNode
 from verifier.chain.rivals import Rival
+from verifier.chain.wallet import Wallet, key_script
 from verifier.cli.main import cli
 
 
@@ -151,10 +157,61 @@ def test_nobody_is_paid_who_could_not_spend_it(shell: Shell, script: str) -> Non
     assert rates(shell) == []
 
 
-def test_a_purse_that_cannot_lift_a_move_says_so(shell: Shell) -> None:
-    """It is sent all the same: at its own fee it may be mined."""
+PAUPER = b"\x2a" * 32
+
+
+def purse(shell: Shell, sats: int) -> None:
+    """A coin for the pauper's purse, in a block without anything else."""
+    secret = Store(shell.home / "watcher", "watcher", NETWORK).meta(SECRET)
+    assert secret is not None
+    with EmbeddedNode(shell.home / "node") as node:
+        node.mine_these([Wallet(secret, node).pay([TxOut(sats, key_script(PAUPER))], 1000)])
+
+
+def test_a_move_whose_child_the_purse_cannot_pay_is_sent_and_the_child_follows(shell: Shell) -> None:
+    """How much is missing is said, and so much is enough; before the first coin, and between two."""
     shell.done("kickoff", "operator", "--proof", shell.sample())
     shell.done("challenge", "watcher")
-    out = shell("assert", "operator", "--fee-rate", 10_000)
-    assert "insufficient fee funds" in out["error"]["message"]
-    assert len(rates(shell)) == 1
+    Store(shell.home / "operator", "operator", NETWORK).put_meta(PURSE, PAUPER)
+    for have in (0, 10_000):
+        if have:
+            purse(shell, have)
+        out = shell.works("assert", "operator", "--fee-rate", 30)
+        assert [each["name"] for each in out["sent"]] == ["assert"]
+        (waiting,) = out["waiting"]
+        assert waiting["name"] == "bump assert" and waiting["missing_sats"] > 100_000
+        assert "insufficient fee funds" in waiting["reason"]
+        assert len(rates(shell)) == 1, "at its own fee it may be mined"
+    purse(shell, waiting["missing_sats"] - 1)
+    (still,) = shell.works("assert", "operator", "--fee-rate", 30)["waiting"]
+    assert still["missing_sats"] > 0
+    purse(shell, still["missing_sats"])
+    out = shell.works("assert", "operator", "--fee-rate", 30)
+    assert [each["name"] for each in out["sent"]] == ["assert", "bump assert"]
+    assert "waiting" not in out
+    assert set(rates(shell)) == {30}
+
+
+def test_a_person_reads_what_a_child_waits_for(shell: Shell) -> None:
+    shell.done("kickoff", "operator", "--proof", shell.sample())
+    shell.done("challenge", "watcher")
+    Store(shell.home / "operator", "operator", NETWORK).put_meta(PURSE, PAUPER)
+    outcome = CliRunner().invoke(cli, ["bridge", "assert", str(shell.home / "operator"), "--fee-rate", "30"])
+    assert outcome.exit_code == 0
+    assert re.search(r"bump assert waits: [\d,]+ sat are missing in the purse", outcome.output)
+
+
+def test_openings_that_the_purse_cannot_pay_wait_for_the_next_coin(shell: Shell) -> None:
+    """Nobody published the proof: two nodes at once, and a coin for one of them."""
+    announced = shell.home / "announced"
+    shell.works("announce", "operator", announced, "--proof", shell.sample())
+    shell.works("hear", "watcher", announced)
+    shell.done("kickoff", "operator")
+    shell.done("challenge", "watcher")
+    shell.done("assert", "operator")
+    purse(shell, 50_000)
+    Store(shell.home / "watcher", "watcher", NETWORK).put_meta(SECRET, PAUPER)
+    out = shell.works("open", "watcher")
+    assert [each["name"] for each in out["sent"]] == ["open/1"]
+    assert [each["name"] for each in out["waiting"]] == ["open/2"]
+    assert shell("open", "watcher")["error"]["kind"] == "InsufficientFunds"

@@ -118,7 +118,9 @@ def open_number(directory: Path, number: int | None, fee_rate: int, node: Path |
                 raise BridgeError(BridgeReason.UNKNOWN, f"node {number}")
             if not SlotView(chain, watcher.moves.graph).unspent(f"C{number}"):
                 raise BridgeError(BridgeReason.TOO_EARLY, f"node {number} cannot be opened")
-        sent = [watcher.send(chain, name) for name in wanted]
+        sent = watcher.send_all(chain, wanted) if len(wanted) > 1 else []
+        if len(wanted) == 1 or (sent and all(each.missing for each in sent)):
+            sent = [watcher.send(chain, wanted[0])]  # raises where the purse cannot pay
     report(sent, as_json)
 
 
