@@ -7,21 +7,27 @@ The node should mine whatever it relays (`-blockmintxfee=0.00000001`; Knots also
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from tests.chain import kinds
 from tests.chain.coins import Spent, out_of, spend
 from tests.chain.test_contract import CLUSTERS, SCRIPT, fund
-from tests.real_node import needs_node, real_node, rpc, version
+from tests.real_node import bank, needs_node, real_node, rpc, version
 from verifier.bitcoin.transaction import FINAL_SEQUENCE, Transaction, TxOut
 from verifier.chain.chain import Chain, Refused
 from verifier.chain.mempool import Refusal
 from verifier.chain.node import EmbeddedNode
-from verifier.chain.policy import Reason, Rules
+from verifier.chain.packages import check_package
+from verifier.chain.policy import CORE_31, Reason, Rules, dust_threshold
 from verifier.script.script import P2A
 
 STRICTER = {Refusal.NEW_UNCONFIRMED, Refusal.REPLACEMENT_FEE, Refusal.PARENTS, Reason.CLUSTER_COUNT}
 """Rules of which ours keeps the older and the newer form both."""
+EPHEMERAL_DUST = 290_000
+"""The version of Core from which a transaction without fee may have an output that is dust."""
+COINS, COIN_SATS = 250, 2_000_000
 LOCKS = (FINAL_SEQUENCE - 1,) * 8 + (1, 3)
 
 
@@ -75,7 +81,9 @@ class World:
 def rules() -> Rules:
     """Those of the node's version."""
     relay_fee = round(rpc("getmempoolinfo")["minrelaytxfee"] * 100_000_000)
-    return Rules(relay_fee, parents_may_pay_nothing=version() >= CLUSTERS)
+    if version() >= CLUSTERS:
+        return replace(CORE_31, min_relay_fee=relay_fee)
+    return Rules(relay_fee, max_dust_outputs=int(version() >= EPHEMERAL_DUST))
 
 
 @needs_node
@@ -112,3 +120,30 @@ def test_random_transactions_meet_the_same_verdict(seed: int) -> None:
                 for tx in ours.mempool():  # pushed out at the node by what ours refused
                     node.submit(tx)
     assert seen["None / None"] >= 20, seen
+
+
+@needs_node
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_random_spends_of_every_kind_meet_the_same_verdict(seed: int) -> None:
+    """Scripts, witnesses, outputs, versions, sizes and fees, each about the edge of a rule."""
+    node = real_node()
+    node.mine_these(node.mempool())
+    rng = random.Random(seed)
+    ours = rules()
+    coins = [rng.choice(kinds.KINDS)(rng) for _ in range(COINS)]
+    funding = bank(node).pay([TxOut(COIN_SATS, coin.script) for coin in coins], 1_000)
+    node.submit(funding)
+    node.mine()
+    seen = Counter[str]()
+    for index, coin in enumerate(coins):
+        for _ in range(4):
+            spending = kinds.transaction(
+                rng, funding.outpoint(index), COIN_SATS, coin, ours.min_relay_fee, dust_threshold
+            )
+            found = check_package([spending], (), ours)
+            (theirs,) = rpc("testmempoolaccept", [spending.tx.serialize().hex()], 0)
+            reason = None if theirs["allowed"] else theirs["reject-reason"]
+            seen[f"{found and found.reason} / {reason}"] += 1
+            assert (found is None) == theirs["allowed"], (found, theirs, spending)
+    assert seen["None / None"] >= COINS // 10, seen

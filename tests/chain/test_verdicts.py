@@ -114,6 +114,42 @@ def replace_chain(coins: list[Spent]) -> Steps:
     return [*steps, [spend(coins[1:15], fee=50_000)]]
 
 
+def large_v3(coins: list[Spent], vbytes: int) -> Transaction:
+    """To the vbyte: outputs of 43, the last of them a P2A (13 vbytes) for the rest, and a data output."""
+    return of_size(lambda outputs: spend(coins, fee=20_000, outputs=outputs, version=3), vbytes)
+
+
+def of_size(make: Callable[[list[TxOut]], Transaction], vbytes: int) -> Transaction:
+    """Filled with outputs, and a data output for the rest."""
+    parts = (vbytes - 60 - make([]).vbytes) // 43
+    outputs = [TxOut(330, SCRIPT)] * parts
+    rest = vbytes - make([*outputs, TxOut(0, b"\x6a")]).vbytes
+    return make([*outputs, TxOut(0, b"\x6a" + data_of(rest))])
+
+
+def data_of(size: int) -> bytes:
+    """Pushes of so many bytes."""
+    return b"" if size == 0 else b"\0" if size == 1 else bytes([size - 1]) + bytes(size - 1)
+
+
+def large_child(coins: list[Spent], vbytes: int) -> Steps:
+    parent = spend(coins[:1], fee=500, version=3)
+    child = of_size(lambda outputs: spend([out_of(parent)], fee=5_000, outputs=outputs, version=3), vbytes)
+    return [[parent], [child]]
+
+
+def dusty(coins: list[Spent], *, spends: bool) -> list[Transaction]:
+    parent = spend(coins[:1], fee=0, outputs=[DUST], version=3)
+    made = [out_of(parent, i) for i in ((0, 1) if spends else (1,))]
+    return [parent, spend([*made, coins[1]], fee=2_000, version=3)]
+
+
+def same_rate(coins: list[Spent]) -> Steps:
+    """More than 10 satoshis a vbyte by less than one in a thousand vbytes, which Core rounded away until 30."""
+    fees = [10 * padded(coins[0], parts, fee=1_000).vbytes for parts in (0, 30)]
+    return [[padded(coins[0], 0, fee=fees[0])], [padded(coins[0], 30, fee=fees[1] + 1)]]
+
+
 CASES = {
     "parent and child in the wrong order": Case(
         lambda c: [pair(c[0], c[1], fee=2_000, child_fee=2_000)[::-1]], Reason.SHAPE, Reason.ORDER
@@ -165,42 +201,6 @@ CASES = {
         same_rate, None, Refusal.REPLACEMENT_FEE
     ),
 }
-
-
-def large_v3(coins: list[Spent], vbytes: int) -> Transaction:
-    """To the vbyte: outputs of 43, the last of them a P2A (13 vbytes) for the rest, and a data output."""
-    return of_size(lambda outputs: spend(coins, fee=20_000, outputs=outputs, version=3), vbytes)
-
-
-def of_size(make: Callable[[list[TxOut]], Transaction], vbytes: int) -> Transaction:
-    """Filled with outputs, and a data output for the rest."""
-    parts = (vbytes - 60 - make([]).vbytes) // 43
-    outputs = [TxOut(330, SCRIPT)] * parts
-    rest = vbytes - make([*outputs, TxOut(0, b"\x6a")]).vbytes
-    return make([*outputs, TxOut(0, b"\x6a" + data_of(rest))])
-
-
-def data_of(size: int) -> bytes:
-    """Pushes of so many bytes."""
-    return b"" if size == 0 else b"\0" if size == 1 else bytes([size - 1]) + bytes(size - 1)
-
-
-def large_child(coins: list[Spent], vbytes: int) -> Steps:
-    parent = spend(coins[:1], fee=500, version=3)
-    child = of_size(lambda outputs: spend([out_of(parent)], fee=5_000, outputs=outputs, version=3), vbytes)
-    return [[parent], [child]]
-
-
-def dusty(coins: list[Spent], *, spends: bool) -> list[Transaction]:
-    parent = spend(coins[:1], fee=0, outputs=[DUST], version=3)
-    made = [out_of(parent, i) for i in ((0, 1) if spends else (1,))]
-    return [parent, spend([*made, coins[1]], fee=2_000, version=3)]
-
-
-def same_rate(coins: list[Spent]) -> Steps:
-    """More than 10 satoshis a vbyte by less than one in a thousand vbytes, which Core rounded away until 30."""
-    fees = [10 * padded(coins[0], parts, fee=1_000).vbytes for parts in (0, 30)]
-    return [[padded(coins[0], 0, fee=fees[0])], [padded(coins[0], 30, fee=fees[1] + 1)]]
 
 
 @pytest.fixture(params=["embedded", pytest.param("bitcoind", marks=needs_node)])
