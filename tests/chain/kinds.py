@@ -6,10 +6,15 @@ from dataclasses import dataclass, replace
 
 from verifier.bitcoin.encoding import hash160, sha256
 from verifier.bitcoin.keys import public_key, sign_ecdsa, sign_schnorr, xonly_key
-from verifier.bitcoin.sighash import Spending, TapLeafContext, legacy_sighash, taproot_sighash, witness_v0_sighash
+from verifier.bitcoin.sighash import (
+    Spending,
+    TapLeafContext,
+    legacy_sighash,
+    taproot_sighash,
+    witness_v0_sighash,
+)
 from verifier.bitcoin.taproot import NUMS_KEY, balanced_tree, leaf_hash, output_secret, taproot_output
 from verifier.bitcoin.transaction import FINAL_SEQUENCE, OutPoint, Transaction, TxIn, TxOut
-from verifier.script.opcodes import Op
 from verifier.script.script import P2A, number, push, push_raw
 
 SECRET = b"\1" * 32
@@ -39,7 +44,9 @@ def key_path(rng: random.Random) -> Coin:
 
     def unlock(spending: Spending) -> tuple[bytes, tuple[bytes, ...]]:
         known = hash_type if hash_type != 4 else 0
-        signature = sign_schnorr(output_secret(SECRET), taproot_sighash(spending, 0, known, None, *annex), bytes(32))
+        signature = sign_schnorr(
+            output_secret(SECRET), taproot_sighash(spending, 0, known, None, *annex), bytes(32)
+        )
         return b"", (signature + (bytes([hash_type]) if hash_type else b""), *annex)
 
     return Coin(PAY, unlock)
@@ -103,7 +110,11 @@ def leaf(rng: random.Random) -> Coin:
 
     def unlock(spending: Spending) -> tuple[bytes, tuple[bytes, ...]]:
         made = tuple(
-            sign_schnorr(SECRET, taproot_sighash(spending, 0, 0, TapLeafContext(leaf_hash(code, tapleaf)), *annex), bytes(32))
+            sign_schnorr(
+                SECRET,
+                taproot_sighash(spending, 0, 0, TapLeafContext(leaf_hash(code, tapleaf)), *annex),
+                bytes(32),
+            )
             if item == SIGN
             else item
             for item in items
@@ -189,7 +200,16 @@ PIECES: Sequence[Callable[[random.Random], Piece]] = (
     *(item_size, condition, arithmetic, pushed, nop, success, unexecuted, signature_check, signature_check),
     *(many_checks, hashes, hashes, deep, locked, multisig),
 )
-KINDS: Sequence[Callable[[random.Random], Coin]] = (leaf, leaf, leaf, leaf, key_path, witness_key_hash, key_hash, anchor)
+KINDS: Sequence[Callable[[random.Random], Coin]] = (
+    leaf,
+    leaf,
+    leaf,
+    leaf,
+    key_path,
+    witness_key_hash,
+    key_hash,
+    anchor,
+)
 
 
 def odd_output(rng: random.Random) -> bytes:
@@ -198,9 +218,23 @@ def odd_output(rng: random.Random) -> bytes:
     programs = bytes([rng.choice((0, 0, 0x51, 0x52, 0x60, 0x4F)), length]) + rng.randbytes(length)
     p2pk = bytes([33, rng.choice((1, 2, 3, 4, 5))]) + rng.randbytes(32) + b"\xac"
     long_p2pk = bytes([65, rng.choice((2, 4, 5, 6, 7))]) + rng.randbytes(64) + b"\xac"
-    data = b"\x6a" + rng.choice((b"", b"\x50", b"\x60", b"\x61", b"\5ab", push_raw(rng.randbytes(rng.choice((80, 300))))))
-    others = (PAY, P2PKH, P2WPKH, P2A, b"", b"\x51", b"\xa9\x14" + bytes(20) + b"\x87", P2PKH[:-1], P2A + b"\0")
-    return rng.choice((programs, programs, p2pk, long_p2pk, data, data, rng.choice(others), rng.choice(others)))
+    data = b"\x6a" + rng.choice(
+        (b"", b"\x50", b"\x60", b"\x61", b"\5ab", push_raw(rng.randbytes(rng.choice((80, 300)))))
+    )
+    others = (
+        PAY,
+        P2PKH,
+        P2WPKH,
+        P2A,
+        b"",
+        b"\x51",
+        b"\xa9\x14" + bytes(20) + b"\x87",
+        P2PKH[:-1],
+        P2A + b"\0",
+    )
+    return rng.choice(
+        (programs, programs, p2pk, long_p2pk, data, data, rng.choice(others), rng.choice(others))
+    )
 
 
 def outputs(rng: random.Random, total: int, threshold: Callable[[TxOut], int]) -> list[TxOut]:
@@ -226,7 +260,9 @@ def transaction(
         out = outputs(random.Random(seed), value - fee - 330 * padding, threshold)
         tx = Transaction(version, (TxIn(point, FINAL_SEQUENCE),), (*[TxOut(330, PAY)] * padding, *out))
         script_sig, witness = coin.unlock(Spending(tx, spent))
-        return Spending(replace(tx, inputs=(replace(tx.inputs[0], script_sig=script_sig, witness=witness),)), spent)
+        return Spending(
+            replace(tx, inputs=(replace(tx.inputs[0], script_sig=script_sig, witness=witness),)), spent
+        )
 
     seed = rng.random()
     least = -(-rate * made(1_000).tx.vbytes // 1000)

@@ -57,8 +57,11 @@ class World:
         coins = list(dict(coins).items())
         total = sum(output.value for _, output in coins)
         fee = min(rng.choice((0, 20, 60, 150, 400, 1_500, 6_000, 20_000)), total)
-        outputs = rng.choice(([], [], [TxOut(0, P2A)], [TxOut(240, P2A)], [TxOut(330, SCRIPT)]))
-        if total - fee < 3_000:
+        padding = [TxOut(330, SCRIPT)] * rng.choice((2, 20, 40))
+        outputs = rng.choice(([], [], [TxOut(0, P2A)], [TxOut(240, P2A)], [TxOut(330, SCRIPT)], padding))
+        if rng.random() < 0.3:
+            outputs = [*outputs, TxOut(total // 3, SCRIPT)]
+        if total - fee - sum(output.value for output in outputs) < 3_000:
             fee, outputs = 0, []
         return spend(coins, fee, outputs=outputs, version=version, sequence=rng.choice(LOCKS))
 
@@ -74,8 +77,15 @@ class World:
         if rng.random() < 0.5:
             return [parent]
         picked = [out_of(parent, i) for i in range(len(parent.outputs)) if rng.random() < 0.7]
+        parents = [parent]
+        if rng.random() < 0.2:
+            parents.append(self.transaction([], version))
+            picked.append(out_of(parents[1]))
         child = self.transaction(picked or [out_of(parent)], version if rng.random() < 0.9 else 5 - version)
-        return [parent, child]
+        package = [*parents, child]
+        if rng.random() < 0.1:
+            rng.shuffle(package)
+        return package if rng.random() < 0.95 else [*package[:-1], self.transaction([], version)]
 
 
 def rules() -> Rules:

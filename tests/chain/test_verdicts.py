@@ -154,7 +154,9 @@ CASES = {
     "parent and child in the wrong order": Case(
         lambda c: [pair(c[0], c[1], fee=2_000, child_fee=2_000)[::-1]], Reason.SHAPE, Reason.ORDER
     ),
-    "two that have nothing to do with each other": Case(lambda c: [[spend(c[:1]), spend(c[1:2])]], Reason.SHAPE),
+    "two that have nothing to do with each other": Case(
+        lambda c: [[spend(c[:1]), spend(c[1:2])]], Reason.SHAPE
+    ),
     "a transaction twice": Case(lambda c: [[(tx := spend(c[:1])), tx]], Reason.SHAPE, Reason.DUPLICATE),
     "two spends of a coin": Case(
         lambda c: [[(a := spend(c[:1], 900)), spend([*c[:1], out_of(a)])]], Reason.CONFLICT
@@ -170,7 +172,9 @@ CASES = {
     ),
     "26 in a line": Case(lambda c: chain_of(c, 26), None, Reason.CLUSTER_COUNT),
     "version 3 of no fee with its child": Case(lambda c: [pair(c[0], c[1], fee=0, child_fee=2_000)]),
-    "version 3 of no fee with a poor child": Case(lambda c: [pair(c[0], c[1], fee=0, child_fee=20)], Reason.FEE),
+    "version 3 of no fee with a poor child": Case(
+        lambda c: [pair(c[0], c[1], fee=0, child_fee=20)], Reason.FEE
+    ),
     "version 2 of no fee with its child": Case(
         lambda c: [pair(c[0], c[1], fee=0, child_fee=2_000, version=2)], None, Reason.FEE
     ),
@@ -197,9 +201,7 @@ CASES = {
     "a cheap parent stays": Case(cheap_parent_stays),
     "102 leave in 34 clusters": Case(crowd, None, Refusal.TOO_MANY, coins=34),
     "14 leave, counted as 105": Case(replace_chain, None, Refusal.TOO_MANY, coins=15),
-    "a replacement at the same rate, rounded": Case(
-        same_rate, None, Refusal.REPLACEMENT_FEE
-    ),
+    "a replacement at the same rate, rounded": Case(same_rate, None, Refusal.REPLACEMENT_FEE),
 }
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from fractions import Fraction
+from itertools import pairwise
 
 Group = tuple[int, int]
 """Fee and vbytes."""
 
 
-def chunks(groups: Mapping[bytes, Group], ancestors: Mapping[bytes, AbstractSet[bytes]]) -> list[Group]:
+def chunks(groups: Mapping[bytes, Group], ancestors: Mapping[bytes, AbstractSet[bytes]]) -> list[set[bytes]]:
     """The chunks of some transactions, best rate first.
 
     Args:
@@ -25,10 +26,14 @@ def chunks(groups: Mapping[bytes, Group], ancestors: Mapping[bytes, AbstractSet[
     left = set(groups)
     found = []
     while left:
-        best = _best(left, groups, ancestors)
-        found.append(_sum(best, groups))
-        left -= best
+        found.append(_best(left, groups, ancestors))
+        left -= found[-1]
     return found
+
+
+def total(members: AbstractSet[bytes], groups: Mapping[bytes, Group]) -> Group:
+    """Fee and vbytes of a set."""
+    return sum(groups[txid][0] for txid in members), sum(groups[txid][1] for txid in members)
 
 
 def is_better(new: Sequence[Group], old: Sequence[Group]) -> bool:
@@ -49,7 +54,7 @@ def _points(parts: Sequence[Group]) -> list[Group]:
 
 def _height(points: Sequence[Group], size: int) -> Fraction:
     """The fee at a size; behind the last corner nothing is added."""
-    for (x, low), (to, high) in zip(points, points[1:], strict=False):
+    for (x, low), (to, high) in pairwise(points):
         if size <= to:
             return low + Fraction((high - low) * (size - x), to - x)
     return Fraction(points[-1][1])
@@ -59,19 +64,15 @@ def _best(
     left: AbstractSet[bytes], groups: Mapping[bytes, Group], ancestors: Mapping[bytes, AbstractSet[bytes]]
 ) -> set[bytes]:
     """The closed set of the best rate: a set is improved until no other has more than its rate (Dinkelbach)."""
-    above = {txid: ancestors[txid] & left for txid in left}
-    best = set(max(above.values(), key=lambda members: Fraction(*_sum(members, groups))))
+    above = {txid: set(ancestors[txid] & left) for txid in left}
+    best = max(above.values(), key=lambda members: Fraction(*total(members, groups)))
     while True:
-        fee, size = _sum(best, groups)
+        fee, size = total(best, groups)
         surplus = {txid: groups[txid][0] * size - groups[txid][1] * fee for txid in left}
         better = _richest(surplus, above)
         if not better:
             return best
         best = better
-
-
-def _sum(members: AbstractSet[bytes], groups: Mapping[bytes, Group]) -> Group:
-    return sum(groups[txid][0] for txid in members), sum(groups[txid][1] for txid in members)
 
 
 def _richest(surplus: Mapping[bytes, int], above: Mapping[bytes, AbstractSet[bytes]]) -> set[bytes]:

@@ -10,7 +10,6 @@ Source: Core's validation.cpp (MemPoolAccept), policy/rbf.cpp, policy/truc_polic
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
@@ -19,7 +18,7 @@ from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxOut
 from verifier.chain.block import COINBASE_MATURITY
 from verifier.chain.chain import Refused
-from verifier.chain.diagram import Group, chunks, is_better
+from verifier.chain.diagram import Group, chunks, is_better, total
 from verifier.chain.fees import fee_at
 from verifier.chain.index import Index
 from verifier.chain.kernel import KernelSpending
@@ -62,10 +61,9 @@ def _rate(group: Group) -> int:
 def _chunks(members: Sequence[Spending]) -> list[Group]:
     """Those of some transactions among themselves."""
     family = Family(members)
-    return chunks(
-        {txid: _group([spending]) for txid, spending in family.of.items()},
-        {txid: family.reach(txid, family.parents) for txid in family.of},
-    )
+    groups = {txid: _group([spending]) for txid, spending in family.of.items()}
+    ancestors = {txid: family.reach(txid, family.parents) for txid in groups}
+    return [total(chunk, groups) for chunk in chunks(groups, ancestors)]
 
 
 class Mempool:
@@ -281,12 +279,16 @@ class Mempool:
         touched = replaced | {
             txin.previous.txid for each in package for txin in each.tx.inputs if txin.previous.txid in self
         }
-        before = set[bytes]().union(*(family.reach(each, family.parents, family.children) for each in touched))
+        before = set[bytes]().union(
+            *(family.reach(each, family.parents, family.children) for each in touched)
+        )
         old = [self._held[each] for each in before]
         new = [*(self._held[each] for each in before - replaced), *package]
         if not is_better(_chunks(new), _chunks(old)):
             txid = package[-1].tx.txid_hex
-            raise Refused(Refusal.REPLACEMENT_FEE, txid, "a miner would earn less from the first bytes of a block")
+            raise Refused(
+                Refusal.REPLACEMENT_FEE, txid, "a miner would earn less from the first bytes of a block"
+            )
 
     def select(self, max_weight: int) -> tuple[tuple[Transaction, ...], int]:
         """Transactions for a block, parents first, best fee rate first, and their fees.

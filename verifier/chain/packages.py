@@ -112,7 +112,9 @@ def check_form(package: Sequence[Transaction]) -> Violation | None:
         if tx.txid not in parents:
             return Violation(Reason.SHAPE, tx.txid_hex, "the last transaction does not spend from it")
         if any(txin.previous.txid in names for txin in tx.inputs):
-            return Violation(Reason.SHAPE, tx.txid_hex, "it spends from another parent of the last transaction")
+            return Violation(
+                Reason.SHAPE, tx.txid_hex, "it spends from another parent of the last transaction"
+            )
     return None
 
 
@@ -121,9 +123,7 @@ def _check_conflicts(package: Sequence[Spending], pool: Sequence[Spending]) -> V
     for spending in package:
         for txin in spending.tx.inputs:
             if txin.previous in spent:
-                return Violation(
-                    Reason.CONFLICT, spending.tx.txid_hex, f"{txin.previous} is spent already"
-                )
+                return Violation(Reason.CONFLICT, spending.tx.txid_hex, f"{txin.previous} is spent already")
     return None
 
 
