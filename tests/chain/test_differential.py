@@ -88,6 +88,29 @@ class World:
         return package if rng.random() < 0.95 else [*package[:-1], self.transaction([], version)]
 
 
+def family(rng: random.Random, coins: list[Spent]) -> list[Transaction]:
+    """Transactions that hang together, each at a rate of its own; parents first."""
+    known, made = list(coins), list[Transaction]()
+    for _ in range(rng.randrange(2, 9)):
+        spent = rng.sample(known, rng.choice((1, 1, 2)))
+        shape = rng.random()
+        vbytes = sized(random.Random(shape), spent, 1_000).vbytes
+        tx = sized(random.Random(shape), spent, rng.choice((1, 1, 2, 4, 10, 40)) * vbytes)
+        ends = (out_of(tx, i) for i in (0, len(tx.outputs) - 1))
+        known = [coin for coin in known if coin not in spent] + [
+            end for end in ends if end[1].value > 400_000
+        ]
+        made.append(tx)
+    return made
+
+
+def sized(rng: random.Random, spent: list[Spent], fee: int) -> Transaction:
+    """Two outputs of ours that may be spent on, and now and then a lot of bytes."""
+    padding = rng.choice((0, 0, 0, 10, 40))
+    half = sum(output.value for _, output in spent) // 3
+    return spend(spent, fee, outputs=[TxOut(half, SCRIPT), *[TxOut(330, SCRIPT)] * padding])
+
+
 def rules() -> Rules:
     """Those of the node's version."""
     relay_fee = round(rpc("getmempoolinfo")["minrelaytxfee"] * 100_000_000)
@@ -157,3 +180,36 @@ def test_random_spends_of_every_kind_meet_the_same_verdict(seed: int) -> None:
             seen[f"{found and found.reason} / {reason}"] += 1
             assert (found is None) == theirs["allowed"], (found, theirs, spending)
     assert seen["None / None"] >= COINS // 10, seen
+
+
+@needs_node
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_random_replacements_meet_the_same_verdict(seed: int) -> None:
+    """One that takes coins from a random family, dearer and dearer until both take it: ours never first."""
+    node = real_node()
+    rng = random.Random(seed)
+    seen = Counter[str]()
+    with EmbeddedNode(rules=rules()) as ours:
+        for _ in range(25):
+            coins = fund(node, 5, 4_000_000)
+            follow(ours, node)
+            members = family(rng, coins)
+            for tx in members:
+                assert (verdict(ours, [tx]), verdict(node, [tx])) == (None, None)
+            taken = {txin.previous for tx in members for txin in tx.inputs}
+            rivals = [coin for coin in coins if coin[0] in taken]
+            chosen, shape = rng.sample(rivals, rng.randrange(1, len(rivals) + 1)), rng.random()
+            fee, mine = 2_000, "not yet"
+            while mine is not None:
+                replacement = sized(random.Random(shape), chosen, fee)
+                theirs, mine = verdict(node, [replacement]), verdict(ours, [replacement])
+                seen[f"{mine} / {theirs}"] += 1
+                assert mine is not None or theirs is None, (seed, fee, replacement, members)
+                assert mine == theirs or (theirs is None and mine in STRICTER), (mine, theirs)
+                if theirs is None and mine is not None:
+                    break
+                fee = fee * 21 // 20
+            node.mine()
+            follow(ours, node)
+    assert seen["None / None"] >= 10, seen

@@ -133,7 +133,7 @@ class Mempool:
         return rest
 
     def _check_parents(self, package: Sequence[Transaction]) -> None:
-        """A package brings along every unconfirmed parent of its child (until Core 30)."""
+        """A package brings along every unconfirmed parent of its child (until Core 29)."""
         brought = {tx.txid for tx in package}
         for txin in package[-1].inputs:
             if txin.previous.txid not in brought and txin.previous.txid in self:
