@@ -115,12 +115,12 @@ def replace_chain(coins: list[Spent]) -> Steps:
 
 
 def large_v3(coins: list[Spent], vbytes: int) -> Transaction:
-    """To the vbyte: outputs of 43, the last of them a P2A (13 vbytes) for the rest, and a data output."""
+    """Of the size asked for, to the vbyte."""
     return of_size(lambda outputs: spend(coins, fee=20_000, outputs=outputs, version=3), vbytes)
 
 
 def of_size(make: Callable[[list[TxOut]], Transaction], vbytes: int) -> Transaction:
-    """Filled with outputs, and a data output for the rest."""
+    """Filled with outputs of 43 vbytes, and a data output for the rest."""
     parts = (vbytes - 60 - make([]).vbytes) // 43
     outputs = [TxOut(330, SCRIPT)] * parts
     rest = vbytes - make([*outputs, TxOut(0, b"\x6a")]).vbytes
