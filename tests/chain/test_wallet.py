@@ -57,7 +57,7 @@ def test_fees_are_rounded_up() -> None:
     assert child_fee([(0, 200)], 100, 2_000) == 600
     assert child_fee([(10_000, 200)], 100, 2_000) == 100
     assert replacement_fee(500, 100, 120, 0) == 620
-    assert replacement_fee(500, 100, 1_200, 0) == 6_001
+    assert replacement_fee(500, 100, 1_200, 0) == 6_002
     assert replacement_fee(500, 100, 120, 50_000) == 6_000
 
 
