@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -202,6 +203,10 @@ def measure(case: Case, rounds: int) -> Result:
     return Result(case.name, case.peer, case.unit, ours, theirs, ours / theirs)
 
 
+def _skip(module: str) -> None:
+    print(f"skipped: {module} is not installed (pip install -e .[bench])", file=sys.stderr)
+
+
 def results(rounds: int, transfers: int, multisigned: int) -> Iterator[Result]:
     """Every case whose peer is installed."""
     for module, make in (
@@ -213,8 +218,10 @@ def results(rounds: int, transfers: int, multisigned: int) -> Iterator[Result]:
         if importlib.util.find_spec(module):
             yield measure(make(), rounds)
         else:
-            print(f"skipped: {module} is not installed (pip install -e .[bench])")
-    if transfers and importlib.util.find_spec("py_lean_multisig"):
+            _skip(module)
+    if transfers and not importlib.util.find_spec("py_lean_multisig"):
+        _skip("py_lean_multisig")
+    elif transfers:
         with tempfile.TemporaryDirectory() as scratch:
             yield measure(signatures(sampled(transfers, Path(scratch)), multisigned), rounds)
 

@@ -15,7 +15,7 @@ from prover.air.columns import Columns, columns
 from prover.commit import setup
 from prover.params import PRESETS
 from prover.predict import predict
-from prover.prove import prove
+from prover.prove import check_memory, prove
 from prover.shape import Shape
 from prover.timing import Timings
 from verifier.fast.verify import FastVerifier
@@ -99,9 +99,14 @@ class AirFigures:
 
 
 def run(log_permutations: int, preset: str, threads: int, repeats: int) -> AirFigures:
-    """Proves `repeats` times, and verifies the last proof."""
+    """Proves `repeats` times, and verifies the last proof.
+
+    Raises:
+        ProvingError: more memory is needed than there is.
+    """
     shape = Shape.of(SYSTEM, {Permutations.name: log_permutations})
     key = setup(SYSTEM, shape, PRESETS[preset])
+    check_memory(key, {}, consume=True, threads=threads)
     rng = np.random.default_rng(1)
     runs: list[tuple[float, dict[str, float]]] = []
     before = native.threads()

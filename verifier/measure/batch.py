@@ -12,6 +12,7 @@ from pathlib import Path
 
 from verifier.measure.clock import median, peak_rss_bytes, seconds
 from verifier.pipeline import (
+    PipelineError,
     identify,
     plan,
     prepare,
@@ -62,11 +63,19 @@ class BatchFigures:
 
 
 def sampled(transfers: int, directory: Path) -> Path:
-    """A signed batch, made by a process of its own so that its memory is not counted."""
+    """A signed batch, made by a process of its own so that its memory is not counted.
+
+    Raises:
+        PipelineError: it could not be made.
+    """
     batch = directory / "batch"
     command = [sys.executable, "-m", "verifier.cli.main", "sample"]
-    command += ["--transfers", str(transfers), "--seed", "1", "--out", str(batch), "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    command += ["--transfers", str(transfers), "--seed", "1", "--out", str(batch)]
+    made = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if made.returncode:
+        raise PipelineError(
+            f"no sample of {transfers:,} transfers: {made.stderr.strip().removeprefix('Error: ')}"
+        )
     return batch
 
 
