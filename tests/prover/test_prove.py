@@ -74,8 +74,6 @@ def test_proof_bytes_do_not_depend_on_threads_or_instruction_set():
     before = native.tier()
     try:
         for tier in native.tiers():
-            if tier == "numba":
-                continue
             native.set_tier(tier)
             for threads in (1, 2):
                 proof = prove(small_key(TINY), tables, public, threads=threads)
