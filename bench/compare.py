@@ -187,21 +187,20 @@ def _pin(processors: Iterable[int]) -> None:
 
 def measure(case: Case, rounds: int) -> Result:
     """Takes turns; the first round is not counted."""
-    everything, before = os.sched_getaffinity(0), native.threads()
-    native.set_threads(case.processors or before)
+    everything = os.sched_getaffinity(0)
     if case.processors:
         _pin(sorted(everything)[: case.processors])
     try:
         taken: tuple[list[float], list[float]] = ([], [])
-        for turn in range(rounds + 1):
-            for side, (work, _) in zip(taken, (case.ours, case.theirs), strict=True):
-                start = time.perf_counter()
-                work()
-                if turn:
-                    side.append(time.perf_counter() - start)
+        with native.using_threads(case.processors or None):
+            for turn in range(rounds + 1):
+                for side, (work, _) in zip(taken, (case.ours, case.theirs), strict=True):
+                    start = time.perf_counter()
+                    work()
+                    if turn:
+                        side.append(time.perf_counter() - start)
     finally:
         _pin(everything)
-        native.set_threads(before)
     ours, theirs = (
         units / statistics.median(side)
         for side, (_, units) in zip(taken, (case.ours, case.theirs), strict=True)

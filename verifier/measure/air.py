@@ -109,9 +109,7 @@ def run(log_permutations: int, preset: str, threads: int, repeats: int) -> AirFi
     check_memory(key, {}, consume=True, threads=threads)
     rng = np.random.default_rng(1)
     runs: list[tuple[float, dict[str, float]]] = []
-    before = native.threads()
-    native.set_threads(threads)
-    try:
+    with native.using_threads(threads):
         for _ in range(repeats):
             table = native.empty(PermutationColumns.width, 1 << log_permutations)
             for row in table[:WIDTH]:
@@ -119,12 +117,10 @@ def run(log_permutations: int, preset: str, threads: int, repeats: int) -> AirFi
             timings, start = Timings(), time.perf_counter()
             native.poseidon2_trace(table[:WIDTH], out=table)
             traced = time.perf_counter() - start
-            proof = prove(key, {Permutations.name: table}, timings=timings, threads=threads, consume=True)
+            proof = prove(key, {Permutations.name: table}, timings=timings, consume=True)
             runs.append((time.perf_counter() - start, {"trace": traced, **timings.seconds}))
             del table
         peak = peak_rss_bytes()
-    finally:
-        native.set_threads(before)
     data = proof.encode()
     FastVerifier(key.verifying_key).verify(data, (), min_bits=0)
     spent = [seconds for seconds, _ in runs]

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import native
 from verifier.measure.clock import median, peak_rss_bytes, seconds
 from verifier.pipeline import (
     PipelineError,
@@ -87,8 +88,9 @@ def run(transfers: int, preset: str, threads: int, repeats: int, batch: Path | N
         runs: list[tuple[float, dict[str, float]]] = []
         for _ in range(repeats):
             start = time.perf_counter()
-            executed = run_batch(source)
-            done = prove_batch(plan(executed, preset, None, threads), output)
+            with native.using_threads(threads):
+                executed = run_batch(source)
+                done = prove_batch(plan(executed, preset, None, threads), output)
             runs.append((time.perf_counter() - start, done.steps))
             signatures, count = len(executed.witness.transition.signatures), executed.transfers
             del executed

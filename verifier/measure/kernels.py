@@ -135,28 +135,25 @@ def _cases(log_rows: int) -> Iterator[_Case]:
 
 def run(threads: tuple[int, ...], log_rows: int = 20, repeats: int = 5) -> tuple[list[Rate], list[Ceilings]]:
     """Every kernel on every number of threads."""
-    before, rates = native.threads(), []
+    rates = []
     limits = {count: ceilings(count) for count in threads}
-    try:
-        for case in _cases(log_rows):
-            for count in threads:
-                native.set_threads(count)
+    for case in _cases(log_rows):
+        for count in threads:
+            with native.using_threads(count):
                 spent = median(case.work, repeats)
-                limit = limits[count]
-                floor = max(case.products / limit.multiplications, case.moved_bytes / limit.copied_bytes)
-                rates.append(
-                    Rate(
-                        case.name,
-                        case.size,
-                        count,
-                        spent,
-                        case.units / spent,
-                        case.unit,
-                        native.tier(),
-                        (case.anchor or {}).get(count),
-                        floor,
-                    )
+            limit = limits[count]
+            floor = max(case.products / limit.multiplications, case.moved_bytes / limit.copied_bytes)
+            rates.append(
+                Rate(
+                    case.name,
+                    case.size,
+                    count,
+                    spent,
+                    case.units / spent,
+                    case.unit,
+                    native.tier(),
+                    (case.anchor or {}).get(count),
+                    floor,
                 )
-    finally:
-        native.set_threads(before)
+            )
     return rates, list(limits.values())
