@@ -77,6 +77,13 @@ def test_too_little_memory_is_refused_with_the_figure_before_anything_is_made(mo
     assert error["kind"] == "ProvingError" and "there are 10 MiB" in error["message"]
 
 
+def test_kernels_are_refused_where_memory_would_not_do(monkeypatch):
+    monkeypatch.setattr("verifier.measure.kernels.available_bytes", lambda: 1 << 30)
+    result = CliRunner().invoke(cli, ["bench", "kernels", "--log-rows", "22"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "3072 MiB of memory" in result.stderr and "1024 MiB" in result.stderr
+
+
 def test_a_sample_that_cannot_be_made_is_one_line():
     result = CliRunner().invoke(cli, ["bench", "batch", "--transfers", str(1 << 30)])
     assert result.exit_code == 1
