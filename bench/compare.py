@@ -15,7 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -179,28 +180,30 @@ def signatures(batch: Path, count: int) -> Case:
     )
 
 
-def _pin(processors: Iterable[int]) -> None:
-    """Every thread: a peer's own may have begun before."""
-    for thread in os.listdir("/proc/self/task"):
-        os.sched_setaffinity(int(thread), processors)
+@contextmanager
+def _pinned(processors: int) -> Iterator[None]:
+    """Every thread on the first so many processors, 0 for all: a peer's own threads may have begun before."""
+    before = {int(thread): os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")}
+    chosen = sorted(os.sched_getaffinity(0))[: processors or None]
+    try:
+        for thread in before if processors else ():
+            os.sched_setaffinity(thread, chosen)
+        yield
+    finally:
+        for thread, allowed in before.items():
+            os.sched_setaffinity(thread, allowed)
 
 
 def measure(case: Case, rounds: int) -> Result:
     """Takes turns; the first round is not counted."""
-    everything = os.sched_getaffinity(0)
-    if case.processors:
-        _pin(sorted(everything)[: case.processors])
-    try:
-        taken: tuple[list[float], list[float]] = ([], [])
-        with native.using_threads(case.processors or None):
-            for turn in range(rounds + 1):
-                for side, (work, _) in zip(taken, (case.ours, case.theirs), strict=True):
-                    start = time.perf_counter()
-                    work()
-                    if turn:
-                        side.append(time.perf_counter() - start)
-    finally:
-        _pin(everything)
+    taken: tuple[list[float], list[float]] = ([], [])
+    with _pinned(case.processors), native.using_threads(case.processors or None):
+        for turn in range(rounds + 1):
+            for side, (work, _) in zip(taken, (case.ours, case.theirs), strict=True):
+                start = time.perf_counter()
+                work()
+                if turn:
+                    side.append(time.perf_counter() - start)
     ours, theirs = (
         units / statistics.median(side)
         for side, (_, units) in zip(taken, (case.ours, case.theirs), strict=True)
