@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -191,7 +191,8 @@ def _pinned(processors: int) -> Iterator[None]:
         yield
     finally:
         for thread, allowed in before.items():
-            os.sched_setaffinity(thread, allowed)
+            with suppress(ProcessLookupError):  # it has ended
+                os.sched_setaffinity(thread, allowed)
 
 
 def measure(case: Case, rounds: int) -> Result:
