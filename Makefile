@@ -66,8 +66,9 @@ layers: setup ## imports go downward only
 figures: setup ## deterministic figures against their baseline
 	@$(PYTEST) tests/figures
 
-bench: setup ## pytest-benchmark suites
+bench: setup ## pytest-benchmark suites, then the kernels beside anchors and floors
 	@$(PYTEST) bench --benchmark-only
+	@$(PY) -m verifier.cli.main bench kernels
 
 docs: setup ## site/: the pages in docs/ and the API reference; no warning is let pass
 	@.venv/bin/python -c 'import mkdocstrings_handlers.python' 2>/dev/null || \

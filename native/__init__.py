@@ -7,7 +7,7 @@ see docs/architecture.md. Where a function takes columns, it takes one (c, n) ar
 `KernelError`; elements are trusted to be canonical (`is_canonical` checks).
 """
 
-from native.backend import set_threads, set_tier, threads, tier, tiers, why
+from native.backend import set_threads, set_tier, threads, tier, tiers, using_threads, why
 from native.chains import hash160_chains, links_words, words_links
 from native.checks import KB6, U32, P, empty
 from native.errors import KernelError
@@ -92,6 +92,7 @@ __all__ = [
     "tiers",
     "trace_columns",
     "two_adic_root",
+    "using_threads",
     "why",
     "words_links",
     "xmss_chains",

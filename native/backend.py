@@ -9,7 +9,8 @@ import importlib
 import importlib.util
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,23 @@ def set_threads(count: int) -> None:
 def threads() -> int:
     """How many threads a kernel uses."""
     return int(_module.lib.pool_threads()) if _module is not None and tier() != "numba" else 1
+
+
+@contextmanager
+def using_threads(count: int | None) -> Iterator[None]:
+    """Within, a C kernel uses `count` threads; None keeps what is set.
+
+    Raises:
+        KernelError: count < 1.
+    """
+    before = threads()
+    if count is not None:
+        set_threads(count)
+    try:
+        yield
+    finally:
+        if count is not None:
+            set_threads(before)
 
 
 def why() -> list[tuple[str, str]]:

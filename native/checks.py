@@ -59,7 +59,11 @@ def empty(*shape: int) -> U32:
 
 
 def output(where: str, out: U32 | None, *shape: int) -> U32:
-    """The given output array, checked, or a new one."""
+    """The given output array, checked, or a new one.
+
+    Raises:
+        KernelError: wrong type, layout or shape, or not writeable.
+    """
     if out is None:
         return empty(*shape)
     if not isinstance(out, np.ndarray) or not out.flags.writeable:
@@ -68,21 +72,33 @@ def output(where: str, out: U32 | None, *shape: int) -> U32:
 
 
 def element(where: str, value: int) -> int:
-    """Checks a canonical base field element."""
+    """Checks a canonical base field element.
+
+    Raises:
+        KernelError: not in 0..p-1.
+    """
     if not isinstance(value, int | np.integer) or not 0 <= value < P:
         raise KernelError(where, f"a canonical field element below {P}", describe(value))
     return int(value)
 
 
 def kb6(where: str, value: KB6) -> U32:
-    """Checks a KB6 scalar, and turns it into an array of six words."""
+    """Checks a KB6 scalar, and turns it into an array of six words.
+
+    Raises:
+        KernelError: not six canonical coefficients.
+    """
     if len(value) != 6:
         raise KernelError(where, "six coefficients", describe(value))
     return np.array([element(where, coefficient) for coefficient in value], dtype=np.uint32)
 
 
 def log2(where: str, length: int, most: int = TWO_ADICITY) -> int:
-    """Checks that a length is a power of two up to 2^most, and returns its logarithm."""
+    """Checks that a length is a power of two up to 2^most, and returns its logarithm.
+
+    Raises:
+        KernelError: another length.
+    """
     if length < 1 or length & (length - 1) or length.bit_length() - 1 > most:
         raise KernelError(where, f"a power of two, at most 2^{most}", describe(length))
     return length.bit_length() - 1

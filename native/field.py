@@ -97,7 +97,11 @@ def prefix_sum(values: U32, out: U32 | None = None) -> tuple[U32, U32]:
 
 
 def powers(base: KB6, n: int, out: U32 | None = None) -> U32:
-    """1, base, base^2, .. in KB6. Shapes: scalar -> (6, n)."""
+    """1, base, base^2, .. in KB6. Shapes: scalar -> (6, n).
+
+    Raises:
+        KernelError: a negative length.
+    """
     if n < 0:
         raise KernelError("powers", "a length", str(n))
     out = checks.output("powers", out, 6, n)

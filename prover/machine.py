@@ -75,6 +75,9 @@ def interaction_trace(air: Air, looked: U32, fixed: U32 | None, lookup: LookupVa
 
     Shapes:
         looked: (columns, n), from `looked_columns`; result: (6 * groups, n), the accumulator last.
+
+    Raises:
+        ValueError: the table has no lookups.
     """
     code = compiled(air).fractions
     if code is None:

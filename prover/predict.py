@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from prover.air.graph import air_graph
 from prover.field import DEGREE
@@ -29,16 +28,6 @@ class Prediction:
     committed_elements: int
     peak_bytes: int
     peak_step: str
-
-
-def available_bytes() -> int | None:
-    """Memory that can be had without swapping; None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return 1024 * int(found[0]) if found else None
 
 
 def _streaming(width: int, num_rows: int, blowup: int, workers: int) -> int:

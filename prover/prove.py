@@ -31,7 +31,8 @@ from prover.field import (
 from prover.hashing import Context, digest, ood_root, to_bytes
 from prover.layout import NONCE_WORDS, Layout, TreeName
 from prover.machine import LookupValues, interaction_trace, looked_columns
-from prover.predict import available_bytes, predict
+from prover.memory import available_bytes
+from prover.predict import predict
 from prover.proof import Proof
 from prover.quotient import class_quotient, quotient_cosets
 from prover.timing import Clock, Progress, Timings
@@ -311,14 +312,26 @@ class _Prover:
         return body
 
 
-def _check_memory(
+def check_memory(
     key: ProvingKey,
     tables: Mapping[str, U32],
-    max_bytes: int | None,
-    consume: bool,
-    threads: int | None,
+    *,
+    max_bytes: int | None = None,
+    consume: bool = False,
+    threads: int | None = None,
 ) -> None:
-    """Refuses before the work starts what would be killed in the midst of it."""
+    """Refuses before the work starts what would be killed in the midst of it.
+
+    Args:
+        key: of the shape to prove.
+        tables: those that are in memory already.
+        max_bytes: as in `prove`.
+        consume: as in `prove`.
+        threads: as in `prove`.
+
+    Raises:
+        ProvingError: more memory is needed than there is; says how much, and where.
+    """
     prediction = predict(key.verifying_key.layout, consume=consume, workers=threads or native.threads())
     present = sum(table.nbytes for table in tables.values()) + sum(m.nbytes for m in key.fixed.values())
     needed, limit = prediction.peak_bytes - present, max_bytes
@@ -363,7 +376,7 @@ def prove(
         ProvingError: more memory needed than there is, tables of the wrong form, or (with `check_self`) a
             trace that breaks the system, with every violated constraint and unbalanced lookup.
     """
-    _check_memory(key, tables, max_bytes, consume, threads)
+    check_memory(key, tables, max_bytes=max_bytes, consume=consume, threads=threads)
     before = native.threads()
     if threads is not None:
         native.set_threads(threads)

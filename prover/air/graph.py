@@ -12,7 +12,6 @@ from typing import Protocol, TypeVar
 
 from prover.air.air import Air, Constraint, Interaction
 from prover.air.expression import Expression, Op, Space
-from prover.field import P
 
 T = TypeVar("T")
 
@@ -194,27 +193,3 @@ def evaluate(
         else:
             values[node] = ring.mul(values[left], values[right])
     return values
-
-
-class IntegerRing:
-    """F_p on plain integers."""
-
-    def constant(self, value: int) -> int:
-        """An integer in [0, p)."""
-        return value
-
-    def add(self, a: int, b: int) -> int:
-        """A + b."""
-        return (a + b) % P
-
-    def sub(self, a: int, b: int) -> int:
-        """A - b."""
-        return (a - b) % P
-
-    def mul(self, a: int, b: int) -> int:
-        """A * b."""
-        return a * b % P
-
-    def scale(self, a: int, value: int) -> int:
-        """A times a constant."""
-        return a * value % P

@@ -58,3 +58,15 @@ def test_kernels_work_in_a_forked_child() -> None:
     if child == 0:
         os._exit(0 if np.array_equal(native.poseidon2_permute(x), want) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_threads_are_those_asked_for_within_and_those_before_after_a_failure() -> None:
+    before = native.threads()
+    with pytest.raises(ZeroDivisionError), native.using_threads(before + 1):
+        assert native.threads() == before + 1
+        raise ZeroDivisionError
+    assert native.threads() == before
+    with native.using_threads(None):
+        assert native.threads() == before
+    with pytest.raises(native.KernelError), native.using_threads(0):
+        pytest.fail("no threads")

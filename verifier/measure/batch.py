@@ -10,8 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import native
 from verifier.measure.clock import median, peak_rss_bytes, seconds
 from verifier.pipeline import (
+    PipelineError,
     identify,
     plan,
     prepare,
@@ -62,11 +64,19 @@ class BatchFigures:
 
 
 def sampled(transfers: int, directory: Path) -> Path:
-    """A signed batch, made by a process of its own so that its memory is not counted."""
+    """A signed batch, made by a process of its own so that its memory is not counted.
+
+    Raises:
+        PipelineError: it could not be made.
+    """
     batch = directory / "batch"
     command = [sys.executable, "-m", "verifier.cli.main", "sample"]
-    command += ["--transfers", str(transfers), "--seed", "1", "--out", str(batch), "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    command += ["--transfers", str(transfers), "--seed", "1", "--out", str(batch)]
+    made = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if made.returncode:
+        raise PipelineError(
+            f"no sample of {transfers:,} transfers: {made.stderr.strip().removeprefix('Error: ')}"
+        )
     return batch
 
 
@@ -78,8 +88,9 @@ def run(transfers: int, preset: str, threads: int, repeats: int, batch: Path | N
         runs: list[tuple[float, dict[str, float]]] = []
         for _ in range(repeats):
             start = time.perf_counter()
-            executed = run_batch(source)
-            done = prove_batch(plan(executed, preset, None, threads), output)
+            with native.using_threads(threads):
+                executed = run_batch(source)
+                done = prove_batch(plan(executed, preset, None, threads), output)
             runs.append((time.perf_counter() - start, done.steps))
             signatures, count = len(executed.witness.transition.signatures), executed.transfers
             del executed
