@@ -1,6 +1,10 @@
 /* Twiddle tables, made once per size, and aligned memory. */
 #include "field_scalar.h"
 #include "kernels.h"
+#include <features.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,6 +23,14 @@ void *aligned_new(size_t bytes) {
 #endif
     return memory;
 }
+
+/* Scratch of tens of MiB stays with the process: each call would fetch it from the system otherwise. */
+#ifdef __GLIBC__
+__attribute__((constructor)) static void keep_scratch(void) {
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 25);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 26);
+}
+#endif
 
 void aligned_free(void *memory) { free(memory); }
 
