@@ -28,6 +28,7 @@ from native.field import (
 from native.fri import barycentric_weights, deep_quotient, dot_columns, fri_fold, row_dot
 from native.hashing import RowHasher, blake3_context_key, grind, hash_inject, hash_nodes, hash_rows
 from native.machine import Machine, Op
+from native.memory import give_back, idle_bytes
 from native.ntt import coset_intt, coset_lde, coset_ntt, coset_points, dft_natural, intt, ntt, two_adic_root
 from native.poseidon2 import (
     poseidon2_compress,
@@ -63,12 +64,14 @@ __all__ = [
     "execute",
     "first_non_canonical",
     "fri_fold",
+    "give_back",
     "grind",
     "hash160_chains",
     "hash_inject",
     "hash_nodes",
     "hash_rows",
     "hash_words",
+    "idle_bytes",
     "intt",
     "is_canonical",
     "kb6_axpy",

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from native import memory
 from native.errors import KernelError
 
 P = 2**31 - 2**24 + 1
@@ -53,9 +54,12 @@ def array(where: str, value: Any, *shape: int | None) -> U32:
 def empty(*shape: int) -> U32:
     """An array that is not initialised and starts on a cache line, which kernels read and write fastest."""
     words = math.prod(shape)
-    memory = np.empty(words + 15, dtype=np.uint32)
-    skip = -memory.__array_interface__["data"][0] % 64 // 4
-    return memory[skip : skip + words].reshape(shape)
+    large = memory.empty(words)
+    if large is not None:
+        return large.reshape(shape)
+    some = np.empty(words + 15, dtype=np.uint32)
+    skip = -some.__array_interface__["data"][0] % 64 // 4
+    return some[skip : skip + words].reshape(shape)
 
 
 def output(where: str, out: U32 | None, *shape: int) -> U32:

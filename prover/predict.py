@@ -39,8 +39,9 @@ def _streaming(width: int, num_rows: int, blowup: int, workers: int) -> int:
 
 
 def _transform(num_rows: int, blowup: int, workers: int) -> int:
-    """Scratch of a transform: a column a thread, and the powers of the cosets' shifts."""
-    return (workers + 1) * num_rows * blowup
+    """Scratch of a transform: a column a thread, or two long ones, and the powers of the cosets' shifts."""
+    abreast = 2 if num_rows >= 1 << 19 else 1
+    return (workers * abreast + 1) * num_rows * blowup
 
 
 def predict(layout: Layout, *, consume: bool = False, workers: int | None = None) -> Prediction:

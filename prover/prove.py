@@ -337,6 +337,7 @@ def check_memory(
     needed, limit = prediction.peak_bytes - present, max_bytes
     if limit is None:
         limit = available_bytes()
+        limit = None if limit is None else limit + native.idle_bytes()
     if limit is not None and needed > limit:
         raise ProvingError(
             f"this shape needs {needed >> 20} MiB more at step {prediction.peak_step!r}, and there are "

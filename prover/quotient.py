@@ -48,13 +48,14 @@ def _combination(kinds: tuple[Rows, ...]) -> MachineCode:
 def _selectors(log_height: int, offset: int) -> list[U32]:
     """The combination's four columns on offset * H, where 1/Z_H is constant."""
     last, n = point_inverse(log_height), 1 << log_height
-    linear = np.zeros((2, n), np.uint32)
+    linear = native.empty(2, n)
+    linear.fill(0)
     linear[:, 0] = (P - 1, (P - last) % P)
     if n > 1:
         linear[:, 1] = 1
     else:  # one point: X is the constant `offset`
         linear[:, 0] = (offset - 1) % P, (offset - last) % P
-    values = native.coset_ntt(linear, 0, offset)
+    values = native.coset_ntt(linear, 0, offset, out=linear)
     inverses = native.batch_inverse(values)
     vanishing = np.array([[inverse(pow(offset, n, P) - 1)]], np.uint32)
     return [vanishing, values[1:2], inverses[0:1], inverses[1:2]]
@@ -91,14 +92,22 @@ def class_quotient(
     offsets = quotient_cosets(layout, log_height)
     values = [_on_coset(layout, log_height, offset, commitments, lookup, alphas, sums) for offset in offsets]
     # On a coset X^n is the constant offset^n: its values interpolate to Q_0 + offset^n Q_1.
-    first, second = (native.coset_intt(v, offset) for v, offset in zip(values, offsets, strict=True))
+    chunks = native.empty(2 * DEGREE, n)
+    first, second = (native.coset_intt(v, offset, out=v) for v, offset in zip(values, offsets, strict=True))
     powers = [pow(offset, n, P) for offset in offsets]
-    high = _scaled(native.sub(second, first), inverse(powers[1] - powers[0]))
-    return np.concatenate([native.sub(first, _scaled(high, powers[0])), high])
+    low, high = chunks[:DEGREE], chunks[DEGREE:]
+    _scale(native.sub(second, first, out=high), inverse(powers[1] - powers[0]), high)
+    native.sub(first, _scale(high, powers[0], second), out=low)
+    return chunks
 
 
-def _scaled(values: U32, factor: int) -> U32:
-    return np.asarray(native.mul(values, np.full_like(values, factor % P)))
+def _scale(values: U32, factor: int, out: U32) -> U32:
+    """Column by column: a column of one value is all the memory it takes."""
+    factors = native.empty(values.shape[1])
+    factors.fill(factor % P)
+    for column, to in zip(values, out, strict=True):
+        native.mul(column, factors, out=to)
+    return out
 
 
 def _on_coset(

@@ -112,8 +112,8 @@ def run(log_permutations: int, preset: str, threads: int, repeats: int) -> AirFi
     with native.using_threads(threads):
         for _ in range(repeats):
             table = native.empty(PermutationColumns.width, 1 << log_permutations)
-            for row in table[:WIDTH]:
-                row[:] = rng.integers(0, native.P, row.size, dtype=np.uint32)
+            for i in range(WIDTH):
+                table[i] = rng.integers(0, native.P, table.shape[1], dtype=np.uint32)
             timings, start = Timings(), time.perf_counter()
             native.poseidon2_trace(table[:WIDTH], out=table)
             traced = time.perf_counter() - start
