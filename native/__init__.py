@@ -15,6 +15,7 @@ from native.executor import execute, hash_words
 from native.field import (
     add,
     batch_inverse,
+    copy_columns,
     is_canonical,
     kb6_axpy,
     kb6_batch_inverse,
@@ -52,6 +53,7 @@ __all__ = [
     "barycentric_weights",
     "batch_inverse",
     "blake3_context_key",
+    "copy_columns",
     "coset_intt",
     "coset_lde",
     "coset_ntt",

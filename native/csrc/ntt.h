@@ -13,7 +13,6 @@
 #define MAX_STRIP_BITS 9
 #define PREFETCHED 64 /* rows of a strip that the second-level cache holds beside the next strip's: they share its sets */
 #define SHORT 1024 /* below, a task is several columns */
-#define STREAMED ((size_t)1 << 20) /* results of as many elements pass by the caches, where they would not stay */
 
 struct ntt_job {
     const u32 *const *in;
