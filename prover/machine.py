@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,7 +36,7 @@ class LookupValues:
 def _machine(code: MachineCode) -> native.Machine:
     """The code, checked once; its symbols are still zeros."""
     return native.Machine(
-        np.asarray(code.code, np.uint32).reshape(-1, 4),
+        np.frombuffer(array("I", code.code), np.uint32).reshape(-1, 4),
         code.base_slots,
         code.ext_slots,
         np.asarray(code.base_constants, np.uint32),
@@ -48,15 +49,16 @@ def run(
     symbols: dict[str, Sequence[Kb6]],
     columns: Sequence[U32],
     num_rows: int,
+    row_stride: int = 1,
 ) -> U32:
-    """Runs code over the rows of the columns, cyclic.
+    """Runs code over the rows of the columns, cyclic; with a stride, over every so many of them.
 
     Shapes:
         columns: matrices or columns, in the code's order; result: (6 * outputs, num_rows).
     """
     constants = np.ascontiguousarray(np.asarray(code.bind(symbols), np.uint32).T)
     out = native.empty(code.num_outputs, DEGREE, num_rows)
-    _machine(code).bound(constants).run(columns, 1, num_rows, ext_outputs=list(out))
+    _machine(code).bound(constants).run(columns, 1, num_rows, ext_outputs=list(out), row_stride=row_stride)
     return out.reshape(-1, num_rows)
 
 
@@ -92,7 +94,7 @@ def interaction_trace(air: Air, looked: U32, fixed: U32 | None, lookup: LookupVa
     total = trace[-1]
     _, cumulative = native.prefix_sum(total, out=parts[0])
     for plane, whole in zip(total, cumulative, strict=True):
-        native.sub(plane, np.full_like(plane, int(whole) * inverse(n) % P), out=plane)
+        native.sub(plane, np.full(n, int(whole) * inverse(n) % P, np.uint32), out=plane)
     native.prefix_sum(total, out=total)
     c = [int(word) for word in cumulative]
     return trace.reshape(-1, n), (c[0], c[1], c[2], c[3], c[4], c[5])

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 import native
 from prover import fri
 from prover.air.check import Violations, check
-from prover.air.logup import LookupChallenges
-from prover.air.point import failing_heights
 from prover.commit import Commitment, ProvingKey, TableColumns, commit
 from prover.domains import coset_shift
 from prover.field import (
@@ -24,13 +22,13 @@ from prover.field import (
     add,
     inv,
     inverse,
-    powers,
     scale,
     to_kb6,
 )
 from prover.hashing import Context, digest, ood_root, to_bytes
 from prover.layout import NONCE_WORDS, Layout, TreeName
 from prover.machine import LookupValues, interaction_trace, looked_columns
+from prover.point import failing_heights
 from prover.predict import available_bytes, predict
 from prover.proof import Proof
 from prover.quotient import class_quotient, quotient_cosets
@@ -50,6 +48,11 @@ class ProvingError(Exception):
     def __init__(self, message: str, violations: Violations | None = None) -> None:
         super().__init__(f"{message}\n{violations}" if violations else message)
         self.violations = violations
+
+
+def _powers(base: Kb6, count: int) -> list[Kb6]:
+    """base^0 .. base^(count - 1)."""
+    return [to_kb6(power) for power in native.powers(base, count).T.tolist()]
 
 
 class _Prover:
@@ -131,7 +134,7 @@ class _Prover:
     def commit_interaction(self) -> None:
         """Step 3: lookup challenges, interaction traces and their commitment, cumulative sums."""
         alpha, beta = self.transcript.challenge("alpha_lu"), self.transcript.challenge("beta_lu")
-        self.lookup = LookupValues(alpha, tuple(powers(beta, self.layout.max_tuple + 1)[1:]))
+        self.lookup = LookupValues(alpha, tuple(_powers(beta, self.layout.max_tuple + 1)[1:]))
         self.sums: dict[int, Kb6] = {}
         interaction: dict[int, TableColumns] = {}
         for i in self.layout.looking_tables:
@@ -164,7 +167,7 @@ class _Prover:
     def commit_quotient(self) -> None:
         """Step 4: alpha, quotients by height class, their commitment."""
         layout = self.layout
-        self.alphas = powers(self.transcript.challenge("alpha"), max(layout.constraint_starts[-1], 1))
+        self.alphas = _powers(self.transcript.challenge("alpha"), max(layout.constraint_starts[-1], 1))
         classes = {}
         for log in layout.distinct:
             chunks = class_quotient(layout, log, self.commitments, self.lookup, self.alphas, self.sums)
@@ -224,9 +227,8 @@ class _Prover:
             total = add(total, value)
         if total != ZERO:
             return "the lookups do not balance"
-        challenges = LookupChallenges(self.lookup.alpha, self.lookup.betas)
         failing = failing_heights(
-            self.layout, self.at_zeta, self.at_next, challenges, self.alphas, self.sums, self.zeta
+            self.layout, self.at_zeta, self.at_next, self.lookup, self.alphas, self.sums, self.zeta
         )
         if failing:
             names = [
@@ -250,7 +252,7 @@ class _Prover:
     def batch(self) -> None:
         """Step 6: grinding, gamma."""
         self._grind(self.layout.params.batching_grinding_bits, "batching nonce")
-        self.gammas = powers(self.transcript.challenge("gamma"), self.layout.num_columns + 1)
+        self.gammas = _powers(self.transcript.challenge("gamma"), self.layout.num_columns + 1)
 
     @staticmethod
     def _planar(values: Sequence[Kb6], numbers: Sequence[int]) -> U32:
