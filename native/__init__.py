@@ -7,7 +7,7 @@ see docs/architecture.md. Where a function takes columns, it takes one (c, n) ar
 `KernelError`; elements are trusted to be canonical (`is_canonical` checks).
 """
 
-from native.backend import set_threads, set_tier, threads, tier, tiers, why
+from native.backend import Meter, metered, set_threads, set_tier, threads, tier, tiers, why
 from native.chains import hash160_chains, links_words, words_links
 from native.checks import KB6, U32, P, empty
 from native.errors import KernelError
@@ -44,6 +44,7 @@ __all__ = [
     "U32",
     "KernelError",
     "Machine",
+    "Meter",
     "Op",
     "P",
     "ProgramCode",
@@ -78,6 +79,7 @@ __all__ = [
     "kb6_mul",
     "links_words",
     "logup_accumulate",
+    "metered",
     "mul",
     "ntt",
     "poseidon2_compress",

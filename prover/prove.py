@@ -371,32 +371,34 @@ def prove(
         native.set_threads(threads)
     clock = Clock(timings if timings is not None else Timings(), progress)
     try:
-        run = _Prover(key, tables, public_values, log, threads, consume)
-        clock.start(1)
-        run.bind_statement()
-        clock.start(2)
-        run.commit_main()
-        clock.start(3)
-        run.commit_interaction()
-        clock.start(4)
-        run.commit_quotient()
-        clock.start(5)
-        run.open_columns()
-        reason = run.failure() if check_self else None
-        if reason:
-            run.restore_tables()
-            fixed = {key.verifying_key.system.airs[i].name: m for i, m in key.fixed.items()}
-            raise ProvingError(reason, check(key.verifying_key.system, tables, public_values, fixed=fixed))
-        clock.start(6)
-        run.batch()
-        clock.start(7)
-        run.commit_fri()
-        clock.start(8)
-        run.grind_queries()
-        clock.start(9)
-        body = run.open_queries()
-        return Proof(run.layout, run.public_values, body)
+        with clock.running():
+            run = _Prover(key, tables, public_values, log, threads, consume)
+            clock.start(1)
+            run.bind_statement()
+            clock.start(2)
+            run.commit_main()
+            clock.start(3)
+            run.commit_interaction()
+            clock.start(4)
+            run.commit_quotient()
+            clock.start(5)
+            run.open_columns()
+            reason = run.failure() if check_self else None
+            if reason:
+                run.restore_tables()
+                fixed = {key.verifying_key.system.airs[i].name: m for i, m in key.fixed.items()}
+                raise ProvingError(
+                    reason, check(key.verifying_key.system, tables, public_values, fixed=fixed)
+                )
+            clock.start(6)
+            run.batch()
+            clock.start(7)
+            run.commit_fri()
+            clock.start(8)
+            run.grind_queries()
+            clock.start(9)
+            body = run.open_queries()
+            return Proof(run.layout, run.public_values, body)
     finally:
-        clock.stop()
         if threads is not None:
             native.set_threads(before)
