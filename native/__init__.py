@@ -7,7 +7,7 @@ see docs/architecture.md. Where a function takes columns, it takes one (c, n) ar
 `KernelError`; elements are trusted to be canonical (`is_canonical` checks).
 """
 
-from native.backend import set_threads, set_tier, threads, tier, tiers, using_threads, why
+from native.backend import Meter, metered, set_threads, set_tier, threads, tier, tiers, using_threads, why
 from native.chains import hash160_chains, links_words, words_links
 from native.checks import KB6, U32, P, empty
 from native.errors import KernelError
@@ -15,6 +15,7 @@ from native.executor import execute, hash_words
 from native.field import (
     add,
     batch_inverse,
+    copy_columns,
     is_canonical,
     kb6_axpy,
     kb6_batch_inverse,
@@ -44,6 +45,7 @@ __all__ = [
     "U32",
     "KernelError",
     "Machine",
+    "Meter",
     "Op",
     "P",
     "ProgramCode",
@@ -53,6 +55,7 @@ __all__ = [
     "barycentric_weights",
     "batch_inverse",
     "blake3_context_key",
+    "copy_columns",
     "coset_intt",
     "coset_lde",
     "coset_ntt",
@@ -79,6 +82,7 @@ __all__ = [
     "kb6_mul",
     "links_words",
     "logup_accumulate",
+    "metered",
     "mul",
     "ntt",
     "poseidon2_compress",

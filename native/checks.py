@@ -136,7 +136,7 @@ class Columns:
                 raise KernelError(where, f"columns of {rows} rows", describe(part))
             count, stride = (1, 0) if part.ndim == 1 else (part.shape[0], part.strides[0])
             start = part.__array_interface__["data"][0]
-            addresses += [start + stride * i for i in range(count)]
+            addresses += range(start, start + stride * count, stride) if stride else [start] * count
         self.pointers = np.array(addresses, dtype=np.uintp)
         self.count = len(self.pointers)
         self.rows = rows or 0

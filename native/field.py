@@ -1,12 +1,14 @@
-"""Element-wise kernels over F_p and KB6."""
+"""Element-wise kernels over F_p and KB6, and copies."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from native import checks
 from native.backend import run
-from native.checks import KB6, U32
+from native.checks import KB6, U32, Columns
 from native.errors import KernelError
 
 
@@ -15,6 +17,14 @@ def is_canonical(values: U32) -> bool:
     if not isinstance(values, np.ndarray) or values.dtype != np.uint32 or not values.flags.c_contiguous:
         raise KernelError("is_canonical", "a C-contiguous uint32 array", checks.describe(values))
     return bool(run("is_canonical", values, values.size))
+
+
+def copy_columns(columns: U32 | Sequence[U32], out: U32 | None = None) -> U32:
+    """The columns in one array. Shapes: (c, n), or a list of (n) and (c, n) -> (c, n)."""
+    source = Columns("copy_columns", columns)
+    out = checks.output("copy_columns", out, source.count, source.rows)
+    run("copy_columns", source, source.count, source.rows, out)
+    return out
 
 
 def _binary(name: str, a: U32, b: U32, out: U32 | None) -> U32:

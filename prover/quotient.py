@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -96,17 +97,27 @@ def class_quotient(
     first, second = (native.coset_intt(v, offset, out=v) for v, offset in zip(values, offsets, strict=True))
     powers = [pow(offset, n, P) for offset in offsets]
     low, high = chunks[:DEGREE], chunks[DEGREE:]
-    _scale(native.sub(second, first, out=high), inverse(powers[1] - powers[0]), high)
-    native.sub(first, _scale(high, powers[0], second), out=low)
+    _scaled(native.sub(second, first, out=second), inverse(powers[1] - powers[0]), out=high)
+    native.sub(first, _scaled(high, powers[0], out=low), out=low)
     return chunks
 
 
-def _scale(values: U32, factor: int, out: U32) -> U32:
-    """Column by column: a column of one value is all the memory it takes."""
-    factors = native.empty(values.shape[1])
-    factors.fill(factor % P)
-    for column, to in zip(values, out, strict=True):
-        native.mul(column, factors, out=to)
+def table_symbols(
+    layout: Layout, table: int, lookup: LookupValues, alphas: Sequence[Kb6], sums: dict[int, Kb6]
+) -> dict[str, Sequence[Kb6]]:
+    """The constants of a table's quotient code: challenges, its powers of alpha, its sum by rows."""
+    start, end = layout.constraint_starts[table : table + 2]
+    symbols = lookup.symbols() | {"alpha": alphas[start:end]}
+    if table in sums:
+        symbols["share"] = [scale(sums[table], inverse(1 << layout.log_heights[table]))]
+    return symbols
+
+
+def _scaled(values: U32, factor: int, out: U32) -> U32:
+    """Columns times a constant. Shapes: (c, n) -> (c, n)."""
+    factors = np.full(values.shape[1], factor % P, np.uint32)
+    for column, target in zip(values, out, strict=True):
+        native.mul(column, factors, out=target)
     return out
 
 
@@ -132,15 +143,11 @@ def _on_coset(
         for values in air.periodic.values():
             period = np.asarray(values, np.uint32)[None, :]
             columns.append(native.coset_lde(period, 0, pow(offset, n // len(values), P)))
-        symbols = lookup.symbols()
-        start, end = layout.constraint_starts[i : i + 2]
-        symbols |= {"alpha": alphas[start:end]}
         if i in sums:
             columns.append(commitments[TreeName.INTERACTION].table(i).move(offset))
-            symbols |= {"share": [scale(sums[i], inverse(n))]}
         code = compiled(air)
         if code.rows:
-            parts.append(run(code.quotient, symbols, columns, n))
+            parts.append(run(code.quotient, table_symbols(layout, i, lookup, alphas, sums), columns, n))
             kinds += code.rows
     if not kinds:
         return np.zeros((DEGREE, n), np.uint32)

@@ -326,11 +326,13 @@ class Proven:
         proof_bytes: its length.
         proven_bits: of its parameters and shape.
         steps: seconds by name.
+        outside_kernels_share: of the prover's CPU time (`Timings`).
     """
 
     proof_bytes: int
     proven_bits: float
     steps: dict[str, float] = field(default_factory=dict)
+    outside_kernels_share: float = 0.0
 
 
 def check_output(path: Path) -> None:
@@ -384,7 +386,7 @@ def prove_batch(work: Plan, output: Path, progress: Progress | None = None) -> P
     data = proof.encode()
     write_atomic(output, data)
     timed("write", start)
-    return Proven(len(data), key.verifying_key.security().proven_bits, steps)
+    return Proven(len(data), key.verifying_key.security().proven_bits, steps, timings.outside_kernels_share)
 
 
 @dataclass(frozen=True)

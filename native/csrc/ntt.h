@@ -16,7 +16,6 @@
 #define AHEAD 8 /* rows that copying fetches ahead */
 #define WIDE ((size_t)1 << 19) /* no cache holds a column's scratch: two at a time read the tables once */
 #define SHORT 1024 /* below, a task is several columns */
-#define STREAMED ((size_t)1 << 20) /* results of as many elements pass by the caches, where they would not stay */
 
 struct ntt_job {
     const u32 *const *in;

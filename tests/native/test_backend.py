@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -35,6 +36,23 @@ def test_an_unknown_tier_is_refused() -> None:
 def test_fewer_than_one_thread_is_refused() -> None:
     with pytest.raises(native.KernelError):
         native.set_threads(0)
+
+
+def test_a_meter_counts_what_its_own_thread_does_in_kernels(tier: str) -> None:
+    x = ref.random(1, 16, 3000)
+    native.poseidon2_permute(x)  # compiled, where numba serves
+    with native.metered() as meter:
+        start = time.thread_time()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(native.poseidon2_permute, x).result()
+        assert meter.seconds == 0
+        native.poseidon2_permute(x)
+        assert 0 < meter.seconds <= time.thread_time() - start
+        with pytest.raises(native.KernelError):
+            native.add(x, x[:1])
+        counted = meter.seconds
+    native.poseidon2_permute(x)
+    assert meter.seconds == counted
 
 
 def test_kernels_called_from_many_threads_at_once(tier: str) -> None:

@@ -110,6 +110,8 @@ def test_progress_timings_and_log_name_the_steps():
     assert [share for _, share in seen] == sorted(share for _, share in seen)
     assert set(timings.seconds) == {name for name, _ in seen}
     assert len(seen) == 9 and timings.total > 0
+    assert 0 < timings.outside_kernels < timings.cpu_seconds
+    assert timings.outside_kernels_share == timings.outside_kernels / timings.cpu_seconds
     order = [
         "parameters",
         "public values",

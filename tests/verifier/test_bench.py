@@ -46,6 +46,7 @@ def test_batch_and_verify_report_their_figures():
     assert figures["transfers"] == 2 and figures["signatures"] >= 2
     assert figures["transfers_per_second"] == 2 / figures["seconds"]
     assert figures["proven_bits"] >= 128
+    assert len(figures["outside_kernels_share"]) == 1 and 0 < figures["outside_kernels_share"][0] < 1
     assert figures["proof_bytes"] > 0 and figures["peak_rss_bytes"] > 0
     verified = json.loads(run("verify", "--transfers", 2, "--repeat", 1, "--json"))
     assert 0 < verified["native_seconds"] < verified["reference_seconds"]

@@ -160,6 +160,8 @@ def batch(
         show_table(f"{figures.transfers:,} transfers, {preset}", ("", "figure", "anchor", "ratio"), rows)
         show_table("steps", ("step", "seconds"), [(k, round(v, 3)) for k, v in figures.steps.items()])
         console.print("runs: " + ", ".join(f"{taken:.2f}" for taken in figures.runs) + " s")
+        shares = ", ".join(f"{share:.1%}" for share in figures.outside_kernels_share)
+        console.print(f"outside kernels, of the prover's CPU time, by run: {shares}")
 
     emit(figures.json(), as_json, render)
 
