@@ -13,6 +13,7 @@ import threading
 import weakref
 from bisect import insort
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,7 @@ class Arena:
         address = np.frombuffer(self._memory, np.uint8).__array_interface__["data"][0]
         self._base = -address % PAGE
         self._free = [(0, size)]  # (start, bytes), in order, no two of them neighbours
-        self._touched = 0  # the end of what was ever in use
+        self._touched = np.zeros(size // PAGE, np.bool_)  # pages that the system has given
         self._returned: deque[tuple[int, int]] = deque()
         self._lock = threading.Lock()
 
@@ -51,7 +52,7 @@ class Arena:
             for i, (start, space) in enumerate(self._free):
                 if space >= size:
                     self._free[i : i + 1] = [(start + size, space - size)] if space > size else []
-                    self._touched = max(self._touched, start + size)
+                    self._touched[start // PAGE : (start + size) // PAGE] = True
                     break
             else:
                 return None
@@ -72,21 +73,26 @@ class Arena:
                     joined.append((start, size))
             self._free = joined
 
+    def _idle(self) -> Iterator[tuple[int, int]]:
+        """What is free and not the system's: (start, bytes)."""
+        for start, size in self._free:
+            pages = np.flatnonzero(self._touched[start // PAGE : (start + size) // PAGE])
+            if pages.size:
+                yield start + PAGE * int(pages[0]), PAGE * int(pages[-1] - pages[0] + 1)
+
     def idle_bytes(self) -> int:
-        """What is free below the highest array ever in use, or since memory was given back: no array needs it."""
+        """What the process holds and no array needs."""
         with self._lock:
             self._join()
-            return sum(max(min(start + size, self._touched) - start, 0) for start, size in self._free)
+            return sum(size for _, size in self._idle())
 
     def give_back(self) -> None:
         """Gives what is free to the system."""
         with self._lock:
             self._join()
-            for start, size in self._free:
-                size = min(start + size, self._touched) - start
-                if size > 0:
-                    self._memory.madvise(mmap.MADV_DONTNEED, self._base + start, size)
-            self._touched = max((start for start, _ in self._free), default=self._touched)
+            for start, size in self._idle():
+                self._memory.madvise(mmap.MADV_DONTNEED, self._base + start, size)
+                self._touched[start // PAGE : (start + size) // PAGE] = False
 
 
 def _whole() -> Arena | None:

@@ -71,6 +71,7 @@ def test_peak_memory_is_what_was_predicted():
 
 def test_too_little_memory_is_refused_with_the_figure_before_anything_is_made(monkeypatch):
     monkeypatch.setattr("prover.prove.available_bytes", lambda: 10 << 20)
+    monkeypatch.setattr("prover.prove.native.idle_bytes", lambda: 0)
     monkeypatch.setattr("verifier.measure.air.native.empty", lambda *shape: pytest.fail("a table was made"))
     result = CliRunner().invoke(cli, ["bench", "air", "--log-permutations", "16", "--json"])
     assert result.exit_code == 1
