@@ -51,7 +51,7 @@ slot: setup ## the rollup's slot set up in build/slot: keys, 5 GB of leaves, 96,
 	@$(PY) -m verifier.cli.main bridge setup build/slot --shape small $(ARGS)
 
 real-node: setup ## a real node judges contract, mempool, games, exports; PEGPROOF_BITCOIND=PATH of a bitcoind, or the URL of one
-	@$(PYTEST) tests/chain/test_contract.py tests/chain/test_differential.py tests/bridge/test_real_node.py tests/bridge/test_replay.py -n 0 -rs
+	@$(PYTEST) tests/chain/test_contract.py tests/chain/test_verdicts.py tests/chain/test_differential.py tests/bridge/test_real_node.py tests/bridge/test_replay.py -n 0 -rs
 
 lint: setup ## ruff
 	@$(PY) -m ruff check .
@@ -66,8 +66,9 @@ layers: setup ## imports go downward only
 figures: setup ## deterministic figures against their baseline
 	@$(PYTEST) tests/figures
 
-bench: setup ## pytest-benchmark suites
+bench: setup ## pytest-benchmark suites, then the kernels beside anchors and floors
 	@$(PYTEST) bench --benchmark-only
+	@$(PY) -m verifier.cli.main bench kernels
 
 docs: setup ## site/: the pages in docs/ and the API reference; no warning is let pass
 	@.venv/bin/python -c 'import mkdocstrings_handlers.python' 2>/dev/null || \

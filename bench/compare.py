@@ -12,9 +12,11 @@ import importlib.util
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -178,28 +180,40 @@ def signatures(batch: Path, count: int) -> Case:
     )
 
 
+@contextmanager
+def _pinned(processors: int) -> Iterator[None]:
+    """Every thread on the first so many processors, 0 for all: a peer's own threads may have begun before."""
+    before = {int(thread): os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")}
+    chosen = sorted(os.sched_getaffinity(0))[: processors or None]
+    try:
+        for thread in before if processors else ():
+            os.sched_setaffinity(thread, chosen)
+        yield
+    finally:
+        for thread, allowed in before.items():
+            with suppress(ProcessLookupError):  # it has ended
+                os.sched_setaffinity(thread, allowed)
+
+
 def measure(case: Case, rounds: int) -> Result:
     """Takes turns; the first round is not counted."""
-    everything, before = os.sched_getaffinity(0), native.threads()
-    native.set_threads(case.processors or before)
-    if case.processors:
-        os.sched_setaffinity(0, sorted(everything)[: case.processors])
-    try:
-        taken: tuple[list[float], list[float]] = ([], [])
+    taken: tuple[list[float], list[float]] = ([], [])
+    with _pinned(case.processors), native.using_threads(case.processors or None):
         for turn in range(rounds + 1):
             for side, (work, _) in zip(taken, (case.ours, case.theirs), strict=True):
                 start = time.perf_counter()
                 work()
                 if turn:
                     side.append(time.perf_counter() - start)
-    finally:
-        os.sched_setaffinity(0, everything)
-        native.set_threads(before)
     ours, theirs = (
         units / statistics.median(side)
         for side, (_, units) in zip(taken, (case.ours, case.theirs), strict=True)
     )
     return Result(case.name, case.peer, case.unit, ours, theirs, ours / theirs)
+
+
+def _skip(module: str) -> None:
+    print(f"skipped: {module} is not installed (pip install -e .[bench])", file=sys.stderr)
 
 
 def results(rounds: int, transfers: int, multisigned: int) -> Iterator[Result]:
@@ -213,8 +227,10 @@ def results(rounds: int, transfers: int, multisigned: int) -> Iterator[Result]:
         if importlib.util.find_spec(module):
             yield measure(make(), rounds)
         else:
-            print(f"skipped: {module} is not installed (pip install -e .[bench])")
-    if transfers and importlib.util.find_spec("py_lean_multisig"):
+            _skip(module)
+    if transfers and not importlib.util.find_spec("py_lean_multisig"):
+        _skip("py_lean_multisig")
+    elif transfers:
         with tempfile.TemporaryDirectory() as scratch:
             yield measure(signatures(sampled(transfers, Path(scratch)), multisigned), rounds)
 

@@ -7,7 +7,7 @@ see docs/architecture.md. Where a function takes columns, it takes one (c, n) ar
 `KernelError`; elements are trusted to be canonical (`is_canonical` checks).
 """
 
-from native.backend import set_threads, set_tier, threads, tier, tiers, why
+from native.backend import Meter, metered, set_threads, set_tier, threads, tier, tiers, using_threads, why
 from native.chains import hash160_chains, links_words, words_links
 from native.checks import KB6, U32, P, empty
 from native.errors import KernelError
@@ -15,6 +15,7 @@ from native.executor import execute, hash_words
 from native.field import (
     add,
     batch_inverse,
+    copy_columns,
     is_canonical,
     kb6_axpy,
     kb6_batch_inverse,
@@ -28,6 +29,7 @@ from native.field import (
 from native.fri import barycentric_weights, deep_quotient, dot_columns, fri_fold, row_dot
 from native.hashing import RowHasher, blake3_context_key, grind, hash_inject, hash_nodes, hash_rows
 from native.machine import Machine, Op
+from native.memory import give_back, idle_bytes
 from native.ntt import coset_intt, coset_lde, coset_ntt, coset_points, dft_natural, intt, ntt, two_adic_root
 from native.poseidon2 import (
     poseidon2_compress,
@@ -43,6 +45,7 @@ __all__ = [
     "U32",
     "KernelError",
     "Machine",
+    "Meter",
     "Op",
     "P",
     "ProgramCode",
@@ -52,6 +55,7 @@ __all__ = [
     "barycentric_weights",
     "batch_inverse",
     "blake3_context_key",
+    "copy_columns",
     "coset_intt",
     "coset_lde",
     "coset_ntt",
@@ -63,12 +67,14 @@ __all__ = [
     "execute",
     "first_non_canonical",
     "fri_fold",
+    "give_back",
     "grind",
     "hash160_chains",
     "hash_inject",
     "hash_nodes",
     "hash_rows",
     "hash_words",
+    "idle_bytes",
     "intt",
     "is_canonical",
     "kb6_axpy",
@@ -76,6 +82,7 @@ __all__ = [
     "kb6_mul",
     "links_words",
     "logup_accumulate",
+    "metered",
     "mul",
     "ntt",
     "poseidon2_compress",
@@ -92,6 +99,7 @@ __all__ = [
     "tiers",
     "trace_columns",
     "two_adic_root",
+    "using_threads",
     "why",
     "words_links",
     "xmss_chains",

@@ -9,7 +9,11 @@ import importlib
 import importlib.util
 import os
 import platform
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -100,6 +104,23 @@ def threads() -> int:
     return int(_module.lib.pool_threads()) if _module is not None and tier() != "numba" else 1
 
 
+@contextmanager
+def using_threads(count: int | None) -> Iterator[None]:
+    """Within, a C kernel uses `count` threads; None keeps what is set.
+
+    Raises:
+        KernelError: count < 1.
+    """
+    before = threads()
+    if count is not None:
+        set_threads(count)
+    try:
+        yield
+    finally:
+        if count is not None:
+            set_threads(before)
+
+
 def why() -> list[tuple[str, str]]:
     """What decided the tier, as (check, result) for `pegproof doctor`."""
     lines = [
@@ -126,11 +147,48 @@ def _argument(value: Any) -> Any:
     return _module.ffi.NULL if value is None else value
 
 
+@dataclass
+class Meter:
+    """CPU seconds that a thread has spent inside kernels."""
+
+    seconds: float = 0.0
+
+
+class _Metered(threading.local):
+    meter: Meter | None = None
+
+
+_metered = _Metered()
+
+
+@contextmanager
+def metered() -> Iterator[Meter]:
+    """Counts the calling thread's CPU time inside kernels while the context lasts (one at a time a thread).
+
+    The pool's workers are not in it: they do nothing but kernels.
+    """
+    meter = _metered.meter = Meter()
+    try:
+        yield meter
+    finally:
+        _metered.meter = None
+
+
 def run(name: str, *arguments: Any) -> Any:
     """Calls a kernel of the active tier; the arguments are those of csrc/kernel_list.h."""
     if tier() == "numba":
-        return _load_numba()[name](*arguments)
-    return getattr(_module.lib, "pp_" + name)(*[_argument(value) for value in arguments])
+        kernel = _load_numba()[name]
+    else:
+        kernel = getattr(_module.lib, "pp_" + name)
+        arguments = tuple(_argument(value) for value in arguments)
+    meter = _metered.meter
+    if meter is None:
+        return kernel(*arguments)
+    start = time.thread_time()
+    try:
+        return kernel(*arguments)
+    finally:
+        meter.seconds += time.thread_time() - start
 
 
 def run_checked(name: str, *arguments: Any) -> None:

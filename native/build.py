@@ -13,6 +13,7 @@ from cffi import FFI
 
 CSRC = Path(__file__).parent / "csrc"
 ROOT = Path(__file__).parent.parent
+COMPILE_ARGS = ("-O3", "-fno-strict-aliasing", "-fvisibility=hidden", "-pthread", "-std=gnu11")
 X86 = platform.machine().lower() in ("x86_64", "amd64", "i686", "i386")
 
 _ENTRY = re.compile(r"^KERNEL\((\w+), (\w+), (\(.*?\)), \(.*?\)\)$", re.MULTILINE)
@@ -54,7 +55,7 @@ def make_builder() -> FFI:
         sources=sources(),
         include_dirs=[str(CSRC)],
         depends=[str(path) for path in sorted(CSRC.glob("*.h"))],
-        extra_compile_args=["-O3", "-fno-strict-aliasing", "-fvisibility=hidden", "-pthread", "-std=gnu11"],
+        extra_compile_args=list(COMPILE_ARGS),
         extra_link_args=["-pthread"],
     )
     return builder

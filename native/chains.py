@@ -29,7 +29,11 @@ def hash160_chains(starts: U32, steps: int, out: U32 | None = None) -> U32:
 
 
 def links_words(links: bytes) -> U32:
-    """Links of 20 bytes, one after the other, as the kernel takes them: (5, n)."""
+    """Links of 20 bytes, one after the other, as the kernel takes them: (5, n).
+
+    Raises:
+        KernelError: not a whole number of links.
+    """
     if len(links) % (4 * LINK_WORDS):
         raise KernelError("links_words", "20 bytes a link", str(len(links)))
     return np.ascontiguousarray(np.frombuffer(links, "<u4").reshape(-1, LINK_WORDS).T, dtype=np.uint32)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from native import memory
 from native.errors import KernelError
 
 P = 2**31 - 2**24 + 1
@@ -53,13 +54,20 @@ def array(where: str, value: Any, *shape: int | None) -> U32:
 def empty(*shape: int) -> U32:
     """An array that is not initialised and starts on a cache line, which kernels read and write fastest."""
     words = math.prod(shape)
-    memory = np.empty(words + 15, dtype=np.uint32)
-    skip = -memory.__array_interface__["data"][0] % 64 // 4
-    return memory[skip : skip + words].reshape(shape)
+    large = memory.empty(words)
+    if large is not None:
+        return large.reshape(shape)
+    some = np.empty(words + 15, dtype=np.uint32)
+    skip = -some.__array_interface__["data"][0] % 64 // 4
+    return some[skip : skip + words].reshape(shape)
 
 
 def output(where: str, out: U32 | None, *shape: int) -> U32:
-    """The given output array, checked, or a new one."""
+    """The given output array, checked, or a new one.
+
+    Raises:
+        KernelError: wrong type, layout or shape, or not writeable.
+    """
     if out is None:
         return empty(*shape)
     if not isinstance(out, np.ndarray) or not out.flags.writeable:
@@ -68,21 +76,33 @@ def output(where: str, out: U32 | None, *shape: int) -> U32:
 
 
 def element(where: str, value: int) -> int:
-    """Checks a canonical base field element."""
+    """Checks a canonical base field element.
+
+    Raises:
+        KernelError: not in 0..p-1.
+    """
     if not isinstance(value, int | np.integer) or not 0 <= value < P:
         raise KernelError(where, f"a canonical field element below {P}", describe(value))
     return int(value)
 
 
 def kb6(where: str, value: KB6) -> U32:
-    """Checks a KB6 scalar, and turns it into an array of six words."""
+    """Checks a KB6 scalar, and turns it into an array of six words.
+
+    Raises:
+        KernelError: not six canonical coefficients.
+    """
     if len(value) != 6:
         raise KernelError(where, "six coefficients", describe(value))
     return np.array([element(where, coefficient) for coefficient in value], dtype=np.uint32)
 
 
 def log2(where: str, length: int, most: int = TWO_ADICITY) -> int:
-    """Checks that a length is a power of two up to 2^most, and returns its logarithm."""
+    """Checks that a length is a power of two up to 2^most, and returns its logarithm.
+
+    Raises:
+        KernelError: another length.
+    """
     if length < 1 or length & (length - 1) or length.bit_length() - 1 > most:
         raise KernelError(where, f"a power of two, at most 2^{most}", describe(length))
     return length.bit_length() - 1
@@ -116,7 +136,7 @@ class Columns:
                 raise KernelError(where, f"columns of {rows} rows", describe(part))
             count, stride = (1, 0) if part.ndim == 1 else (part.shape[0], part.strides[0])
             start = part.__array_interface__["data"][0]
-            addresses += [start + stride * i for i in range(count)]
+            addresses += range(start, start + stride * count, stride) if stride else [start] * count
         self.pointers = np.array(addresses, dtype=np.uintp)
         self.count = len(self.pointers)
         self.rows = rows or 0

@@ -1,12 +1,14 @@
-"""Element-wise kernels over F_p and KB6."""
+"""Element-wise kernels over F_p and KB6, and copies."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from native import checks
 from native.backend import run
-from native.checks import KB6, U32
+from native.checks import KB6, U32, Columns
 from native.errors import KernelError
 
 
@@ -15,6 +17,14 @@ def is_canonical(values: U32) -> bool:
     if not isinstance(values, np.ndarray) or values.dtype != np.uint32 or not values.flags.c_contiguous:
         raise KernelError("is_canonical", "a C-contiguous uint32 array", checks.describe(values))
     return bool(run("is_canonical", values, values.size))
+
+
+def copy_columns(columns: U32 | Sequence[U32], out: U32 | None = None) -> U32:
+    """The columns in one array. Shapes: (c, n), or a list of (n) and (c, n) -> (c, n)."""
+    source = Columns("copy_columns", columns)
+    out = checks.output("copy_columns", out, source.count, source.rows)
+    run("copy_columns", source, source.count, source.rows, out)
+    return out
 
 
 def _binary(name: str, a: U32, b: U32, out: U32 | None) -> U32:
@@ -97,7 +107,11 @@ def prefix_sum(values: U32, out: U32 | None = None) -> tuple[U32, U32]:
 
 
 def powers(base: KB6, n: int, out: U32 | None = None) -> U32:
-    """1, base, base^2, .. in KB6. Shapes: scalar -> (6, n)."""
+    """1, base, base^2, .. in KB6. Shapes: scalar -> (6, n).
+
+    Raises:
+        KernelError: a negative length.
+    """
     if n < 0:
         raise KernelError("powers", "a length", str(n))
     out = checks.output("powers", out, 6, n)

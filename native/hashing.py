@@ -195,11 +195,5 @@ def grind(prefix: bytes, bits: int, context: str, threads: int | None = None) ->
         raise KernelError("grind", "a prefix of 32 bytes", f"{len(prefix)} bytes")
     if not 0 <= bits <= MAX_GRINDING_BITS:
         raise KernelError("grind", f"0..{MAX_GRINDING_BITS} bits", str(bits))
-    before = backend.threads()
-    if threads is not None:
-        backend.set_threads(threads)
-    try:
+    with backend.using_threads(threads):
         return int(run("grind", np.frombuffer(prefix, dtype="<u4").copy(), bits, _key(context)))
-    finally:
-        if threads is not None:
-            backend.set_threads(before)

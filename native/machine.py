@@ -106,10 +106,11 @@ class Machine:
             raise KernelError("Machine", "a known operation", str(code[int(np.argmin(known))]))
         for op, kinds in _KINDS.items():
             lines = code[code[:, 0] == op]
+            if not len(lines):
+                continue
+            largest = lines.max(axis=0)
             for position, kind in enumerate(kinds, start=1):
-                if not len(lines) or kind in (_NONE, _OFFSET):
-                    continue
-                most = int(lines[:, position].max())
+                most = int(largest[position])
                 if kind in limits and most >= limits[kind]:
                     raise KernelError(
                         "Machine", f"{op.name} operand {position} below {limits[kind]}", str(most)

@@ -23,6 +23,9 @@ def two_adic_root(log_n: int) -> int:
     """g[log_n], the root of unity of order 2^log_n that generates the domain of that size.
 
     Source: tests/vectors/koalabear/roots.json; g[24] = 3^127, g[k] = g[k+1]^2.
+
+    Raises:
+        KernelError: log_n is above the two-adicity.
     """
     if not 0 <= log_n <= TWO_ADICITY:
         raise KernelError("two_adic_root", f"0..{TWO_ADICITY}", str(log_n))

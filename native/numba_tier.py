@@ -26,6 +26,12 @@ def is_canonical(a: U32, _n: int) -> bool:
     return bool((a < P).all())
 
 
+def copy_columns(source: Columns, _columns: int, _rows: int, out: U32) -> None:
+    """Kernel."""
+    for row, column in zip(out, source.views(), strict=True):
+        row[:] = column
+
+
 def field_add(a: U32, b: U32, out: U32, _n: int) -> None:
     """Kernel."""
     out[...] = (a.astype(np.uint64) + b) % P
@@ -375,6 +381,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     kernel.__name__: kernel
     for kernel in (
         is_canonical,
+        copy_columns,
         field_add,
         field_sub,
         field_mul,

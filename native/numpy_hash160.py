@@ -54,9 +54,6 @@ _RIGHT_TURNS = (
 )  # fmt: skip
 
 
-_Table = tuple[tuple[int, ...], ...]
-
-
 def _swap(a: U32) -> U32:
     return np.asarray(a.byteswap(), dtype=np.uint32)
 

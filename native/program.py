@@ -169,7 +169,11 @@ class ProgramCode:
 
 
 def first_non_canonical(body: U32, spans: U32) -> int | None:
-    """First word of the spans (start, length) that is not below p. Shapes: body (n), spans (k, 2)."""
+    """First word of the spans (start, length) that is not below p. Shapes: body (n), spans (k, 2).
+
+    Raises:
+        KernelError: a span ends beyond the body, or the C build is missing.
+    """
     checks.array("first_non_canonical", body, None)
     checks.array("first_non_canonical", spans, None, 2)
     if len(spans) and int((spans[:, 0].astype(np.int64) + spans[:, 1]).max()) > len(body):

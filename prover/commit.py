@@ -161,16 +161,21 @@ def commit(
         leave: the trace domain's values are not needed any more; tables that may be overwritten are left on the
             first coset of the extension, which saves moving them there.
     """
-    leaves = {}
-    for log, tables in classes.items():
-        width = sum(len(table.values) for table in tables)
-        log_points, shift = log + layout.params.log_blowup, coset_shift(layout, log)
-        hasher = native.RowHasher(width, 1 << log_points, Context.LEAF.value)
-        move = leave and all(table.owned for table in tables)
-        for columns in extension(tables, layout.params.log_blowup, shift, move=move):
-            hasher.update(columns)
-        leaves[log_points] = hasher.digests()
+    leaves = {
+        log + layout.params.log_blowup: _leaves(layout, log, tables, leave) for log, tables in classes.items()
+    }
     return Commitment(layout, tree, classes, MerkleTree(leaves))
+
+
+def _leaves(layout: Layout, log: int, tables: list[TableColumns], leave: bool) -> U32:
+    """Hashes of a class's extended rows; the extension's buffer is free again when the tree above them is built."""
+    log_blowup, shift = layout.params.log_blowup, coset_shift(layout, log)
+    width = sum(len(table.values) for table in tables)
+    hasher = native.RowHasher(width, 1 << log + log_blowup, Context.LEAF.value)
+    move = leave and all(table.owned for table in tables)
+    for columns in extension(tables, log_blowup, shift, move=move):
+        hasher.update(columns)
+    return hasher.digests()
 
 
 @dataclass

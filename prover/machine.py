@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,7 +36,7 @@ class LookupValues:
 def _machine(code: MachineCode) -> native.Machine:
     """The code, checked once; its symbols are still zeros."""
     return native.Machine(
-        np.asarray(code.code, np.uint32).reshape(-1, 4),
+        np.frombuffer(array("I", code.code), np.uint32).reshape(-1, 4),
         code.base_slots,
         code.ext_slots,
         np.asarray(code.base_constants, np.uint32),
@@ -48,15 +49,16 @@ def run(
     symbols: dict[str, Sequence[Kb6]],
     columns: Sequence[U32],
     num_rows: int,
+    row_stride: int = 1,
 ) -> U32:
-    """Runs code over the rows of the columns, cyclic.
+    """Runs code over the rows of the columns, cyclic; with a stride, over every so many of them.
 
     Shapes:
         columns: matrices or columns, in the code's order; result: (6 * outputs, num_rows).
     """
     constants = np.ascontiguousarray(np.asarray(code.bind(symbols), np.uint32).T)
     out = native.empty(code.num_outputs, DEGREE, num_rows)
-    _machine(code).bound(constants).run(columns, 1, num_rows, ext_outputs=list(out))
+    _machine(code).bound(constants).run(columns, 1, num_rows, ext_outputs=list(out), row_stride=row_stride)
     return out.reshape(-1, num_rows)
 
 
@@ -67,7 +69,7 @@ def periodic_columns(air: Air) -> list[U32]:
 
 def looked_columns(air: Air, main: U32) -> U32:
     """A copy of the main columns that a table's interactions read. Shapes: (width, n) -> (columns, n)."""
-    return main[list(air_graph(air).looked())]
+    return native.copy_columns([main[k] for k in air_graph(air).looked()])
 
 
 def interaction_trace(air: Air, looked: U32, fixed: U32 | None, lookup: LookupValues) -> tuple[U32, Kb6]:
@@ -75,23 +77,27 @@ def interaction_trace(air: Air, looked: U32, fixed: U32 | None, lookup: LookupVa
 
     Shapes:
         looked: (columns, n), from `looked_columns`; result: (6 * groups, n), the accumulator last.
+
+    Raises:
+        ValueError: the table has no lookups.
     """
     code = compiled(air).fractions
     if code is None:
         raise ValueError(f"{air.name} has no interactions")
     n = looked.shape[1]
     columns = [looked, *([fixed] if fixed is not None else []), *periodic_columns(air)]
-    parts = run(code, lookup.symbols(), columns, n)
+    parts = run(code, lookup.symbols(), columns, n).reshape(-1, DEGREE, n)
     groups = code.num_outputs // 2
-    trace = np.empty((DEGREE * groups, n), np.uint32)
-    total = np.zeros((DEGREE, n), np.uint32)
-    for g in range(groups):
-        numerator, denominator = (parts[DEGREE * k : DEGREE * (k + 1)] for k in (2 * g, 2 * g + 1))
-        total = native.add(total, native.logup_accumulate(numerator, denominator))
-        trace[DEGREE * g : DEGREE * (g + 1)] = total
-    _, cumulative = native.prefix_sum(total)
-    share = np.array([[int(c) * inverse(n) % P] for c in cumulative], np.uint32)
-    steps = native.sub(total, np.broadcast_to(share, total.shape).copy())
-    trace[-DEGREE:], _ = native.prefix_sum(steps)
+    trace = native.empty(groups, DEGREE, n)
+    for g, total in enumerate(trace):
+        numerator, denominator = parts[2 * g : 2 * g + 2]
+        native.logup_accumulate(numerator, denominator, out=total)
+        if g:
+            native.add(trace[g - 1], total, out=total)
+    total = trace[-1]
+    _, cumulative = native.prefix_sum(total, out=parts[0])
+    for plane, whole in zip(total, cumulative, strict=True):
+        native.sub(plane, np.full(n, int(whole) * inverse(n) % P, np.uint32), out=plane)
+    native.prefix_sum(total, out=total)
     c = [int(word) for word in cumulative]
-    return trace, (c[0], c[1], c[2], c[3], c[4], c[5])
+    return trace.reshape(-1, n), (c[0], c[1], c[2], c[3], c[4], c[5])

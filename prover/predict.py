@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from prover.air.graph import air_graph
 from prover.field import DEGREE
@@ -31,16 +30,6 @@ class Prediction:
     peak_step: str
 
 
-def available_bytes() -> int | None:
-    """Memory that can be had without swapping; None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return 1024 * int(found[0]) if found else None
-
-
 def _streaming(width: int, num_rows: int, blowup: int, workers: int) -> int:
     """Words that extending and hashing a class of `width` columns needs beside the columns and the digests."""
     points = num_rows * blowup
@@ -50,8 +39,9 @@ def _streaming(width: int, num_rows: int, blowup: int, workers: int) -> int:
 
 
 def _transform(num_rows: int, blowup: int, workers: int) -> int:
-    """Scratch of a transform: a column a thread, and the powers of the cosets' shifts."""
-    return (workers + 1) * num_rows * blowup
+    """Scratch of a transform: a column a thread, or two long ones, and the powers of the cosets' shifts."""
+    abreast = 2 if num_rows >= 1 << 19 else 1
+    return (workers * abreast + 1) * num_rows * blowup
 
 
 def predict(layout: Layout, *, consume: bool = False, workers: int | None = None) -> Prediction:

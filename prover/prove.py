@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 import native
 from prover import fri
 from prover.air.check import Violations, check
-from prover.air.logup import LookupChallenges
-from prover.air.point import failing_heights
 from prover.commit import Commitment, ProvingKey, TableColumns, commit
 from prover.domains import coset_shift
 from prover.field import (
@@ -24,14 +22,15 @@ from prover.field import (
     add,
     inv,
     inverse,
-    powers,
     scale,
     to_kb6,
 )
 from prover.hashing import Context, digest, ood_root, to_bytes
 from prover.layout import NONCE_WORDS, Layout, TreeName
 from prover.machine import LookupValues, interaction_trace, looked_columns
-from prover.predict import available_bytes, predict
+from prover.memory import available_bytes
+from prover.point import failing_heights
+from prover.predict import predict
 from prover.proof import Proof
 from prover.quotient import class_quotient, quotient_cosets
 from prover.timing import Clock, Progress, Timings
@@ -50,6 +49,11 @@ class ProvingError(Exception):
     def __init__(self, message: str, violations: Violations | None = None) -> None:
         super().__init__(f"{message}\n{violations}" if violations else message)
         self.violations = violations
+
+
+def _powers(base: Kb6, count: int) -> list[Kb6]:
+    """base^0 .. base^(count - 1)."""
+    return [to_kb6(power) for power in native.powers(base, count).T.tolist()]
 
 
 class _Prover:
@@ -131,7 +135,7 @@ class _Prover:
     def commit_interaction(self) -> None:
         """Step 3: lookup challenges, interaction traces and their commitment, cumulative sums."""
         alpha, beta = self.transcript.challenge("alpha_lu"), self.transcript.challenge("beta_lu")
-        self.lookup = LookupValues(alpha, tuple(powers(beta, self.layout.max_tuple + 1)[1:]))
+        self.lookup = LookupValues(alpha, tuple(_powers(beta, self.layout.max_tuple + 1)[1:]))
         self.sums: dict[int, Kb6] = {}
         interaction: dict[int, TableColumns] = {}
         for i in self.layout.looking_tables:
@@ -164,7 +168,7 @@ class _Prover:
     def commit_quotient(self) -> None:
         """Step 4: alpha, quotients by height class, their commitment."""
         layout = self.layout
-        self.alphas = powers(self.transcript.challenge("alpha"), max(layout.constraint_starts[-1], 1))
+        self.alphas = _powers(self.transcript.challenge("alpha"), max(layout.constraint_starts[-1], 1))
         classes = {}
         for log in layout.distinct:
             chunks = class_quotient(layout, log, self.commitments, self.lookup, self.alphas, self.sums)
@@ -224,9 +228,8 @@ class _Prover:
             total = add(total, value)
         if total != ZERO:
             return "the lookups do not balance"
-        challenges = LookupChallenges(self.lookup.alpha, self.lookup.betas)
         failing = failing_heights(
-            self.layout, self.at_zeta, self.at_next, challenges, self.alphas, self.sums, self.zeta
+            self.layout, self.at_zeta, self.at_next, self.lookup, self.alphas, self.sums, self.zeta
         )
         if failing:
             names = [
@@ -250,7 +253,7 @@ class _Prover:
     def batch(self) -> None:
         """Step 6: grinding, gamma."""
         self._grind(self.layout.params.batching_grinding_bits, "batching nonce")
-        self.gammas = powers(self.transcript.challenge("gamma"), self.layout.num_columns + 1)
+        self.gammas = _powers(self.transcript.challenge("gamma"), self.layout.num_columns + 1)
 
     @staticmethod
     def _planar(values: Sequence[Kb6], numbers: Sequence[int]) -> U32:
@@ -311,19 +314,32 @@ class _Prover:
         return body
 
 
-def _check_memory(
+def check_memory(
     key: ProvingKey,
     tables: Mapping[str, U32],
-    max_bytes: int | None,
-    consume: bool,
-    threads: int | None,
+    *,
+    max_bytes: int | None = None,
+    consume: bool = False,
+    threads: int | None = None,
 ) -> None:
-    """Refuses before the work starts what would be killed in the midst of it."""
+    """Refuses before the work starts what would be killed in the midst of it.
+
+    Args:
+        key: of the shape to prove.
+        tables: those that are in memory already.
+        max_bytes: as in `prove`.
+        consume: as in `prove`.
+        threads: as in `prove`.
+
+    Raises:
+        ProvingError: more memory is needed than there is; says how much, and where.
+    """
     prediction = predict(key.verifying_key.layout, consume=consume, workers=threads or native.threads())
     present = sum(table.nbytes for table in tables.values()) + sum(m.nbytes for m in key.fixed.values())
     needed, limit = prediction.peak_bytes - present, max_bytes
     if limit is None:
         limit = available_bytes()
+        limit = None if limit is None else limit + native.idle_bytes()
     if limit is not None and needed > limit:
         raise ProvingError(
             f"this shape needs {needed >> 20} MiB more at step {prediction.peak_step!r}, and there are "
@@ -363,38 +379,40 @@ def prove(
         ProvingError: more memory needed than there is, tables of the wrong form, or (with `check_self`) a
             trace that breaks the system, with every violated constraint and unbalanced lookup.
     """
-    _check_memory(key, tables, max_bytes, consume, threads)
+    check_memory(key, tables, max_bytes=max_bytes, consume=consume, threads=threads)
     before = native.threads()
     if threads is not None:
         native.set_threads(threads)
     clock = Clock(timings if timings is not None else Timings(), progress)
     try:
-        run = _Prover(key, tables, public_values, log, threads, consume)
-        clock.start(1)
-        run.bind_statement()
-        clock.start(2)
-        run.commit_main()
-        clock.start(3)
-        run.commit_interaction()
-        clock.start(4)
-        run.commit_quotient()
-        clock.start(5)
-        run.open_columns()
-        reason = run.failure() if check_self else None
-        if reason:
-            run.restore_tables()
-            fixed = {key.verifying_key.system.airs[i].name: m for i, m in key.fixed.items()}
-            raise ProvingError(reason, check(key.verifying_key.system, tables, public_values, fixed=fixed))
-        clock.start(6)
-        run.batch()
-        clock.start(7)
-        run.commit_fri()
-        clock.start(8)
-        run.grind_queries()
-        clock.start(9)
-        body = run.open_queries()
-        return Proof(run.layout, run.public_values, body)
+        with clock.running():
+            run = _Prover(key, tables, public_values, log, threads, consume)
+            clock.start(1)
+            run.bind_statement()
+            clock.start(2)
+            run.commit_main()
+            clock.start(3)
+            run.commit_interaction()
+            clock.start(4)
+            run.commit_quotient()
+            clock.start(5)
+            run.open_columns()
+            reason = run.failure() if check_self else None
+            if reason:
+                run.restore_tables()
+                fixed = {key.verifying_key.system.airs[i].name: m for i, m in key.fixed.items()}
+                raise ProvingError(
+                    reason, check(key.verifying_key.system, tables, public_values, fixed=fixed)
+                )
+            clock.start(6)
+            run.batch()
+            clock.start(7)
+            run.commit_fri()
+            clock.start(8)
+            run.grind_queries()
+            clock.start(9)
+            body = run.open_queries()
+            return Proof(run.layout, run.public_values, body)
     finally:
-        clock.stop()
         if threads is not None:
             native.set_threads(before)

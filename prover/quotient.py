@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -48,13 +49,14 @@ def _combination(kinds: tuple[Rows, ...]) -> MachineCode:
 def _selectors(log_height: int, offset: int) -> list[U32]:
     """The combination's four columns on offset * H, where 1/Z_H is constant."""
     last, n = point_inverse(log_height), 1 << log_height
-    linear = np.zeros((2, n), np.uint32)
+    linear = native.empty(2, n)
+    linear.fill(0)
     linear[:, 0] = (P - 1, (P - last) % P)
     if n > 1:
         linear[:, 1] = 1
     else:  # one point: X is the constant `offset`
         linear[:, 0] = (offset - 1) % P, (offset - last) % P
-    values = native.coset_ntt(linear, 0, offset)
+    values = native.coset_ntt(linear, 0, offset, out=linear)
     inverses = native.batch_inverse(values)
     vanishing = np.array([[inverse(pow(offset, n, P) - 1)]], np.uint32)
     return [vanishing, values[1:2], inverses[0:1], inverses[1:2]]
@@ -91,14 +93,32 @@ def class_quotient(
     offsets = quotient_cosets(layout, log_height)
     values = [_on_coset(layout, log_height, offset, commitments, lookup, alphas, sums) for offset in offsets]
     # On a coset X^n is the constant offset^n: its values interpolate to Q_0 + offset^n Q_1.
-    first, second = (native.coset_intt(v, offset) for v, offset in zip(values, offsets, strict=True))
+    chunks = native.empty(2 * DEGREE, n)
+    first, second = (native.coset_intt(v, offset, out=v) for v, offset in zip(values, offsets, strict=True))
     powers = [pow(offset, n, P) for offset in offsets]
-    high = _scaled(native.sub(second, first), inverse(powers[1] - powers[0]))
-    return np.concatenate([native.sub(first, _scaled(high, powers[0])), high])
+    low, high = chunks[:DEGREE], chunks[DEGREE:]
+    _scaled(native.sub(second, first, out=second), inverse(powers[1] - powers[0]), out=high)
+    native.sub(first, _scaled(high, powers[0], out=low), out=low)
+    return chunks
 
 
-def _scaled(values: U32, factor: int) -> U32:
-    return np.asarray(native.mul(values, np.full_like(values, factor % P)))
+def table_symbols(
+    layout: Layout, table: int, lookup: LookupValues, alphas: Sequence[Kb6], sums: dict[int, Kb6]
+) -> dict[str, Sequence[Kb6]]:
+    """The constants of a table's quotient code: challenges, its powers of alpha, its sum by rows."""
+    start, end = layout.constraint_starts[table : table + 2]
+    symbols = lookup.symbols() | {"alpha": alphas[start:end]}
+    if table in sums:
+        symbols["share"] = [scale(sums[table], inverse(1 << layout.log_heights[table]))]
+    return symbols
+
+
+def _scaled(values: U32, factor: int, out: U32) -> U32:
+    """Columns times a constant. Shapes: (c, n) -> (c, n)."""
+    factors = np.full(values.shape[1], factor % P, np.uint32)
+    for column, target in zip(values, out, strict=True):
+        native.mul(column, factors, out=target)
+    return out
 
 
 def _on_coset(
@@ -123,15 +143,11 @@ def _on_coset(
         for values in air.periodic.values():
             period = np.asarray(values, np.uint32)[None, :]
             columns.append(native.coset_lde(period, 0, pow(offset, n // len(values), P)))
-        symbols = lookup.symbols()
-        start, end = layout.constraint_starts[i : i + 2]
-        symbols |= {"alpha": alphas[start:end]}
         if i in sums:
             columns.append(commitments[TreeName.INTERACTION].table(i).move(offset))
-            symbols |= {"share": [scale(sums[i], inverse(n))]}
         code = compiled(air)
         if code.rows:
-            parts.append(run(code.quotient, symbols, columns, n))
+            parts.append(run(code.quotient, table_symbols(layout, i, lookup, alphas, sums), columns, n))
             kinds += code.rows
     if not kinds:
         return np.zeros((DEGREE, n), np.uint32)

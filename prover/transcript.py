@@ -77,9 +77,3 @@ class Transcript:
                 self._log("squeeze", f"{label} {k}", block)
             words += to_words(block)
         return [word & ((1 << bits) - 1) for word in words[:count]]
-
-
-def grinding_digest_bits(state: bytes, nonce: int, bits: int) -> int:
-    """The low `bits` bits of the grinding digest of a nonce; zero when the work is done."""
-    value = digest(Context.GRIND, state + nonce.to_bytes(8, "little"))
-    return int.from_bytes(value[:4], "little") & ((1 << bits) - 1)

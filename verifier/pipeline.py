@@ -29,9 +29,10 @@ from prover.field import DEGREE, P
 from prover.hashing import to_words
 from prover.key import VerifyingKey
 from prover.layout import Layout, TreeName
+from prover.memory import available_bytes
 from prover.params import PRESETS, ProofParams
-from prover.predict import available_bytes, predict
-from prover.proof import MAGIC, VERSION, Proof, proof_length
+from prover.predict import predict
+from prover.proof import MAGIC, VERSION, Proof
 from prover.prove import prove
 from prover.shape import groups
 from prover.timing import Timings
@@ -285,11 +286,13 @@ class Plan:
     available_bytes: int | None
 
 
-def peak_bytes(layout: Layout) -> int:
+def peak_bytes(layout: Layout, threads: int | None = None) -> int:
     """Predicted peak memory of a process that proves: interpreter, witness and the prover's own."""
     tree = layout.tree(TreeName.MAIN)
     main = sum(c.width << c.log_height for c in tree.classes) if tree else 0
-    return BASE_BYTES + WITNESS_BYTES_PER_CELL * main + predict(layout, consume=True).peak_bytes
+    return (
+        BASE_BYTES + WITNESS_BYTES_PER_CELL * main + predict(layout, consume=True, workers=threads).peak_bytes
+    )
 
 
 def plan(executed: Executed, preset: str, shape_name: str | None, threads: int | None) -> Plan:
@@ -302,7 +305,7 @@ def plan(executed: Executed, preset: str, shape_name: str | None, threads: int |
     count = threads or native.threads()
     layout = Layout(system(), shape(name), PRESETS[preset])
     prediction = predict(layout)
-    peak = peak_bytes(layout)
+    peak = peak_bytes(layout, count)
     proving = prediction.committed_elements / (ELEMENTS_PER_SECOND * count)
     seconds = START_SECONDS + EXECUTION_SECONDS * executed.transactions + proving
     free = available_bytes()
@@ -323,11 +326,13 @@ class Proven:
         proof_bytes: its length.
         proven_bits: of its parameters and shape.
         steps: seconds by name.
+        outside_kernels_share: of the prover's CPU time (`Timings`).
     """
 
     proof_bytes: int
     proven_bits: float
     steps: dict[str, float] = field(default_factory=dict)
+    outside_kernels_share: float = 0.0
 
 
 def check_output(path: Path) -> None:
@@ -381,7 +386,7 @@ def prove_batch(work: Plan, output: Path, progress: Progress | None = None) -> P
     data = proof.encode()
     write_atomic(output, data)
     timed("write", start)
-    return Proven(len(data), key.verifying_key.security().proven_bits, steps)
+    return Proven(len(data), key.verifying_key.security().proven_bits, steps, timings.outside_kernels_share)
 
 
 @dataclass(frozen=True)
@@ -519,11 +524,6 @@ def proof_of(proof: ProofFile) -> Proof:
         ProofFormatError: malformed.
     """
     return Proof.decode(proof.data, proof.key.layout)
-
-
-def expected_length(preset: str, shape_name: str) -> int:
-    """Exact bytes of a proof."""
-    return proof_length(Layout(system(), shape(shape_name), PRESETS[preset]))
 
 
 def resident_bytes() -> int:

@@ -108,15 +108,5 @@ GAS_LOADED_WORD: Final = 10
 MAX_CALLS: Final = 16
 MAX_GAS: Final = 200_000
 """Largest gas limit of a transaction: the heaviest one that it buys fits the largest shape alone (test_heaviest)."""
-
-ENTRY_REGISTERS: Final = (
-    "selector",
-    "argument 1",
-    "argument 2",
-    "argument 3",
-    "argument 4",
-    "signer",
-    "call",
-)
 """What r1..r7 hold when a call starts: the caller's selector and four arguments, the signer's cell, and the
 number of the call in its transaction. Every other register is 0."""

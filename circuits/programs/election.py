@@ -66,10 +66,6 @@ class Election:
         owner = self._data(self._layout.nodes + node)[0] >> 32
         return self._weight(node) if owner == sequencer else 0
 
-    def ranks(self, bitcoin_height: int) -> int:
-        """How many may produce now: the leader, and a fallback more for each Bitcoin block without a batch."""
-        return 1 + min(bitcoin_height - self.last_height, self._rules.max_rank)
-
     def is_open(self, bitcoin_height: int) -> bool:
         """Whether anyone may produce."""
         return self.total == 0 or bitcoin_height - self.last_height >= self._rules.open_blocks

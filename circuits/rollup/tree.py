@@ -212,20 +212,3 @@ def state_tree(leaves: Mapping[int, Digest] | None = None) -> SparseTree:
 def exit_tree() -> SparseTree:
     """An empty exit tree: depth 10, empty leaf 0^8."""
     return SparseTree(EXIT_DEPTH, ZERO_DIGEST)
-
-
-def plain_root(depth: int, empty_leaf: Digest, leaves: Mapping[int, Digest]) -> Digest:
-    """The root by its definition, recursively in plain Python: the oracle of `SparseTree`."""
-    empty = empty_digests(depth, empty_leaf)
-
-    def node(level: int, index: int, below: Mapping[int, Digest]) -> Digest:
-        if not below:
-            return empty[level]
-        if level == depth:
-            return below[index]
-        middle = (2 * index + 1) << (depth - level - 1)
-        left = node(level + 1, 2 * index, {i: d for i, d in below.items() if i < middle})
-        right = node(level + 1, 2 * index + 1, {i: d for i, d in below.items() if i >= middle})
-        return compress(16, (*left, *right), 8)
-
-    return node(0, 0, leaves)

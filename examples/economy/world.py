@@ -62,10 +62,6 @@ class World:
         """Names of programs by cell."""
         return {cell: name for name, cell in self.programs.items()}
 
-    def name_of(self, cell: int) -> str:
-        """Who has an account cell."""
-        return next(name for name, at in self.people.items() if at == cell)
-
 
 def build(seed: int) -> World:
     """The world at genesis; the same for the same seed.

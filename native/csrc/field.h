@@ -1,4 +1,4 @@
-/* Element-wise field kernels and batch inversion. */
+/* Element-wise field kernels, copies and batch inversion. */
 #define FIELD_TILE ((size_t)1 << 14)
 
 struct binary_job {
@@ -40,6 +40,30 @@ static int FN(is_canonical)(const u32 *a, size_t n) {
     struct canonical_job job = {a, n, 0};
     pool_run(canonical_task, &job, (n + FIELD_TILE - 1) / FIELD_TILE);
     return !job.bad;
+}
+
+struct copy_job {
+    const u32 *const *in;
+    u32 *out;
+    size_t rows, tiles;
+    int streamed;
+};
+static void copy_task(void *context, size_t task) {
+    const struct copy_job *job = context;
+    size_t column = task / job->tiles, start = task % job->tiles * FIELD_TILE, n = min_size(job->rows - start, FIELD_TILE);
+    const u32 *from = job->in[column] + start;
+    u32 *to = job->out + column * job->rows + start;
+    if (!job->streamed || (uintptr_t)to % (4 * LANES) || n % LANES) {
+        memcpy(to, from, n * sizeof(u32));
+        return;
+    }
+    for (size_t i = 0; i < n; i += LANES) v_stream(to + i, v_load(from + i));
+    v_stream_end();
+}
+/* Columns, copied one after another. */
+static void FN(copy_columns)(const u32 *const *in, size_t columns, size_t rows, u32 *out) {
+    struct copy_job job = {in, out, rows, (rows + FIELD_TILE - 1) / FIELD_TILE, columns * rows >= STREAMED};
+    pool_run(copy_task, &job, columns * job.tiles);
 }
 
 HELPER vec f_inverse(vec a) { /* a^(p-2), Montgomery form; 0 -> 0. p - 2 = 0x7effffff */

@@ -1,6 +1,7 @@
 /* Every kernel: KERNEL(result, name, (parameters), (arguments)). No include guard: expanded per instruction set,
  * once for the table and once for the wrappers; native/build.py reads the C declarations for cffi from here. */
 KERNEL(int, is_canonical, (const uint32_t *a, size_t n), (a, n))
+KERNEL(void, copy_columns, (const uint32_t *const *in, size_t columns, size_t rows, uint32_t *out), (in, columns, rows, out))
 KERNEL(void, field_add, (const uint32_t *a, const uint32_t *b, uint32_t *out, size_t n), (a, b, out, n))
 KERNEL(void, field_sub, (const uint32_t *a, const uint32_t *b, uint32_t *out, size_t n), (a, b, out, n))
 KERNEL(void, field_mul, (const uint32_t *a, const uint32_t *b, uint32_t *out, size_t n), (a, b, out, n))

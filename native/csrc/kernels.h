@@ -34,4 +34,7 @@ const uint32_t *lane_factors(unsigned log_n, unsigned log_lanes);
 /* 64-byte aligned memory; NULL if there is none. */
 void *aligned_new(size_t bytes);
 void aligned_free(void *memory);
+/* The same for what a call needs and its successors will need again: it stays with the process. */
+void *scratch_new(size_t bytes);
+void scratch_free(void *memory);
 #endif

@@ -12,13 +12,15 @@
 #define BLOCK_BITS 12
 #define MAX_STRIP_BITS 9
 #define PREFETCHED 64 /* rows of a strip that the second-level cache holds beside the next strip's: they share its sets */
+#define GATHERED 256 /* a strip of as many rows is copied first: steps of 16 of its rows, 256 KiB apart, share the sets of 8 lines */
+#define AHEAD 8 /* rows that copying fetches ahead */
+#define WIDE ((size_t)1 << 19) /* no cache holds a column's scratch: two at a time read the tables once */
 #define SHORT 1024 /* below, a task is several columns */
-#define STREAMED ((size_t)1 << 20) /* results of as many elements pass by the caches, where they would not stay */
 
 struct ntt_job {
     const u32 *const *in;
     u32 *const *out, *const *first; /* first: NULL, or where the values on the first coset go too */
-    size_t columns, group, n, blowup;
+    size_t columns, group, abreast, n, blowup; /* a task is `group` columns, `abreast` of them at a time */
     unsigned log_n, strip_bits;
     int from_coefficients, to_coefficients, streamed;
     u32 *scratch; /* one piece for each thread */
@@ -84,6 +86,14 @@ static void small_transform(const struct ntt_job *job, const u32 *in, u32 *out, 
     }
 }
 
+HELPER void gather_strip(struct rows from, struct rows to, size_t rows) {
+    for (size_t r = 0; r < rows; r++) {
+        const u32 *row = from.at + r * from.stride, *ahead = row + AHEAD * from.stride;
+        for (size_t i = 0; i < STRIP && r + AHEAD < rows; i += 16) __builtin_prefetch(ahead + i, 0, 2);
+        for (size_t i = 0; i < STRIP; i += LANES) v_store(to.at + r * to.stride + i, v_load(row + i));
+    }
+}
+
 static void inverse_strips(const struct ntt_job *job, const u32 *in, u32 *work, u32 *buffer, size_t offset) {
     size_t rows = (size_t)1 << job->strip_bits, spacing = job->n >> job->strip_bits;
     if (rows == 1) {
@@ -95,6 +105,10 @@ static void inverse_strips(const struct ntt_job *job, const u32 *in, u32 *work, 
     if (offset + STRIP < spacing && rows <= PREFETCHED)
         for (size_t r = 0; r < rows; r++)
             for (size_t i = 0; i < STRIP; i += 16) __builtin_prefetch(next + r * spacing + i, 0, 2);
+    if (rows >= GATHERED) {
+        gather_strip(from, between, rows);
+        from = between;
+    }
     inverse_rows(from, between, to, rows, STRIP, 1, spacing, offset, &job->layers);
 }
 
@@ -183,29 +197,38 @@ static void forward_strips(const struct ntt_job *job, u32 *work, u32 *cosets, u3
         }
 }
 
-static void ntt_column(const struct ntt_job *job, const u32 *in, u32 *out, u32 *first, u32 *memory) {
-    size_t n = job->n, spacing = n >> job->strip_bits;
-    u32 *cosets = memory + n, *buffer = memory + n * job->blowup;
-    if (job->from_coefficients) bit_reverse_copy(in, memory, job->log_n);
+/* Columns start .. end - 1, in turn strip by strip and block by block. */
+static void ntt_columns(const struct ntt_job *job, size_t start, size_t end, u32 *memory) {
+    size_t n = job->n, spacing = n >> job->strip_bits, size = n * job->blowup;
+    u32 *buffer = memory + job->abreast * size, *work;
+    if (job->from_coefficients)
+        for (size_t c = start; c < end; c++) bit_reverse_copy(job->in[c], memory + (c - start) * size, job->log_n);
     for (size_t offset = 0; offset < spacing && !job->from_coefficients; offset += STRIP)
-        inverse_strips(job, in, memory, buffer, offset);
-    for (size_t offset = 0; offset < n; offset += spacing) middle_block(job, memory, cosets, offset, spacing);
-    if (job->to_coefficients) bit_reverse_copy(memory, out, job->log_n);
+        for (size_t c = start; c < end; c++) inverse_strips(job, job->in[c], memory + (c - start) * size, buffer, offset);
+    for (size_t offset = 0; offset < n; offset += spacing)
+        for (size_t c = start; c < end; c++) {
+            work = memory + (c - start) * size;
+            middle_block(job, work, work + n, offset, spacing);
+        }
+    if (job->to_coefficients)
+        for (size_t c = start; c < end; c++) bit_reverse_copy(memory + (c - start) * size, job->out[c], job->log_n);
     for (size_t offset = 0; offset < spacing && !job->to_coefficients; offset += STRIP)
-        forward_strips(job, memory, cosets, out, first, buffer, offset);
+        for (size_t c = start; c < end; c++) {
+            work = memory + (c - start) * size;
+            forward_strips(job, work, work + n, job->out[c], job->first ? job->first[c] : NULL, buffer, offset);
+        }
 }
 
 static void ntt_task(void *context, size_t task) {
     struct ntt_job *job = context;
     size_t piece = 0; /* there are as many pieces as threads, so one is free */
     while (__atomic_test_and_set(&job->scratch_taken[piece], __ATOMIC_ACQUIRE)) piece = (piece + 1) % job->pieces;
-    for (size_t c = task * job->group; c < min_size(job->columns, (task + 1) * job->group); c++) {
-        u32 *first = job->first ? job->first[c] : NULL;
+    size_t end = min_size(job->columns, (task + 1) * job->group);
+    for (size_t c = task * job->group; c < end; c += job->abreast)
         if (job->n < SMALL)
-            small_transform(job, job->in[c], job->out[c], first);
+            small_transform(job, job->in[c], job->out[c], job->first ? job->first[c] : NULL);
         else
-            ntt_column(job, job->in[c], job->out[c], first, job->scratch + piece * job->scratch_size);
-    }
+            ntt_columns(job, c, min_size(end, c + job->abreast), job->scratch + piece * job->scratch_size);
     if (job->streamed) v_stream_end();
     __atomic_clear(&job->scratch_taken[piece], __ATOMIC_RELEASE);
 }
@@ -222,7 +245,8 @@ static int FN(transform)(const u32 *const *in, u32 *const *out, u32 *const *firs
     job.streamed = columns * n * blowup >= STREAMED;
     size_t threads = (size_t)pool_threads(), share = (columns + threads - 1) / threads;
     if (columns == 0) return 1;
-    job.group = n < SHORT ? min_size(share, 16) : 1;
+    job.abreast = n >= WIDE && share >= 4 ? 2 : 1; /* fewer columns are shared out one by one */
+    job.group = n < SHORT ? min_size(share, 16) : job.abreast;
     u32 s = m_to(shift), g = m_root(log_n + log_blowup);
     if (!layers_new(&job.layers, log_n)) return 0;
     if (to_coefficients) s = m_inv(s);
@@ -231,17 +255,17 @@ static int FN(transform)(const u32 *const *in, u32 *const *out, u32 *const *firs
     unsigned char taken[MAX_THREADS] = {0};
     job.scratch_taken = taken;
     job.pieces = min_size(threads, tasks);
-    job.scratch_size = n < SMALL ? 0 : n * blowup + (STRIP << job.strip_bits) * blowup;
-    job.scales = aligned_new(n * blowup * sizeof(u32));
-    job.scratch = aligned_new(job.pieces * job.scratch_size * sizeof(u32));
+    job.scratch_size = n < SMALL ? 0 : (job.abreast * n + (STRIP << job.strip_bits)) * blowup;
+    job.scales = scratch_new(n * blowup * sizeof(u32));
+    job.scratch = scratch_new(job.pieces * job.scratch_size * sizeof(u32));
     if (!job.scales || !job.scratch) {
-        aligned_free(job.scales);
-        aligned_free(job.scratch);
+        scratch_free(job.scales);
+        scratch_free(job.scratch);
         return 0;
     }
     for (size_t coset = 0; coset < blowup; coset++, s = m_mul(s, g)) scale_table(job.scales + coset * n, log_n, s, factor);
     pool_run(ntt_task, &job, tasks);
-    aligned_free(job.scales);
-    aligned_free(job.scratch);
+    scratch_free(job.scales);
+    scratch_free(job.scratch);
     return 1;
 }

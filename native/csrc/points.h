@@ -50,42 +50,51 @@ HELPER u32 point_sum(const struct points_job *job, const u32 *values, size_t q, 
     return sum;
 }
 
-static void points_task(void *context, size_t column) {
+/* Adds to every point what this block of the column gives to it. */
+static void points_of_block(const struct points_job *points, u32 *work, u32 *buffer, size_t offset, size_t spacing, u32 *out) {
+    const struct ntt_job *job = &points->ntt;
+    size_t square = LANES * LANES;
+    struct rows block = {work + offset, LANES};
+    inverse_rows(block, block, block, spacing / LANES, LANES, LANES, LANES, 0, &job->layers);
+    for (size_t at = offset; at < offset + spacing; at += square) {
+        vec x[LANES], y[LANES];
+        block_inverse(x, work + at, &job->layers);
+        for (size_t coset = 0; coset < job->blowup; coset++) {
+            const u32 *scale = job->scales + coset * job->n + at;
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) y[i] = f_mul(x[i], v_load(scale + i * LANES));
+            block_forward(y, buffer + coset * spacing + at - offset, at / square, &job->layers);
+        }
+    }
+    for (size_t coset = 0, q = 0; coset < job->blowup; coset++) {
+        u32 *values = buffer + coset * spacing;
+        for (size_t at = 0; at < spacing; at += points->block) {
+            block.at = values + at;
+            forward_rows(block, block, block, points->block / LANES, LANES, LANES, (offset + at) / LANES, &job->layers);
+        }
+        for (; q < points->ends[coset]; q++)
+            out[q] = m_add(out[q], point_sum(points, values, q, offset / points->block, spacing / points->block));
+    }
+}
+
+static void points_task(void *context, size_t task) {
     const struct points_job *points = context;
     const struct ntt_job *job = &points->ntt;
-    u32 *out = points->out + column * points->total;
-    if (job->n < SMALL) {
-        small_points(points, job->in[column], out);
+    size_t start = task * job->abreast, end = min_size(job->columns, start + job->abreast), piece = 0;
+    u32 *out = points->out + start * points->total;
+    if (job->n < SMALL) { /* one at a time */
+        small_points(points, job->in[start], out);
         return;
     }
-    size_t spacing = job->n >> job->strip_bits, square = LANES * LANES, piece = 0;
+    size_t n = job->n, spacing = n >> job->strip_bits;
     while (__atomic_test_and_set(&job->scratch_taken[piece], __ATOMIC_ACQUIRE)) piece = (piece + 1) % job->pieces;
-    u32 *work = job->scratch + piece * job->scratch_size, *buffer = work + job->n;
-    for (size_t offset = 0; offset < spacing; offset += STRIP) inverse_strips(job, job->in[column], work, buffer, offset);
-    memset(out, 0, points->total * sizeof(u32));
-    for (size_t offset = 0; offset < job->n; offset += spacing) {
-        struct rows block = {work + offset, LANES};
-        inverse_rows(block, block, block, spacing / LANES, LANES, LANES, LANES, 0, &job->layers);
-        for (size_t at = offset; at < offset + spacing; at += square) {
-            vec x[LANES], y[LANES];
-            block_inverse(x, work + at, &job->layers);
-            for (size_t coset = 0; coset < job->blowup; coset++) {
-                const u32 *scale = job->scales + coset * job->n + at;
-#pragma GCC unroll 16
-                for (int i = 0; i < LANES; i++) y[i] = f_mul(x[i], v_load(scale + i * LANES));
-                block_forward(y, buffer + coset * spacing + at - offset, at / square, &job->layers);
-            }
-        }
-        for (size_t coset = 0, q = 0; coset < job->blowup; coset++) {
-            u32 *values = buffer + coset * spacing;
-            for (size_t at = 0; at < spacing; at += points->block) {
-                block.at = values + at;
-                forward_rows(block, block, block, points->block / LANES, LANES, LANES, (offset + at) / LANES, &job->layers);
-            }
-            for (; q < points->ends[coset]; q++)
-                out[q] = m_add(out[q], point_sum(points, values, q, offset / points->block, spacing / points->block));
-        }
-    }
+    u32 *work = job->scratch + piece * job->scratch_size, *buffer = work + job->abreast * n;
+    for (size_t offset = 0; offset < spacing; offset += STRIP)
+        for (size_t c = start; c < end; c++) inverse_strips(job, job->in[c], work + (c - start) * n, buffer, offset);
+    memset(out, 0, (end - start) * points->total * sizeof(u32));
+    for (size_t offset = 0; offset < n; offset += spacing)
+        for (size_t c = 0; c < end - start; c++)
+            points_of_block(points, work + c * n, buffer, offset, spacing, out + c * points->total);
     __atomic_clear(&job->scratch_taken[piece], __ATOMIC_RELEASE);
 }
 
@@ -98,10 +107,12 @@ static int FN(coset_points)(const u32 *const *in, size_t columns, unsigned log_n
     unsigned char taken[MAX_THREADS] = {0};
     ntt->strip_bits = log_n <= BLOCK_BITS ? 0 : (unsigned)min_size(log_n - BLOCK_BITS, MAX_STRIP_BITS);
     ntt->scratch_taken = taken;
-    ntt->pieces = min_size(threads, columns);
+    ntt->abreast = n >= WIDE && columns >= 4 * threads ? 2 : 1;
+    size_t tasks = (columns + ntt->abreast - 1) / ntt->abreast;
+    ntt->pieces = min_size(threads, tasks);
     size_t buffer = (cosets * n) >> ntt->strip_bits;
     if (buffer < (size_t)STRIP << ntt->strip_bits) buffer = (size_t)STRIP << ntt->strip_bits;
-    ntt->scratch_size = n < SMALL ? 0 : n + buffer;
+    ntt->scratch_size = n < SMALL ? 0 : ntt->abreast * n + buffer;
     job.block = min_size(POINT_BLOCK, n);
     job.blocks = n / job.block;
     job.total = total;
@@ -110,8 +121,8 @@ static int FN(coset_points)(const u32 *const *in, size_t columns, unsigned log_n
     job.out = out;
     if (!layers_new(&ntt->layers, log_n)) return 0;
     u32 w = m_root(log_n), factor = m_inv(m_to((u32)n));
-    u32 *scratch = aligned_new(ntt->pieces * ntt->scratch_size * sizeof(u32));
-    u32 *tables = aligned_new((cosets * n + total * (job.blocks + 1)) * sizeof(u32));
+    u32 *scratch = scratch_new(ntt->pieces * ntt->scratch_size * sizeof(u32));
+    u32 *tables = scratch_new((cosets * n + total * (job.blocks + 1)) * sizeof(u32));
     int ok = scratch && tables;
     if (ok) {
         u32 *powers = tables + cosets * n, *points = powers + total * job.blocks;
@@ -129,9 +140,9 @@ static int FN(coset_points)(const u32 *const *in, size_t columns, unsigned log_n
         }
         job.powers = powers;
         job.points = points;
-        pool_run(points_task, &job, columns);
+        pool_run(points_task, &job, tasks);
     }
-    aligned_free(scratch);
-    aligned_free(tables);
+    scratch_free(scratch);
+    scratch_free(tables);
     return ok;
 }

@@ -22,6 +22,48 @@ void *aligned_new(size_t bytes) {
 
 void aligned_free(void *memory) { free(memory); }
 
+/* Scratch stays with the process: each call would fetch it from the system again otherwise. */
+static pthread_mutex_t scratch_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct scratch {
+    void *memory;
+    size_t bytes;
+    int used;
+} kept[8];
+
+void *scratch_new(size_t bytes) {
+    struct scratch *best = NULL, *spare = NULL; /* the smallest idle one that does; else an empty place, or the smallest idle one */
+    if (bytes < HUGE_PAGE) return aligned_new(bytes);
+    pthread_mutex_lock(&scratch_lock);
+    for (struct scratch *s = kept; s < kept + sizeof kept / sizeof *kept; s++) {
+        if (s->used) continue;
+        if (s->bytes >= bytes && (!best || s->bytes < best->bytes)) best = s;
+        if (!spare || s->bytes < spare->bytes) spare = s;
+    }
+    if (!best && spare) {
+        aligned_free(spare->memory);
+        spare->memory = aligned_new(bytes);
+        spare->bytes = spare->memory ? bytes : 0;
+        best = spare;
+    }
+    void *memory = best ? best->memory : NULL;
+    if (memory) best->used = 1;
+    pthread_mutex_unlock(&scratch_lock);
+    return best ? memory : aligned_new(bytes);
+}
+
+void scratch_free(void *memory) {
+    if (!memory) return;
+    pthread_mutex_lock(&scratch_lock);
+    for (struct scratch *s = kept; s < kept + sizeof kept / sizeof *kept; s++)
+        if (s->memory == memory) {
+            s->used = 0;
+            memory = NULL;
+            break;
+        }
+    pthread_mutex_unlock(&scratch_lock);
+    aligned_free(memory);
+}
+
 /* Tables of constant factors, by kind and size. */
 enum { POWERS, ROOTS, LANES_OF_8, LANES_OF_16, KINDS };
 static const u32 *tables[KINDS][TWO_ADICITY + 1];

@@ -2,6 +2,8 @@
  * VEC_HEADER, FN(name) and the target pragma. See vec_portable.h for what a width defines. */
 #include VEC_HEADER
 
+#define STREAMED ((size_t)1 << 20) /* results of as many elements pass by the caches, where they would not stay */
+
 INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Canonical in, canonical out; in Montgomery form or not, alike. */

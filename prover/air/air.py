@@ -138,7 +138,11 @@ class AirBuilder:
         self.assert_zero(lift(left) - right, label)
 
     def assert_all_eq(self, left: Sequence[Any], right: Sequence[Any], label: str) -> None:
-        """Item by item; the label gets the index."""
+        """Item by item; the label gets the index.
+
+        Raises:
+            AirError: unequal lengths.
+        """
         if len(left) != len(right):
             raise AirError(f"{label}: {len(left)} values against {len(right)}")
         for i, (a, b) in enumerate(zip(left, right, strict=True)):

@@ -21,6 +21,10 @@ class Op(IntEnum):
     MUL = 4
 
 
+CONST, VARIABLE, ADD, SUB, MUL = Op
+"""The same by name: Python 3.11 takes 0.2 us to find a member of an enumeration, and millions are asked for."""
+
+
 class Space(IntEnum):
     """Where a variable lives."""
 
@@ -80,12 +84,12 @@ class Expression:
 
 def constant(value: int) -> Expression:
     """A constant, reduced mod p."""
-    return Expression(Op.CONST, value=value % P)
+    return Expression(CONST, value=value % P)
 
 
 def variable(space: Space, index: int, offset: int) -> Expression:
     """A column of the table, on this row (offset 0) or the following one (offset 1)."""
-    return Expression(Op.VARIABLE, space=space, index=index, offset=offset, degree=1)
+    return Expression(VARIABLE, space=space, index=index, offset=offset, degree=1)
 
 
 def lift(value: Expression | int) -> Expression:
@@ -94,30 +98,30 @@ def lift(value: Expression | int) -> Expression:
 
 
 def _add(a: Expression, b: Expression) -> Expression:
-    if a.op is Op.CONST and b.op is Op.CONST:
+    if a.op is CONST and b.op is CONST:
         return constant(a.value + b.value)
-    if a.op is Op.CONST and a.value == 0:
+    if a.op is CONST and a.value == 0:
         return b
-    if b.op is Op.CONST and b.value == 0:
+    if b.op is CONST and b.value == 0:
         return a
-    return Expression(Op.ADD, a, b, degree=max(a.degree, b.degree))
+    return Expression(ADD, a, b, degree=max(a.degree, b.degree))
 
 
 def _sub(a: Expression, b: Expression) -> Expression:
-    if a.op is Op.CONST and b.op is Op.CONST:
+    if a.op is CONST and b.op is CONST:
         return constant(a.value - b.value)
-    if b.op is Op.CONST and b.value == 0:
+    if b.op is CONST and b.value == 0:
         return a
-    return Expression(Op.SUB, a, b, degree=max(a.degree, b.degree))
+    return Expression(SUB, a, b, degree=max(a.degree, b.degree))
 
 
 def _mul(a: Expression, b: Expression) -> Expression:
-    if a.op is Op.CONST and b.op is Op.CONST:
+    if a.op is CONST and b.op is CONST:
         return constant(a.value * b.value)
     for factor, other in ((a, b), (b, a)):
-        if factor.op is Op.CONST:
+        if factor.op is CONST:
             if factor.value == 0:
                 return factor
             if factor.value == 1:
                 return other
-    return Expression(Op.MUL, a, b, degree=a.degree + b.degree)
+    return Expression(MUL, a, b, degree=a.degree + b.degree)

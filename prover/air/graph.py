@@ -11,8 +11,7 @@ from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from prover.air.air import Air, Constraint, Interaction
-from prover.air.expression import Expression, Op, Space
-from prover.field import P
+from prover.air.expression import ADD, CONST, MUL, SUB, VARIABLE, Expression, Op, Space
 
 T = TypeVar("T")
 
@@ -36,7 +35,7 @@ class Graph:
     _orders: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
 
     def _node(self, op: Op, left: int, right: int) -> int:
-        if op in (Op.ADD, Op.MUL) and left > right:
+        if op in (ADD, MUL) and left > right:
             left, right = right, left
         key = (op, left, right)
         number = self._known.get(key)
@@ -48,13 +47,13 @@ class Graph:
         return number
 
     def _leaf(self, node: Expression) -> int:
-        if node.op is Op.CONST:
-            return self._node(Op.CONST, node.value, 0)
+        if node.op is CONST:
+            return self._node(CONST, node.value, 0)
         key = (node.space, node.index, node.offset)
         if key not in self._numbers:
             self._numbers[key] = len(self.variables)
             self.variables.append(key)
-        return self._node(Op.VARIABLE, self._numbers[key], 0)
+        return self._node(VARIABLE, self._numbers[key], 0)
 
     def add(self, root: Expression, seen: dict[int, int]) -> int:
         """Adds an expression; `seen` maps id(expression) to node and must not outlive the expressions."""
@@ -86,7 +85,7 @@ class Graph:
             node = stack.pop()
             if node not in needed:
                 needed.add(node)
-                if self.op[node] in (Op.ADD, Op.SUB, Op.MUL):
+                if self.op[node] in (ADD, SUB, MUL):
                     stack += (self.left[node], self.right[node])
         return sorted(needed)
 
@@ -125,7 +124,7 @@ class AirGraph:
     def looked(self) -> tuple[int, ...]:
         """Numbers of the main columns that interactions read, on either row, ascending."""
         graph = self.graph
-        leaves = [n for n in graph.reachable(self.lookup_roots()) if graph.op[n] is Op.VARIABLE]
+        leaves = [n for n in graph.reachable(self.lookup_roots()) if graph.op[n] is VARIABLE]
         read = (graph.variables[graph.left[n]] for n in leaves)
         return tuple(sorted({index for space, index, _ in read if space is Space.MAIN}))
 
@@ -179,42 +178,18 @@ def evaluate(
     values: dict[int, T] = {}
     for node in graph.reachable(roots):
         op, left, right = graph.op[node], graph.left[node], graph.right[node]
-        if op is Op.CONST:
+        if op is CONST:
             values[node] = ring.constant(left)
-        elif op is Op.VARIABLE:
+        elif op is VARIABLE:
             values[node] = variable(*graph.variables[left])
-        elif op is Op.ADD:
+        elif op is ADD:
             values[node] = ring.add(values[left], values[right])
-        elif op is Op.SUB:
+        elif op is SUB:
             values[node] = ring.sub(values[left], values[right])
-        elif graph.op[left] is Op.CONST:
+        elif graph.op[left] is CONST:
             values[node] = ring.scale(values[right], graph.left[left])
-        elif graph.op[right] is Op.CONST:
+        elif graph.op[right] is CONST:
             values[node] = ring.scale(values[left], graph.left[right])
         else:
             values[node] = ring.mul(values[left], values[right])
     return values
-
-
-class IntegerRing:
-    """F_p on plain integers."""
-
-    def constant(self, value: int) -> int:
-        """An integer in [0, p)."""
-        return value
-
-    def add(self, a: int, b: int) -> int:
-        """A + b."""
-        return (a + b) % P
-
-    def sub(self, a: int, b: int) -> int:
-        """A - b."""
-        return (a - b) % P
-
-    def mul(self, a: int, b: int) -> int:
-        """A * b."""
-        return a * b % P
-
-    def scale(self, a: int, value: int) -> int:
-        """A times a constant."""
-        return a * value % P

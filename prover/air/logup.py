@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from prover.air.expression import Op
+from prover.air.expression import CONST
 from prover.air.graph import AirGraph, InteractionNodes
 
 B = TypeVar("B", contravariant=True)
@@ -79,7 +79,7 @@ class LookupChallenges(Generic[E]):
             self.offsets[relation] = algebra.ext_offset(self.alpha, relation)
         total = self.offsets[relation]
         for beta, node in zip(self.betas, item.values, strict=False):
-            if not (table.graph.op[node] is Op.CONST and table.graph.left[node] == 0):
+            if not (table.graph.op[node] is CONST and table.graph.left[node] == 0):
                 total = algebra.ext_add(total, algebra.ext_scale(beta, values[node]))
         return total
 
@@ -95,7 +95,7 @@ def fraction(
 
     def times_multiplicity(item: InteractionNodes, a: E) -> E:
         node = item.multiplicity
-        if table.graph.op[node] is Op.CONST and table.graph.left[node] == 1:
+        if table.graph.op[node] is CONST and table.graph.left[node] == 1:
             return a
         return algebra.ext_scale(a, values[node])
 

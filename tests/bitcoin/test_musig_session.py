@@ -10,10 +10,12 @@ from verifier.bitcoin.musig_session import (
     Batch,
     Job,
     Member,
+    NoncesDiffer,
     OtherBatch,
     SessionSpent,
     WrongPartial,
     combine,
+    digest_of,
 )
 
 SECRETS = [bytes([i]) * 32 for i in range(1, 6)]
@@ -40,7 +42,7 @@ def signed() -> tuple[list[bytes], list[bytes]]:
 def test_five_members_sign_a_batch() -> None:
     nonces, partials = signed()
     assert {len(message) for message in nonces} == {32 + 66 * len(JOBS)}
-    assert {len(message) for message in partials} == {32 + 32 * len(JOBS)}
+    assert {len(message) for message in partials} == {32 + 32 * len(JOBS) + 32 * 5}
     for job, signature in zip(JOBS, combine(BATCH, nonces, partials), strict=True):
         assert verify_schnorr(Aggregate(KEYS, job.tweaks).key, job.message, signature)
 
@@ -93,6 +95,26 @@ def test_a_share_of_another_session_is_wrong() -> None:
     with pytest.raises(WrongPartial) as caught:
         combine(BATCH, nonces, partials)
     assert (caught.value.member, caught.value.job) == (3, 0)
+
+
+def test_a_share_for_other_nonces_of_somebody_elses_is_told_from_a_wrong_one() -> None:
+    members, nonces = begun()
+    other = Member(BATCH, SECRETS[0]).nonces
+    partials = [member.sign([other, *nonces[1:]] if member.index == 3 else nonces) for member in members]
+    with pytest.raises(NoncesDiffer) as caught:
+        combine(BATCH, nonces, partials)
+    told = {**dict.fromkeys((0, 1, 2, 4, None), digest_of(nonces[0])), 3: digest_of(other)}
+    assert caught.value.said == {0: told}
+
+
+def test_what_a_member_says_of_nonces_matters_only_where_shares_do_not_fit() -> None:
+    nonces, partials = signed()
+    partials[1] = partials[1][: -32 * 5] + bytes(32 * 5)
+    assert len(combine(BATCH, nonces, partials)) == len(JOBS)
+    partials[2] = partials[2][:32] + bytes(31) + b"\1" + partials[2][64:]
+    with pytest.raises(WrongPartial) as caught:
+        combine(BATCH, nonces, partials)
+    assert (caught.value.member, caught.value.job) == (2, 0)
 
 
 def test_a_member_of_another_batch_is_named() -> None:

@@ -3,11 +3,15 @@
 import random
 import re
 import shutil
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.bridge.shell import Shell, funded
+from tests.disk import full_disk
+from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.store import Store
 from verifier.bridge.setup.files import PUBLICATION, PURSE, SECRET, SEED
 from verifier.bridge.simulate.setup import NETWORK
@@ -42,9 +46,11 @@ def arguments(shell: Shell, command: str) -> list[object]:
 
 
 def every_command(shell: Shell, role: str, directory: str | None = None) -> set[str]:
-    """The reasons with which all commands of a role refuse."""
+    """The reasons with which all commands of a role refuse; `status` is of whoever has the directory."""
     return {
-        shell.refusal(command, directory or role, *arguments(shell, command)) for command in COMMANDS[role]
+        shell.refusal(command, directory or role, *arguments(shell, command))
+        for command in COMMANDS[role]
+        if command != "status" or directory not in COMMANDS
     }
 
 
@@ -115,6 +121,34 @@ def test_published_keys_that_are_missing_or_damaged(shell: Shell) -> None:
     assert not path.exists()
     path.write_bytes(good)
     assert shell.done("kickoff", "operator") == ["kickoff"]
+
+
+@pytest.mark.parametrize("at", [0, 100, 4_096, 20_000])
+def test_a_full_disk_is_told_and_loses_nothing(at: int, shell: Shell) -> None:
+    with full_disk(at):
+        for role, commands in COMMANDS.items():
+            error = shell.refused(commands[0], role, *arguments(shell, commands[0]))
+            assert (error["kind"], "is the disk full" in error["message"]) == ("ChainError", True), error
+    assert shell.done("kickoff", "operator") == ["kickoff"]
+
+
+def test_a_store_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has undone the transaction by itself then: undoing it again must not hide why."""
+    store = Store(tmp_path, "watcher", NETWORK)
+    store.put_meta("kept", b"1")
+    connect = sqlite3.connect
+
+    def connect_full(*args: Any, **options: Any) -> sqlite3.Connection:
+        db = connect(*args, **options)
+        db.execute("PRAGMA max_page_count = 20")
+        return db
+
+    with monkeypatch.context() as context:
+        context.setattr(sqlite3, "connect", connect_full)
+        with pytest.raises(BridgeError, match="full: is the disk full") as error:
+            store.put_metas({f"{number}": bytes(4_000) for number in range(100)})
+    assert error.value.reason is BridgeReason.STATE
+    assert (store.meta("kept"), store.meta("0")) == (b"1", None)
 
 
 def test_no_node(shell: Shell) -> None:

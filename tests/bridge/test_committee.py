@@ -1,5 +1,7 @@
 """What a member refuses of an operator, and of members who are all against it."""
 
+import pickle
+import re
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
@@ -23,7 +25,7 @@ from tests.bridge.slot import (
     terms,
 )
 from verifier.bitcoin.keys import xonly_key
-from verifier.bitcoin.musig_session import ID_SIZE
+from verifier.bitcoin.musig_session import ID_SIZE, NoncesDiffer, digest_of
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.graph import SlotGraph
@@ -246,6 +248,84 @@ def test_who_sends_what_is_malformed_is_named(
     assert all(
         request.holds(everybody[0].committee, made[request.slot]) for request in protect_requests(graph())
     )
+
+
+class Told(Member):
+    """A member that is sent another message of somebody's first round than the others are."""
+
+    def __init__(self, member: Member, sender: int, other: bytes) -> None:
+        self.__dict__ = member.__dict__
+        self.__dict__["told"] = (sender, other)
+
+    def shares(self, batch: Batch, nonces: Any) -> bytes:
+        sender, other = self.__dict__["told"]
+        return super().shares(batch, [other if at == sender else each for at, each in enumerate(nonces)])
+
+
+@pytest.mark.parametrize("sender, receivers", [(0, (1,)), (0, (1, 2)), (1, (0,)), (2, (0, 1)), (2, (1,))])
+def test_who_sends_different_nonces_to_different_members_is_named(
+    sender: int, receivers: tuple[int, ...]
+) -> None:
+    """The shares of those who were told otherwise are wrong, and not by their fault; the next session holds."""
+    everybody = adopted()
+    first = everybody[sender].nonces(PROTECT)
+    second = everybody[sender].nonces(PROTECT)  # well-formed, of the same member and batch
+    odd: list[Member] = [
+        Told(member, sender, first) if at in receivers else member for at, member in enumerate(everybody)
+    ]
+    with pytest.raises(BridgeError) as error:
+        sign_batch(odd, PROTECT)
+    assert error.value.reason is BridgeReason.DIFFER
+    said = str(error.value)
+    assert said.count("sent nonces") == 1 and f"member {sender} sent nonces" in said
+    told = digest_of(first).hex()[:16]
+    assert f"{told} to {', '.join(f'member {at}' for at in receivers)}" in said
+    assert isinstance(error.value.__cause__, NoncesDiffer)
+    assert error.value.__cause__.said.keys() == {sender}
+    views = error.value.__cause__.said[sender]
+    assert {at for at, view in views.items() if view == digest_of(first)} == set(receivers)
+    for member in everybody:
+        assert member.accepted("slot", Phase.PROTECT) == set()
+        assert member.store.signatures("slot").keys() == offer().openings.keys()
+        refuses(BridgeReason.ORDER, lambda member=member: member.shares(PROTECT, []))  # type: ignore[misc]
+        member.__dict__.pop("told", None)
+    sent = [member.nonces(PROTECT) for member in everybody]
+    assert digest_of(sent[sender]) not in {digest_of(first), digest_of(second), *views.values()}
+    made = sign_batch(everybody, PROTECT)
+    assert all(
+        request.holds(everybody[0].committee, made[request.slot]) for request in protect_requests(graph())
+    )
+
+
+def test_a_wrong_share_is_its_makers_fault_also_where_nonces_differ() -> None:
+    """Member 1 was told otherwise, member 2 sends garbage for what everybody was told."""
+    everybody = adopted()
+    first = everybody[0].nonces(PROTECT)
+    odd = [everybody[0], Told(everybody[1], 0, first), Odd(everybody[2], None, bytes(31) + b"\1")]
+    with pytest.raises(BridgeError) as error:
+        sign_batch(odd, PROTECT)
+    assert error.value.reason is BridgeReason.SHARE
+    assert "member 2" in str(error.value)
+
+
+def test_members_who_were_shown_different_transactions_are_told_apart() -> None:
+    """One has adopted the same slot from another outpoint: nobody signs, and each side is named."""
+    everybody = adopted()
+    stranger = members()[1]
+    stranger.adopt(offer_of(funding=OutPoint(b"\x77" * 32, 1)))
+    with pytest.raises(BridgeError) as error:
+        sign_batch([everybody[0], stranger, everybody[2]], PROTECT)
+    assert error.value.reason is BridgeReason.DIFFER
+    assert re.search(r"members 0, 2 sign batch \w{16}; members 1 sign batch \w{16}", str(error.value))
+    for member in (*everybody, stranger):
+        refuses(BridgeReason.ORDER, lambda member=member: member.shares(PROTECT, []))  # type: ignore[misc]
+    sign_batch(everybody, PROTECT)
+
+
+def test_an_error_of_a_session_travels_from_a_worker() -> None:
+    error = BridgeError(BridgeReason.DIFFER, "member 0 sent nonces a to member 1 and b to member 2")
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.reason, str(again)) == (error.reason, str(error))
 
 
 def test_a_nonce_is_used_once_whatever_the_others_say() -> None:

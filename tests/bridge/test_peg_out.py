@@ -9,8 +9,8 @@ import pytest
 from tests.bridge.shell import Shell, funded
 from verifier.bridge.game.announcement import MAX_BYTES, Announcement
 from verifier.bridge.game.claims import ToyClaims
-from verifier.bridge.game.peg_out import guide_of, hear, inform, open_all
-from verifier.bridge.game.roles import Guide
+from verifier.bridge.game.peg_out import guide_of, hear, inform
+from verifier.bridge.game.plans import Plan, within_reach
 from verifier.bridge.game.view import SlotView
 from verifier.bridge.setup.files import open_watcher
 from verifier.bridge.simulate.setup import NETWORK
@@ -109,8 +109,9 @@ def keep_the_operator_as_it_was(shell: Shell) -> None:
 class Comparing(ToyClaims):
     """As over the verifier's tree: another proof of the statement than the asserted one differs everywhere."""
 
-    def guide(self, proof: bytes) -> Guide:
-        return open_all(range(len(self.tree.nodes)))
+    def plan(self, proof: bytes | None, lot: bytes) -> Plan:
+        nodes = self.tree.nodes
+        return lambda revealed, committed: (within_reach(nodes, range(1, len(nodes)), revealed), [])
 
 
 def test_nothing_is_opened_of_a_statement_that_is_known_to_be_true(shell: Shell, announcement: Path) -> None:
@@ -126,10 +127,48 @@ def test_nothing_is_opened_of_a_statement_that_is_known_to_be_true(shell: Shell,
         proof = shell.sample().read_bytes()
         assert hear(watcher, claims, said, proof)
         children = list(view.graph.nodes[0].children)
-        assert list(guide_of(watcher, claims)(view, 0)) == children, "it knows no more than what it heard"
-        inform(watcher, claims)
+        informed = guide_of(watcher, claims, bytes(32))
+        assert list(informed(view, 0)) == children, "it knows no more than what it heard"
+        inform(watcher, claims, bytes(32))
         assert watcher.claim is not None and list(watcher.guide(view, 0)) == []
         assert watcher.due(node) == []
+
+
+def insisted(shell: Shell) -> None:
+    shell.done("challenge", "watcher")
+    shell.done("assert", "operator")
+
+
+def opened_until_nothing_is_due(shell: Shell) -> list[str]:
+    """Whatever the watcher's directory leads to, and the operator's answers."""
+    opened: list[str] = []
+    while not any(name.startswith("disprove/") for name in shell("status", "watcher")["due"]):
+        out = shell("open", "watcher")
+        if "error" in out:
+            assert out["error"]["reason"] == "NO_FAULT"
+            return opened
+        opened += [each["name"] for each in out["sent"]]
+        shell("mine", "node", 1)
+        shell.done("reveal", "operator")
+    shell.done("disprove", "watcher")
+    return opened
+
+
+@pytest.mark.parametrize("heard", [False, True])
+@pytest.mark.parametrize("case", ["honest", "false", "withheld"])
+def test_a_proof_that_nobody_published_is_opened_by_lot(shell: Shell, case: str, heard: bool) -> None:
+    """Its statement at most was announced: what is false is convicted, what is true is paid for and stands."""
+    proof, announced = shell.sample(case), shell.home / "announced"
+    shell.works("announce", "operator", announced, "--proof", proof, "--unchecked")
+    if heard:
+        shell.works("hear", "watcher", announced)
+    shell.done("kickoff", "operator")
+    insisted(shell)
+    opened = opened_until_nothing_is_due(shell)
+    assert shell("status", "watcher")["penalised"] == (case != "honest")
+    assert len(set(opened)) == len(opened) <= 6
+    if case == "honest":
+        assert len(opened) == 6, "every query of the small tree is drawn"
 
 
 def test_what_is_not_what_the_watcher_expects_is_challenged(shell: Shell, announcement: Path) -> None:

@@ -13,10 +13,13 @@ from prover.params import PRESETS
 from prover.proof import MAGIC, VERSION, Proof, header_bytes
 from prover.prove import prove
 from tests import small_system
+from tests.bridge.chunks import tree
 from tests.bridge.shell import Shell
+from tests.bridge.test_search import another_true_proof
 from tests.proofs import decoded, public_values, small_key, small_proof
 from verifier import pipeline
 from verifier.bridge.game import claims
+from verifier.bridge.game.search import Search
 
 pytestmark = pytest.mark.slow
 USER = "5120" + "11" * 32
@@ -55,10 +58,20 @@ def slot(home: Path, *more: object) -> Shell:
         "true": small_proof(),
         "other": prove(small_key(), other, public).encode(),
         "false": Proof(small_key().verifying_key.layout, tuple(public_values()), words).encode(),
+        "another": another_true_proof().encode(),
+        "false head": false_in_the_head().encode(),
     }
     for name, data in files.items():
         (home / f"{name}.proof").write_bytes(data)
     return made
+
+
+def false_in_the_head() -> Proof:
+    """A value opened at zeta is another; all that follows is honest about the words that are there."""
+    layout = small_key().verifying_key.layout
+    words = another_true_proof().words[:]
+    words[layout.head_words // 2] ^= 1
+    return Proof(layout, tuple(public_values()), words)
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +200,40 @@ def test_a_proof_of_another_shape_or_cut_short_is_refused(bound: Shell, tmp_path
     )
     assert claims.identify(bad.read_bytes()).shape == "standard"
     assert shell.done("kickoff", "operator", "--proof", shell.home / "true.proof") == ["kickoff"]
+
+
+def searched(shell: Shell) -> tuple[list[str], bool]:
+    """Challenge, assertion, and whatever the watcher's directory leads to; the openings, and whether it convicted."""
+    shell.done("challenge", "watcher")
+    shell.done("assert", "operator")
+    opened: list[str] = []
+    while True:
+        due = shell("status", "watcher")["due"]
+        if any(name.startswith("disprove") for name in due):
+            shell.done("disprove", "watcher")
+            return opened, shell("status", "watcher")["penalised"]
+        if not due:
+            return opened, False
+        opened += shell.done("open", "watcher")
+        if any(
+            name.startswith("reveal") for name in shell("status", "operator", "--role", "operator")["due"]
+        ):
+            shell.done("reveal", "operator")
+
+
+@pytest.mark.parametrize("asserted", ["another", "false head"])
+def test_another_proof_than_the_one_that_was_heard(bound: Shell, tmp_path: Path, asserted: str) -> None:
+    """What is false is convicted, without its data; what is true is paid for, within the budget, and taken."""
+    shell = bound.copy(tmp_path / "bridge")
+    announced = claimed(shell, asserted, "--unchecked")
+    heard = shell.works("hear", "watcher", announced, "--proof", shell.home / "false.proof")
+    assert heard["proof_holds"] is False
+    opened, convicted = searched(shell)
+    assert convicted == (asserted == "false head")
+    assert len(opened) == len(set(opened)) <= Search(tree(), bytes(32)).openings
+    if not convicted:
+        assert len(opened) >= len(Search(tree(), bytes(32)).nodes)
+        shell("mine", "node", 300)
+        shell.done("close", "operator")
+        shell("mine", "node", 6_000)
+        assert shell.done("take", "operator") == ["take2/vault 0"]

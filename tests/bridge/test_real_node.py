@@ -32,6 +32,7 @@ from verifier.bridge.tree import Node
 from verifier.chain.chain import Refused, TestChain
 from verifier.chain.kernel import KernelSpending
 from verifier.chain.node import EmbeddedNode
+from verifier.chain.policy import TRUC_MAX_VBYTES
 from verifier.script.spend import verify_input
 
 CASE = ToyCase()
@@ -160,8 +161,8 @@ def test_the_widest_assertion_and_reveal_relay(here: TestChain, rollup: World) -
     stage.play(until=lambda: stage.view.commitment(widest) is not None)
     stage.close()
     sizes = {record.name: record.spending.tx.vbytes for record in stage.records}
-    assert 25_000 < sizes["assert"] <= 100_000
-    assert max(sizes.values()) == sizes[f"reveal/{widest}"] > 50_000
+    assert TRUC_MAX_VBYTES < sizes["assert"] <= 100_000
+    assert max(sizes.values()) == sizes[f"reveal/{widest}"] > 50_000, sizes
     assert not stage.refusals
 
 

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
+from prover.hashing import to_bytes
 from tests.bridge.attacks import (
     PARTS,
     QUERIES,
@@ -102,6 +103,24 @@ def test_the_command_convicts_a_file_and_leaves_a_true_one_alone(tmp_path):
     assert said["kernel_accepts"] is True
     assert said["opened"][-1] == said["node"] and "/query 109/" in said["node"]
     assert len(said["opened"]) <= said["depth"] + 1
+
+
+def test_the_command_convicts_a_true_proof_about_another_ledger(tmp_path):
+    file = tmp_path / "batch.proof"
+    file.write_bytes(case().data)
+    root = to_bytes(case().proof.public_values[:8]).hex()
+    code, said = dispute(file, "--root-before", root)
+    assert (code, said["outcome"]) == (0, "right")
+    code, said = dispute(file, "--kernel", "--root-before", "00" * 4 + root[8:])
+    assert (code, said["outcome"], said["reason"], said["kernel_accepts"]) == (1, "convicted", None, True)
+    assert "another state" in said["detail"]
+
+
+@pytest.mark.parametrize("root", ["zz", "", "11" * 31, "ff" * 32])
+def test_the_command_refuses_what_is_no_state_root(tmp_path, root):
+    arguments = ["bridge", "dispute", str(tmp_path / "none"), "--root-before", root]
+    outcome = CliRunner().invoke(cli, arguments)
+    assert outcome.exit_code == 2 and "--root-before" in outcome.output
 
 
 def test_the_claim_of_the_root_is_of_the_key_and_the_statement():

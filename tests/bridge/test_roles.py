@@ -12,13 +12,14 @@ from verifier.bridge.chunks.chunk import ChunkError
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.graph import PURSE_VBYTES
 from verifier.bridge.game.params import MARGINS
+from verifier.bridge.game.plans import open_by, within_reach
 from verifier.bridge.game.roles import Operator, all_wires, open_towards
 from verifier.bridge.game.vault import MAX_SLOT_NAME, payout_outputs
 from verifier.bridge.game.view import Confirmed, SlotView
 from verifier.bridge.simulate import silence
 from verifier.bridge.simulate.setup import SetUp, open_node
 from verifier.bridge.simulate.stage import Stage
-from verifier.bridge.tree import Digits, Spend
+from verifier.bridge.tree import Accuser, Digits, Spend
 from verifier.chain.wallet import Wallet
 from verifier.script.script import encode_number
 from verifier.script.winternitz import LAST, WinternitzKey, read
@@ -71,9 +72,64 @@ def test_a_disproof_that_fails_keeps_nothing_back_and_is_tried_again(stage: Stag
     assert all((reason == "too large") == (leaf == "not built") for reason in failed)
 
 
+def test_what_is_opened_only_if_need_be_waits_until_an_opening_may_still_be_late(stage: Stage) -> None:
+    """The operator's time runs meanwhile, so that no level takes longer for it."""
+    nodes, windows = stage.graph.nodes, stage.graph.terms.windows
+    stage.kickoff(CASE.honest)
+    plan = open_by(nodes, lambda revealed, committed: ([], within_reach(nodes, {1, 2}, revealed)))
+    watcher = stage.watch(challenge=True, guide=plan)
+    stage.play(until=lambda: "assert" in stage.names)
+    stage.mine(windows.close - MARGINS.lateness - 1 - stage.view.age("R1.0"))
+    assert watcher.due(stage.node) == []
+    assert stage.view.next_event() == stage.view.height + 1
+    stage.mine()
+    assert watcher.due(stage.node) == ["open/1", "open/2"]
+
+
 class WrongAccuser:
+    def disproofs(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Iterator[Spend]:
+        if node == 0:
+            yield Spend(0, ())
+
     def disprove(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Spend | None:
-        return Spend(0, ()) if node == 0 else None
+        return next(self.disproofs(node, signatures), None)
+
+
+class Eager(WrongAccuser):
+    """Takes a leaf of the false node for spendable that is not, before the one that is."""
+
+    def __init__(self, inner: Accuser, node: int) -> None:
+        self.inner, self.node = inner, node
+        self.offered: list[int] = []
+
+    def disproofs(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Iterator[Spend]:
+        right = list(self.inner.disproofs(node, signatures))
+        wrong = [Spend(1 - spend.leaf, spend.items) for spend in right]
+        for spend in (*wrong, *right):
+            self.offered.append(spend.leaf)
+            yield spend
+
+
+@pytest.mark.parametrize("leaf", ["refused", "not built"])
+def test_where_a_disproof_is_refused_the_next_leaf_is_sent(stage: Stage, leaf: str) -> None:
+    """In the same step: no block goes by, and no memory is needed after a restart."""
+    execution, fault = CASE.false
+    stage.kickoff(execution)
+    watcher = stage.watch(challenge=True, guide=open_towards(fault))
+    accuser = watcher.accuser = Eager(CASE.accuser(stage.moves), fault)
+    if leaf == "not built":
+        graph, build = copy(stage.graph), stage.graph.disprove_leaf
+        graph.disprove_leaf = (  # type: ignore[method-assign]
+            lambda node, number: unbuildable(node, number) if number == 0 else build(node, number)
+        )
+        watcher.moves = replace(watcher.moves, graph=graph)
+    stage.play(until=lambda: stage.view.commitment(fault) is not None)
+    accuser.offered.clear()
+    (sent,) = watcher.step(stage.node)
+    assert (sent.name, sent.refusal) == (f"disprove/{fault}", None)
+    assert accuser.offered[-2:] == [0, 1], "the first one failed"
+    stage.mine()
+    assert stage.view.penalised
 
 
 def test_nothing_is_opened_beside_a_disproof_that_waits_for_a_miner(stage: Stage) -> None:
@@ -94,8 +150,8 @@ def test_a_watcher_looks_at_the_same_wires_once(stage: Stage) -> None:
     stage.kickoff(CASE.honest)
     watcher = stage.watch(challenge=True, guide=open_towards(5))
     looked: list[int] = []
-    inner = watcher.accuser.disprove
-    object.__setattr__(watcher.accuser, "disprove", lambda n, s: looked.append(n) or inner(n, s))
+    inner = watcher.accuser.disproofs
+    object.__setattr__(watcher.accuser, "disproofs", lambda n, s: looked.append(n) or inner(n, s))
     stage.play(until=lambda: stage.view.commitment(5) is not None)
     for _ in range(3):
         watcher.step(stage.node)

@@ -97,7 +97,7 @@ def test_what_a_watcher_has_heard_leads_to_the_statement(story: str, world: Worl
         announcer.commit(announced)
         watcher = stage.watch()
         hear(watcher, claims, Announcement(SLOT, said, announcer.announce()))
-        inform(watcher, claims)
+        inform(watcher, claims, bytes(32))
         assert claims.is_known(said) == (story == "two statements")
         stage.kickoff(asserted)
         assert stage.play() == "penalised"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from verifier.bridge.chunks.opening import ChunkTree
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.graph import LARGE, PURSE_VBYTES, SMALL, SlotGraph
 from verifier.bridge.game.moves import open_signatures
-from verifier.bridge.game.params import MARGINS, PRICED_QUERIES, Amounts, Charter, Windows
+from verifier.bridge.game.params import MARGINS, PRICED_QUERIES, Amounts, Charter, Margins, Windows
 from verifier.bridge.game.presign import Phase
 from verifier.bridge.game.scripts import reveal_leaf
 from verifier.bridge.game.store import Store
@@ -51,6 +51,11 @@ def refuses(reason: BridgeReason, call: Callable[[], object]) -> None:
     with pytest.raises(BridgeError) as error:
         call()
     assert error.value.reason is reason
+
+
+@cache
+def rollup_tree() -> ChunkTree:
+    return ChunkTree.of(verifying_key(DEFAULT_PRESET, "small"))
 
 
 def valid(spending: Spending) -> bool:
@@ -73,6 +78,26 @@ def test_rule_1_no_reveal_can_have_other_outputs_or_inputs() -> None:
         assert not valid(Spending(stolen, spending.spent))
         unlocked = replace(spending.tx, locktime=0xFF)
         assert not valid(Spending(unlocked, spending.spent))
+
+
+def test_rule_1_each_signature_covers_what_the_design_says() -> None:
+    """Of the inputs in order: who signs, and what of the transaction."""
+    everything, first, nothing = Sighash.DEFAULT, Sighash.SINGLE, Sighash.NONE
+    paid = [(Signer.OPERATOR, Sighash.SINGLE_ANYONECANPAY)]
+    wanted = {
+        "kickoff": [(Signer.OPERATOR, everything)],
+        "challenge": paid,
+        "open": paid,
+        "close": [(Signer.OPERATOR, everything), (Signer.COMMITTEE, everything)],
+        "assert_timeout": [(Signer.COMMITTEE, first), (Signer.COMMITTEE, nothing)],
+        "open_timeout": [(Signer.COMMITTEE, first), (Signer.COMMITTEE, nothing)],
+        "disprove": [(Signer.COMMITTEE, first), (Signer.COMMITTEE, nothing)],
+    }
+    vault = set_up().deposit.vault
+    for template in (*graph().templates(), graph().take1(vault), graph().take2(vault)):
+        signed = [(each.signer, each.sighash) for each in template.inputs]
+        whole = [(Signer.COMMITTEE, everything)] * len(signed)
+        assert signed == wanted.get(template.kind, whole), template.name
 
 
 def test_rule_1_broken_a_signature_of_no_outputs_lets_the_operator_change_them() -> None:
@@ -107,6 +132,11 @@ def test_rule_2_set_up_refuses_every_window_that_is_one_block_short(name: str) -
     least.check(3, 1_000_000)
     short = replace(least, **{name: getattr(least, name) - 1})
     refuses(BridgeReason.WINDOWS, lambda: short.check(3, 1_000_000))
+
+
+def test_rule_2_the_margins_are_those_of_the_design() -> None:
+    """All windows are checked against them."""
+    assert Margins() == MARGINS == Margins(lateness=144, answer=432, disprove=432)
 
 
 def test_rule_2_a_wide_level_needs_time_and_a_deep_tree_needs_more() -> None:
@@ -291,8 +321,7 @@ def test_rule_4_openings_of_ten_full_queries_are_counted() -> None:
 @pytest.mark.slow
 def test_rule_4_the_penalty_pays_for_ten_full_queries_of_the_rollups_tree() -> None:
     """28 nodes a query, and seven groups of queries: docs/reviews/0008."""
-    tree = ChunkTree.of(verifying_key(DEFAULT_PRESET, "small"))
-    openings = query_openings(tree.nodes, PRICED_QUERIES)
+    openings = query_openings(rollup_tree().nodes, PRICED_QUERIES)
     assert openings == 10 * 28 + 7
     vbytes = graph().challenge().max_vbytes + PURSE_VBYTES
     price = Amounts().price_of(openings, vbytes)
@@ -369,6 +398,26 @@ def test_rule_6_every_input_waits_a_block_and_small_ones_are_version_3() -> None
         )
         if template.version == SMALL:
             assert template.max_vbytes <= 10_000
+
+
+def test_rule_6_a_small_transaction_above_10_000_vbytes_is_refused() -> None:
+    """The kickoff has an output for each group of the root's wires."""
+
+    @dataclass(frozen=True)
+    class Wide:
+        groups: int
+
+        @property
+        def nodes(self) -> tuple[Node, ...]:
+            wires = tuple((Wire(f"{number}", 1),) for number in range(self.groups))
+            return (Node(0, "root", -1, (), wires, 0),)
+
+    def build(groups: int) -> SlotGraph:
+        tree: Any = Wide(groups)
+        return SlotGraph(terms(windows=Windows(take2=432)), tree, one_time_keys("slot", tree))
+
+    assert build(60).kickoff().max_vbytes < 3_000
+    refuses(BridgeReason.SHAPE, lambda: build(240))
 
 
 @pytest.mark.parametrize("length", (LINK_BYTES, 81))
@@ -493,6 +542,16 @@ def test_rule_9_closing_costs_the_groups_and_not_the_queries() -> None:
     assert sum(made.close(child).max_vbytes for child in root.children) == 4 * closing
 
 
+@pytest.mark.slow
+def test_rule_9_closing_the_rollups_root_costs_a_few_transactions() -> None:
+    """Its groups commit query indices (decision 0006); each is closed by one transaction all the same."""
+    nodes = rollup_tree().nodes
+    names = [nodes[child].name for child in nodes[0].children]
+    assert sum("/queries " in name for name in names) == 7
+    assert not any("/query " in name for name in names)
+    assert len(names) * graph().close(1).max_vbytes <= 4_000
+
+
 # 10: one proof shape
 
 
@@ -502,8 +561,12 @@ def test_rule_10_another_shape_is_refused() -> None:
     made = SlotGraph(terms(), tree, keys)
     other = Offer(made.terms, keys, made.digest, open_signatures(made, OPERATOR))
     refuses(BridgeReason.SHAPE, partial(members()[0].adopt, other))
-    few: dict[str, Any] = dict(list(one_time_keys("slot").items())[1:])
+    good: dict[str, Any] = one_time_keys("slot")
+    few = dict(list(good.items())[1:])
     refuses(BridgeReason.SHAPE, lambda: SlotGraph(terms(), TREE, few))
+    for wire, key in good.items():
+        for other in (replace(key, digits=key.digits - 1), replace(key, links=key.links[1:])):
+            refuses(BridgeReason.SHAPE, partial(SlotGraph, terms(), TREE, {**good, wire: other}))
 
 
 def test_rule_10_digests_are_32_bytes() -> None:

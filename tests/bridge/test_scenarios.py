@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from verifier.bridge.setup.files import open_slot, open_store
 from verifier.bridge.setup.tree_name import TreeName
 from verifier.bridge.simulate.cases import ToyCase
-from verifier.bridge.simulate.engine import ONLY, SCENARIOS, playable, run
+from verifier.bridge.simulate.engine import ONLY, SCENARIOS, chosen, playable, run
 from verifier.bridge.simulate.rehearsal import rehearse
 from verifier.bridge.simulate.setup import NETWORK, SetUp, make_setup
 from verifier.bridge.simulate.worlds import World
@@ -42,6 +42,27 @@ def test_all_twenty_scenarios_of_the_design_are_there() -> None:
     assert {int(name[:2]) for name in playable("toy")} == set(range(1, 21))
     assert playable("rollup") == list(SCENARIOS)
     assert set(ONLY) < set(SCENARIOS)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("1", ["01-pegin-and-refund"]),
+        ("10", ["10a-equivocation", "10b-restarted-in-mid-reveal"]),
+        ("7b", ["07b-minted-sats"]),
+        ("07-", ["07-false-proof"]),
+        ("14-largest-leaf", ["14-largest-leaf"]),
+        *((wanted, []) for wanted in ("", "21", "0b", "x", "1x", "-1", "ALL")),
+    ],
+)
+def test_a_scenario_is_found_by_number_head_or_name(wanted: str, found: list[str]) -> None:
+    assert chosen("rollup", wanted) == found
+
+
+def test_each_number_of_the_design_names_its_stories() -> None:
+    assert [name for number in range(1, 21) for name in chosen("rollup", str(number))] == list(SCENARIOS)
+    assert chosen("rollup", "7") == chosen("rollup", "07") == [name for name in SCENARIOS if name[:2] == "07"]
+    assert chosen("toy", "all") == playable("toy")
 
 
 def test_a_scenario_that_ends_otherwise_fails(setup: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:

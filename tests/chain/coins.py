@@ -9,15 +9,18 @@ from verifier.bitcoin.taproot import output_secret, taproot_output
 from verifier.bitcoin.transaction import FINAL_SEQUENCE, OutPoint, Transaction, TxIn, TxOut
 from verifier.chain.block import COINBASE_MATURITY
 from verifier.chain.node import EmbeddedNode
+from verifier.chain.policy import Rules
 
 SECRET = b"\1" * 32
 SCRIPT = taproot_output(xonly_key(SECRET)).script
 Spent = tuple[OutPoint, TxOut]
+WITH_DUST = Rules(max_dust_outputs=1)
+"""The strictest of Core 29 to 31: anchors of no value, under transactions without fee."""
 
 
 def funded(count: int = 3, directory: Path | None = None) -> EmbeddedNode:
     """A node whose first `count` coinbases are ours and ripe."""
-    node = EmbeddedNode(directory)
+    node = EmbeddedNode(directory, WITH_DUST)
     node.mine(count, SCRIPT)
     node.mine(COINBASE_MATURITY)
     return node

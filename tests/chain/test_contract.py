@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chain.coins import SECRET, out_of, spend
+from tests.chain.coins import SECRET, WITH_DUST, out_of, spend
 from tests.real_node import bank, fill_treasury, needs_node, real_node, url, version
 from verifier.bitcoin.transaction import OutPoint, TxOut
 from verifier.chain.bitcoind import Bitcoind, NodeUnreachable, WrongNetwork, reason_of
@@ -29,7 +29,7 @@ def chain(request: pytest.FixtureRequest) -> Iterator[TestChain]:
         yield node
         node.mine()
         return
-    with EmbeddedNode() as embedded:
+    with EmbeddedNode(rules=WITH_DUST) as embedded:
         fill_treasury(embedded)
         yield embedded
 

@@ -33,7 +33,7 @@ def test_a_parent_without_fee_comes_with_its_child_only() -> None:
         assert refusal(node, parent, v3_child(parent, second, 200)) == Reason.FEE
         child = v3_child(parent, second)
         assert refusal(node, child) == Refusal.MISSING
-        assert refusal(node, child, parent) == Refusal.MISSING
+        assert refusal(node, child, parent) == Reason.ORDER
         assert node.mempool() == ()
         node.submit(parent, child)
         node.submit(parent, child)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.chain.coins import SCRIPT, funded, out_of, ripe, spend
+from tests.disk import full_disk
 from verifier.bitcoin.transaction import FINAL_SEQUENCE, OutPoint, TxOut
 from verifier.chain import node as node_module
 from verifier.chain.block import COINBASE_MATURITY, Block
@@ -249,6 +250,14 @@ def test_a_node_opened_again_is_where_it_was(tmp_path: Path) -> None:
         assert (again.tip, ripe(again), again.mempool()) == (tip, coins, (waiting,))
         again.mine()
         assert again.confirmations(waiting.txid) == 1
+
+
+def test_a_kernel_that_cannot_start_is_an_error_that_leaves_nothing(tmp_path: Path) -> None:
+    with full_disk(100), pytest.raises(ChainError, match=r"the kernel does not start.* is the disk full"):
+        EmbeddedNode(tmp_path / "node")
+    assert [path.name for path in (tmp_path / "node").iterdir()] == ["blocks.dat"]
+    with EmbeddedNode(tmp_path / "node") as node:
+        assert node.tip.height == 0
 
 
 def test_exported_blocks_replay_in_another_kernel(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.chain.coins import WITH_DUST
 from verifier.bitcoin.encoding import hash160
 from verifier.bitcoin.keys import public_key, sign_ecdsa, sign_schnorr, xonly_key
 from verifier.bitcoin.sighash import Spending, taproot_sighash, witness_v0_sighash
@@ -98,6 +99,7 @@ SINGLE: dict[Reason, Callable[[], Spending]] = {
     Reason.SCRIPT_SIG_PUSHES: lambda: with_script_sig(bytes([Op.DUP])),
     Reason.OUTPUT_KIND: lambda: key_spend([TxOut(9_000, PAY), TxOut(90_000, b"\x51")]),
     Reason.DATA_CARRIER: lambda: key_spend([TxOut(99_000, PAY), TxOut(0, b"\x6a" + push(b"\1" * 82))]),
+    Reason.DATA_COUNT: lambda: key_spend([TxOut(99_000, PAY), TxOut(0, b"\x6a\1a"), TxOut(0, b"\x6a")]),
     Reason.DUST_COUNT: lambda: key_spend([TxOut(99_342, PAY), TxOut(329, PAY), TxOut(329, PAY)]),
     Reason.DUST_FEE: lambda: key_spend([TxOut(99_000, PAY), TxOut(239, P2A)]),
     Reason.INPUT_KIND: lambda: spending_of(
@@ -114,7 +116,7 @@ SINGLE: dict[Reason, Callable[[], Spending]] = {
 
 @pytest.mark.parametrize("reason", SINGLE)
 def test_a_transaction_that_breaks_one_rule_is_refused_for_it(reason: Reason) -> None:
-    found = check_transaction_policy(SINGLE[reason]())
+    found = check_transaction_policy(SINGLE[reason](), WITH_DUST)
     assert found is not None
     assert found.reason is reason, found
 
@@ -141,7 +143,28 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_a_transaction_within_every_rule_is_taken(name: str) -> None:
-    assert check_transaction_policy(ACCEPTED[name]()) is None
+    assert check_transaction_policy(ACCEPTED[name](), WITH_DUST) is None
+
+
+BAD_OUTPUTS = {
+    "a program of version 0 that is no hash": b"\0\x15" + bytes(21),
+    "a compressed key that begins like none": b"\x21\5" + bytes(32) + b"\xac",
+    "a long key that begins like a short one": b"\x41\2" + bytes(64) + b"\xac",
+    "data with a push that is cut short": b"\x6a\5ab",
+}
+
+
+@pytest.mark.parametrize("name", BAD_OUTPUTS)
+def test_an_output_that_only_looks_standard_is_refused(name: str) -> None:
+    found = check_transaction_policy(key_spend([TxOut(9_000, PAY), TxOut(90_000, BAD_OUTPUTS[name])]))
+    assert found is not None
+    assert found.reason is Reason.OUTPUT_KIND
+
+
+def test_no_dust_before_core_29() -> None:
+    found = check_transaction_policy(key_spend([TxOut(100_000, PAY), TxOut(0, P2A)]))
+    assert found is not None
+    assert found.reason is Reason.DUST_COUNT
 
 
 def test_the_weight_limit_is_exact() -> None:
@@ -231,7 +254,7 @@ PACKAGES: dict[Reason, Callable[[], tuple[list[Spending], list[Spending]]]] = {
 @pytest.mark.parametrize("reason", PACKAGES)
 def test_a_package_that_breaks_one_rule_is_refused_for_it(reason: Reason) -> None:
     package, pool = PACKAGES[reason]()
-    found = check_package(package, pool)
+    found = check_package(package, pool, WITH_DUST)
     assert found is not None
     assert found.reason is reason, found
 
@@ -244,7 +267,7 @@ def test_packages_within_every_rule_are_taken() -> None:
     parent = anchored()
     assert check_package([GOOD]) is None
     assert check_package([FREE3, chain(FREE3, version=3)]) is None
-    assert check_package([parent, anchor_child(parent, True)]) is None
+    assert check_package([parent, anchor_child(parent, True)], rules=WITH_DUST) is None
     assert check_package([(whole := line(25))[-1]], whole[:-1]) is None
     assert check_package([FREE2, chain(FREE2)], rules=Rules(parents_may_pay_nothing=True)) is None
     two = [big_parent(1), big_parent(2)]

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -37,6 +38,23 @@ def test_fewer_than_one_thread_is_refused() -> None:
         native.set_threads(0)
 
 
+def test_a_meter_counts_what_its_own_thread_does_in_kernels(tier: str) -> None:
+    x = ref.random(1, 16, 3000)
+    native.poseidon2_permute(x)  # compiled, where numba serves
+    with native.metered() as meter:
+        start = time.thread_time()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(native.poseidon2_permute, x).result()
+        assert meter.seconds == 0
+        native.poseidon2_permute(x)
+        assert 0 < meter.seconds <= time.thread_time() - start
+        with pytest.raises(native.KernelError):
+            native.add(x, x[:1])
+        counted = meter.seconds
+    native.poseidon2_permute(x)
+    assert meter.seconds == counted
+
+
 def test_kernels_called_from_many_threads_at_once(tier: str) -> None:
     x = ref.random(1, 16, 3000)
     want = native.poseidon2_permute(x)
@@ -58,3 +76,15 @@ def test_kernels_work_in_a_forked_child() -> None:
     if child == 0:
         os._exit(0 if np.array_equal(native.poseidon2_permute(x), want) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_threads_are_those_asked_for_within_and_those_before_after_a_failure() -> None:
+    before = native.threads()
+    with pytest.raises(ZeroDivisionError), native.using_threads(before + 1):
+        assert native.threads() == before + 1
+        raise ZeroDivisionError
+    assert native.threads() == before
+    with native.using_threads(None):
+        assert native.threads() == before
+    with pytest.raises(native.KernelError), native.using_threads(0):
+        pytest.fail("no threads")

@@ -54,6 +54,24 @@ def test_is_canonical_finds_p_anywhere(tier: str, n: int) -> None:
             assert not native.is_canonical(b)
 
 
+@pytest.mark.parametrize("rows", [0, 1, 15, 16, 17, 1000, 16384, 16400, 70_001, 131_072])
+def test_copied_columns_are_those_of_the_parts_in_order(tier: str, threads: int, rows: int) -> None:
+    table = ref.random(rows, 11, rows)  # 8 columns of 131,072 rows and more pass by the caches
+    want = table[[3, 4, 5, 6, 7, 8, 1, 9, 1]]
+    got = native.copy_columns([table[3:9], table[1], table[9], table[1]])
+    np.testing.assert_array_equal(got, want)
+    out = np.zeros(want.size + 1, np.uint32)[1:].reshape(want.shape)  # on no vector's boundary
+    assert native.copy_columns([*want], out=out) is out
+    np.testing.assert_array_equal(out, want)
+
+
+def test_copied_columns_are_checked() -> None:
+    with pytest.raises(native.KernelError, match="contiguous rows"):
+        native.copy_columns(np.zeros((4, 8), np.uint32).T)
+    with pytest.raises(native.KernelError, match=r"\(2, 8\)"):
+        native.copy_columns(np.zeros((2, 8), np.uint32), out=np.zeros((2, 9), np.uint32))
+
+
 def test_is_canonical_on_long_arrays(tier: str) -> None:
     a = np.full(100_003, P - 1, dtype=np.uint32)
     assert native.is_canonical(a)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,45 @@ def test_large_results_equal_those_of_one_column_at_a_time(tier: str, shift_word
         native.coset_lde(columns, 1, 3, out=out, first=[first]), np.concatenate(want)
     )
     np.testing.assert_array_equal(first, out[:, ::2])
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = native.threads()
+    native.set_threads(2)
+    yield
+    native.set_threads(before)
+
+
+def test_long_columns_in_turn_equal_those_one_at_a_time(tier: str, two_threads: None) -> None:
+    log_n, count = 19, 9  # pairs, and one alone
+    values = ref.random(log_n, count, 1 << log_n)
+    lde = native.coset_lde(values, 1, 5)
+    indices = np.array([0, 1, 77_777, (1 << log_n) - 1])
+    g = native.two_adic_root(log_n + 1)
+    points = native.coset_points(values, [(5, indices), (5 * g % P, indices)])
+    np.testing.assert_array_equal(
+        points, np.concatenate([lde[:, 2 * indices], lde[:, 2 * indices + 1]], axis=1)
+    )
+    for column, extended in zip(values, lde, strict=True):
+        np.testing.assert_array_equal(native.coset_lde(column[None], 1, 5)[0], extended)
+    moved = native.coset_lde(values, 0, 5, out=values)
+    np.testing.assert_array_equal(moved, lde[:, ::2])
+
+
+@pytest.mark.parametrize("degree", [0, 1, 77_777, (1 << 20) - 1])
+def test_monomials_of_the_longest_strips(tier: str, degree: int) -> None:
+    log_n, shift = 20, 5
+
+    def powers(base: int, count: int) -> np.ndarray:
+        out = np.ones(1, np.uint64)
+        while len(out) < count:
+            out = np.concatenate([out, out * pow(base, len(out), P) % P])
+        return out
+
+    values = powers(pow(native.two_adic_root(log_n), degree, P), 1 << log_n)
+    want = powers(pow(native.two_adic_root(log_n + 1), degree, P), 2 << log_n) * pow(shift, degree, P) % P
+    np.testing.assert_array_equal(native.coset_lde(values.astype(np.uint32)[None], 1, shift)[0], want)
 
 
 def test_no_columns_is_no_work(tier: str) -> None:

@@ -46,6 +46,7 @@ def test_batch_and_verify_report_their_figures():
     assert figures["transfers"] == 2 and figures["signatures"] >= 2
     assert figures["transfers_per_second"] == 2 / figures["seconds"]
     assert figures["proven_bits"] >= 128
+    assert len(figures["outside_kernels_share"]) == 1 and 0 < figures["outside_kernels_share"][0] < 1
     assert figures["proof_bytes"] > 0 and figures["peak_rss_bytes"] > 0
     verified = json.loads(run("verify", "--transfers", 2, "--repeat", 1, "--json"))
     assert 0 < verified["native_seconds"] < verified["reference_seconds"]
@@ -66,3 +67,40 @@ def test_peak_memory_is_what_was_predicted():
     start, small = peak(6)
     taken, predicted = peak(17)
     assert 0.7 * (predicted - small) < taken - start < 1.15 * (predicted - small)
+
+
+def test_too_little_memory_is_refused_with_the_figure_before_anything_is_made(monkeypatch):
+    monkeypatch.setattr("prover.prove.available_bytes", lambda: 10 << 20)
+    monkeypatch.setattr("prover.prove.native.idle_bytes", lambda: 0)
+    monkeypatch.setattr("verifier.measure.air.native.empty", lambda *shape: pytest.fail("a table was made"))
+    result = CliRunner().invoke(cli, ["bench", "air", "--log-permutations", "16", "--json"])
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)["error"]
+    assert error["kind"] == "ProvingError" and "there are 10 MiB" in error["message"]
+
+
+def test_kernels_are_refused_where_memory_would_not_do(monkeypatch):
+    monkeypatch.setattr("verifier.measure.kernels.available_bytes", lambda: 1 << 30)
+    result = CliRunner().invoke(cli, ["bench", "kernels", "--log-rows", "22"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "3072 MiB of memory" in result.stderr and "1024 MiB" in result.stderr
+
+
+def test_a_sample_that_cannot_be_made_is_one_line():
+    result = CliRunner().invoke(cli, ["bench", "batch", "--transfers", str(1 << 30)])
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "Error: no sample of 1,073,741,824 transfers: "
+        "transfers: value out of range, expected 1..524288, got 1073741824"
+    ]
+
+
+@pytest.mark.parametrize("bad", [("--threads", 0), ("--threads", 10000), ("--log-permutations", 40)])
+def test_what_is_out_of_range_is_a_usage_error(bad):
+    result = CliRunner().invoke(cli, ["bench", "air", "--json", *map(str, bad)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is not in the range" in result.stderr
+
+
+def test_tables_in_a_pipe_are_not_cut():
+    assert "poseidon2_w16" in run("kernels", "--log-rows", 8, "--threads", 1, "--repeat", 1)

@@ -70,7 +70,11 @@ class Reader:
         self._at = 0
 
     def take(self, length: int) -> bytes:
-        """The next `length` bytes."""
+        """The next `length` bytes.
+
+        Raises:
+            DecodeError: the data end before.
+        """
         end = self._at + length
         if end > len(self._data):
             raise DecodeError(f"{end - len(self._data)} bytes are missing")
@@ -91,7 +95,11 @@ class Reader:
         return int.from_bytes(self.take(length), "little", signed=True)
 
     def size(self) -> int:
-        """A compact size in its shortest form, at most `MAX_SIZE`."""
+        """A compact size in its shortest form, at most `MAX_SIZE`.
+
+        Raises:
+            DecodeError: not in its shortest form, or too large.
+        """
         first = self.uint(1)
         if first < 0xFD:
             return first
@@ -108,6 +116,10 @@ class Reader:
         return self.take(self.size())
 
     def finish(self) -> None:
-        """Nothing may be left."""
+        """Nothing may be left.
+
+        Raises:
+            DecodeError: bytes are left.
+        """
         if self._at != len(self._data):
             raise DecodeError(f"{len(self._data) - self._at} bytes too many")

@@ -76,7 +76,11 @@ def verify_schnorr(key: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def sign_ecdsa(secret: bytes, digest: bytes) -> bytes:
-    """A low-S DER signature with RFC 6979's nonce."""
+    """A low-S DER signature with RFC 6979's nonce.
+
+    Raises:
+        KeyFault: not a secret key.
+    """
     try:
         return dsa.sign(digest, _secret(secret))
     except ValueError as error:
@@ -104,7 +108,11 @@ def tweak_xonly(key: bytes, tweak: bytes) -> tuple[bytes, int]:
 
 
 def tweak_secret(secret: bytes, tweak: bytes) -> bytes:
-    """The secret key of `tweak_xonly` of this secret's x-only key."""
+    """The secret key of `tweak_xonly` of this secret's x-only key.
+
+    Raises:
+        KeyFault: not a secret key, or the sum is zero.
+    """
     try:
         return xonly.prvkey_tweak_add(_secret(secret), tweak)
     except ValueError as error:

@@ -1,14 +1,15 @@
 """A committee signs many messages in one session: two messages a member, however many signatures.
 
 Round one: each member sends `Member.nonces`. Round two: once it has them all, `Member.sign`. Anybody makes the
-signatures of both (`combine`), or learns which member's share is wrong. Secret nonces live in the member
-alone, sign once and are never stored: who stops between the rounds begins a new session with a new batch of
-nonces, and so does everybody else.
+signatures of both (`combine`), or learns which member's share is wrong. With its shares a member says which nonces it
+was sent (`Batch.views`): who sends different ones to different members makes honest shares look wrong, and that shows.
+Secret nonces live in the member alone, sign once and are never stored: who stops between the rounds begins a new
+session with a new batch of nonces, and so does everybody else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +45,29 @@ class OtherBatch(MusigError):
     def __init__(self, member: int) -> None:
         super().__init__(f"member {member}: its message is of another batch")
         self.member = member
+
+
+class NoncesDiffer(MusigError):
+    """Members signed for different nonces: shares that do not fit need not be their makers' fault.
+
+    Either a sender told members different things, or a receiver says what it was not sent.
+
+    Attributes:
+        said: sender -> receiver -> digest of what it was sent (`digest_of`), where receivers were not sent the same;
+            the receiver None is who combines.
+    """
+
+    def __init__(self, said: Mapping[int, Mapping[int | None, bytes]]) -> None:
+        super().__init__("; ".join(_told(sender, views) for sender, views in said.items()))
+        self.said = said
+
+
+def _told(sender: int, views: Mapping[int | None, bytes]) -> str:
+    groups: dict[bytes, list[str]] = {}
+    for receiver, view in views.items():
+        groups.setdefault(view, []).append("who combines" if receiver is None else f"member {receiver}")
+    parts = (f"{view.hex()[:16]} to {', '.join(names)}" for view, names in groups.items())
+    return f"member {sender} sent nonces {' and '.join(parts)}"
 
 
 class WrongPartial(MusigError):
@@ -119,18 +143,30 @@ class Batch:
             for i, (aggregate, job) in enumerate(zip(self.aggregates, self.jobs, strict=True))
         )
 
-    def split(self, messages: Sequence[bytes], size: int, what: Contribution) -> list[list[bytes]]:
-        """The items of each member's message; see `sessions` for the errors."""
+    def split(
+        self, messages: Sequence[bytes], size: int, what: Contribution, tail: int = 0
+    ) -> list[list[bytes]]:
+        """The items of each member's message, but for so many bytes at its end; see `sessions` for the errors."""
         if len(messages) != len(self.public_keys):
             raise MusigError(f"{len(messages)} messages of {len(self.public_keys)} members")
         found = []
         for member, message in enumerate(messages):
             if message[:ID_SIZE] != self.id:
                 raise OtherBatch(member)
-            if len(message) != ID_SIZE + size * len(self.jobs):
+            end = ID_SIZE + size * len(self.jobs)
+            if len(message) != end + tail:
                 raise InvalidContribution(member, what)
-            found.append([message[at : at + size] for at in range(ID_SIZE, len(message), size)])
+            found.append([message[at : at + size] for at in range(ID_SIZE, end, size)])
         return found
+
+    def views(self, nonces: Sequence[bytes]) -> bytes:
+        """What a member says of the nonces that it was sent: a digest of each member's message."""
+        return b"".join(map(digest_of, nonces))
+
+
+def digest_of(nonces: bytes) -> bytes:
+    """The digest of a member's `Member.nonces`."""
+    return tagged_hash("pegproof/nonces", nonces)
 
 
 class Member:
@@ -159,7 +195,7 @@ class Member:
         """Round one's message: 32 bytes, and 66 a job."""
 
     def sign(self, nonces: Sequence[bytes]) -> bytes:
-        """Round two's message: 32 bytes, and 32 a job.
+        """Round two's message: 32 bytes, 32 a job, and 32 a member that say which nonces it signs for.
 
         Args:
             nonces: round one's messages of all members, in the order of the keys.
@@ -175,9 +211,10 @@ class Member:
         if nonces[self.index] != self.nonces:
             raise InvalidContribution(self.index, Contribution.PUBLIC_NONCE)
         secret_nonces, self._nonces = self._nonces, None
-        return self._batch.id + b"".join(
+        shares = (
             session.sign(nonce, self._secret) for session, nonce in zip(sessions, secret_nonces, strict=True)
         )
+        return self._batch.id + b"".join(shares) + self._batch.views(nonces)
 
 
 def combine(batch: Batch, nonces: Sequence[bytes], partials: Sequence[bytes]) -> tuple[bytes, ...]:
@@ -191,9 +228,12 @@ def combine(batch: Batch, nonces: Sequence[bytes], partials: Sequence[bytes]) ->
     Raises:
         OtherBatch: a member's message belongs to another batch.
         InvalidContribution: a message of the wrong length, or a malformed nonce.
-        WrongPartial: the first member's share that is wrong, of the first job where one is.
+        WrongPartial: the first member's share that is wrong, of the first job where one is. It says that it was sent
+            these nonces, or that its own were others than those it sent.
+        NoncesDiffer: all shares that are wrong are of members who say that others sent them other nonces.
     """
-    split = batch.split(partials, PARTIAL_SIZE, Contribution.PARTIAL_SIGNATURE)
+    tail = len(batch.public_keys) * ID_SIZE
+    split = batch.split(partials, PARTIAL_SIZE, Contribution.PARTIAL_SIGNATURE, tail)
     signatures = []
     for job, session in enumerate(batch.sessions(nonces)):
         shares = [member[job] for member in split]
@@ -201,8 +241,29 @@ def combine(batch: Batch, nonces: Sequence[bytes], partials: Sequence[bytes]) ->
             signatures.append(session.combine(shares))
         except MusigError as error:
             public = batch.split(nonces, NONCE_SIZE, Contribution.PUBLIC_NONCE)
-            for member, share in enumerate(shares):
-                if not session.check(member, public[member][job], share):
+            wrong = [
+                member
+                for member, share in enumerate(shares)
+                if not session.check(member, public[member][job], share)
+            ]
+            views = [message[-tail:] for message in (*partials, batch.id + batch.views(nonces))]
+            for member in wrong:
+                own = slice(member * ID_SIZE, (member + 1) * ID_SIZE)
+                if views[member] == views[-1] or views[member][own] != views[-1][own]:
                     raise WrongPartial(member, job) from error
+            if wrong:
+                raise NoncesDiffer(_differing(views)) from error
             raise
     return tuple(signatures)
+
+
+def _differing(views: Sequence[bytes]) -> dict[int, dict[int | None, bytes]]:
+    """The senders of whom receivers say different things, and what; the last view is of who combines."""
+    receivers: list[int | None] = [*range(len(views) - 1), None]
+    said = {
+        at // ID_SIZE: {
+            receiver: view[at : at + ID_SIZE] for receiver, view in zip(receivers, views, strict=True)
+        }
+        for at in range(0, len(views[0]), ID_SIZE)
+    }
+    return {sender: told for sender, told in said.items() if len(set(told.values())) > 1}

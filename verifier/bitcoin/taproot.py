@@ -109,7 +109,11 @@ class TaprootOutput:
         return b"\x51\x20" + self.key
 
     def control_block(self, leaf: int, version: int = TAPSCRIPT) -> bytes:
-        """What shows that leaf `leaf` belongs to the output."""
+        """What shows that leaf `leaf` belongs to the output.
+
+        Raises:
+            ValueError: the output has no scripts.
+        """
         if self.tree is None:
             raise ValueError("the output has no scripts")
         return bytes([version | self.parity]) + self.internal_key + self.tree.paths[leaf]

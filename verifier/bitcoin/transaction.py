@@ -154,7 +154,11 @@ class Transaction:
         return (self.weight + 3) // 4
 
     def outpoint(self, index: int) -> OutPoint:
-        """The name of one of its outputs."""
+        """The name of one of its outputs.
+
+        Raises:
+            IndexError: there is no such output.
+        """
         if not 0 <= index < len(self.outputs):
             raise IndexError(f"output {index} of {len(self.outputs)}")
         return OutPoint(self.txid, index)

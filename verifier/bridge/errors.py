@@ -15,6 +15,7 @@ class BridgeReason(StrEnum):
     ORDER = "a signature is asked for out of order"
     OFFLINE = "a committee member does not answer"
     SHARE = "a committee member sent a wrong share"
+    DIFFER = "committee members were told different things"
     SIGNATURE = "a signature does not hold"
     EQUIVOCATION = "another value of this wire is signed already"
     MESSAGE = "a message cannot be read, or is not of this slot"

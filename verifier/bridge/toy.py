@@ -10,7 +10,7 @@ add up (a + b = c, mod 16).
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -234,15 +234,18 @@ class ToyAccuser:
     keys: Mapping[str, WinternitzKey]
 
     def disprove(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Spend | None:
-        """A leaf of the node that spends, or None."""
+        """See `Accuser.disprove`."""
+        return next(self.disproofs(node, signatures), None)
+
+    def disproofs(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Iterator[Spend]:
+        """See `Accuser.disproofs`."""
         for leaf in range(self.tree.nodes[node].num_leaves):
             names = self.tree.reads(node, leaf)
             values = [read(self.keys[name], signatures[name]) for name in names]
             if any(value is None for value in values):
                 continue
             if _convicts([value for value in values if value is not None], 0 if node else DIGEST * leaf):
-                return Spend(leaf, tuple(item for name in reversed(names) for item in signatures[name]))
-        return None
+                yield Spend(leaf, tuple(item for name in reversed(names) for item in signatures[name]))
 
 
 def _convicts(values: Sequence[Digits], first: int) -> bool:

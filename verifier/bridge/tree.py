@@ -8,7 +8,7 @@ of this node and its ancestors, and spends only if the committed values do not f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -88,19 +88,18 @@ class Execution(Protocol):
 
 
 class Accuser(Protocol):
-    """Finds the leaf that convicts, from what the chain shows alone."""
+    """Finds the leaves that convict, from what the chain shows alone."""
 
-    def disprove(
-        self,
-        node: int,
-        signatures: Mapping[str, tuple[bytes, ...]],
-    ) -> Spend | None:
-        """A leaf of the node that spends, or None where the node is right.
+    def disproofs(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Iterator[Spend]:
+        """The leaves of a node that spend, one after the other; none where the node is right.
 
         Args:
             node: a revealed node.
             signatures: wire name -> Winternitz signature items, of the node's and its ancestors' wires.
         """
+
+    def disprove(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Spend | None:
+        """The first of them, or None."""
 
 
 def values_of(node: Node, execution: Execution) -> dict[str, Digits]:
@@ -115,6 +114,19 @@ def levels(nodes: Sequence[Node]) -> list[int]:
     for node in nodes:
         found.append(0 if node.parent < 0 else found[node.parent] + 1)
     return found
+
+
+def is_query(node: Node) -> bool:
+    """Whether it is a whole query."""
+    return _QUERY.fullmatch(node.name.rpartition("/")[2]) is not None
+
+
+def ancestry(nodes: Sequence[Node], node: int) -> list[int]:
+    """The root, .., the node."""
+    found = [node]
+    while nodes[found[-1]].parent >= 0:
+        found.append(nodes[found[-1]].parent)
+    return found[::-1]
 
 
 def depth(nodes: Sequence[Node]) -> int:
@@ -132,7 +144,7 @@ def query_openings(nodes: Sequence[Node], number: int) -> int:
     for node in reversed(nodes):
         if node.parent >= 0:
             sizes[node.parent] += sizes[node.index]
-        if _QUERY.fullmatch(node.name.rpartition("/")[2]):
+        if is_query(node):
             queries.append(sizes[node.index])
             at = node.parent
             while at > 0:

@@ -40,12 +40,23 @@ _WORDS: Final = (
     ("mempool-script-verify-flag-failed", Reason.SCRIPT),
     ("replacement-adds-unconfirmed", Refusal.NEW_UNCONFIRMED),
     ("missing-ephemeral-spends", Reason.DUST_UNSPENT),
+    ("unspent-dust", Reason.DUST_UNSPENT),
+    ("Array must contain between 1 and 25", Reason.PACKAGE_COUNT),
     ("dust, tx with dust output must be 0-fee", Reason.DUST_FEE),
     ("version=3 child tx", Reason.TRUC_CHILD_SIZE),
     ("cannot spend from version=3", Reason.TRUC_MIX),
     ("cannot spend from non-version=3", Reason.TRUC_MIX),
     ("would have too many ancestors", Reason.TRUC_ANCESTORS),
     ("would exceed descendant count limit", Reason.TRUC_DESCENDANTS),
+    ("version=3 tx", Reason.TRUC_SIZE),
+    ("too-large-cluster", Reason.CLUSTER_COUNT),
+    ("conflict-in-package", Reason.CONFLICT),
+    ("package topology disallowed", Reason.SHAPE),
+    ("bad-txns-in-belowout", Reason.NEGATIVE_FEE),
+    ("package RBF failed: insufficient", Refusal.REPLACEMENT_FEE),
+    ("package RBF failed: package feerate", Refusal.REPLACEMENT_FEE),
+    ("package RBF failed", Refusal.PACKAGE_REPLACEMENT),
+    ("replacement-failed", Refusal.REPLACEMENT_FEE),
 )
 """Core's words that are not ours; all others are handed on up to the first comma."""
 OP_TRUE: Final = b"\x51"

@@ -44,6 +44,14 @@ def fee_at(rate: int, vbytes: int) -> int:
     return -(-rate * vbytes // 1000)
 
 
+def dearer_fee(old: tuple[int, int], vbytes: int) -> int:
+    """The least fee whose rate is better than that of old fee and vbytes: by a whole satoshi per 1,000 vbytes.
+
+    Core rounded rates down to such until 30, and asked a replacement for a better one.
+    """
+    return fee_at(1000 * old[0] // old[1] + 1, vbytes)
+
+
 def child_fee(
     parents: Sequence[tuple[int, int]], vbytes: int, rate: int, rules: Rules = DEFAULT_RULES
 ) -> int:
@@ -71,7 +79,7 @@ def replacement_fee(
         rate: that it shall reach.
         rules: the rate that it pays for its own relay on top.
     """
-    dearer = old_fee * vbytes // old_vbytes + 1
+    dearer = dearer_fee((old_fee, old_vbytes), vbytes)
     return max(fee_at(rate, vbytes), old_fee + fee_at(rules.min_relay_fee, vbytes), dearer)
 
 

@@ -22,9 +22,12 @@ from pbk.log import LoggingConnection
 from pbk.util.exc import ProcessBlockException
 
 from verifier.chain.block import Block
+from verifier.chain.chain import ChainError
 from verifier.chain.kernel import buffer
 
 NOT_BEST: Final = "not the best chain"
+_UNWRITTEN: Final = " to disk"
+"""In what the kernel says of a block that it could not store, which says nothing about the block."""
 _lines: Final = deque[str](maxlen=16)
 
 
@@ -53,6 +56,9 @@ class KernelChain:
 
     Args:
         directory: for the block files; what is in it is thrown away. None for a temporary one.
+
+    Raises:
+        ChainError: the kernel does not start; it wants some 70 MB of disk, as any node does.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -65,7 +71,15 @@ class KernelChain:
         settings = ChainstateManagerOptions(Context(options), str(self._files), str(self._files / "blocks"))
         settings.update_block_tree_db_in_memory(True)
         settings.update_chainstate_db_in_memory(True)
-        self._manager: Any = ChainstateManager(settings)
+        _lines.clear()
+        try:
+            self._manager: Any = ChainstateManager(settings)
+        except RuntimeError as error:
+            shutil.rmtree(self._files, ignore_errors=True)
+            errors = [line.partition("[error] ")[2].strip() for line in _lines if "[error] " in line]
+            said = "; ".join(errors) or "unknown"
+            hint = "is the disk full?"
+            raise ChainError(f"the kernel does not start in {self._files}: {said}: {hint}") from error
         self._manager.import_blocks([])
         self._chain = self._manager.get_active_chain()
 
@@ -87,16 +101,22 @@ class KernelChain:
 
         Returns:
             None if it is the tip now; else why not: Core's reason, or "not the best chain".
+
+        Raises:
+            ChainError: the kernel cannot store it.
         """
         _lines.clear()
         try:
             self._manager.process_block(buffer(KernelBlock, raw))
+            if self.hash(self.height) == block.hash:
+                return None
+            reason = _reason()
+            reason = NOT_BEST if reason == "unknown" else reason
         except ProcessBlockException:
-            return _reason()
-        if self.hash(self.height) == block.hash:
-            return None
-        reason = _reason()
-        return NOT_BEST if reason == "unknown" else reason
+            reason = _reason()
+        if _UNWRITTEN in reason:
+            raise ChainError(f"the kernel stores no block: {reason}: is the disk full?")
+        return reason
 
     def close(self) -> None:
         """Ends the kernel and removes its files."""

@@ -1,7 +1,8 @@
 """What waits for a block: Bitcoin Core's rules for entry, replacement and selection, over one index.
 
 Where versions of Core differ, both the older and the newer rule are kept: a replacement may add no unconfirmed
-input (until 30) and must be worth more to a miner than what it replaces together with its children (from 31).
+input and has a better rate than each transaction whose coin it takes (until 30), and it leaves a better fee-rate
+diagram (from 31).
 Neither expiry nor a limit of memory: a test chain's mempool stays small.
 Source: Core's validation.cpp (MemPoolAccept), policy/rbf.cpp, policy/truc_policy.cpp, doc/policy.
 """
@@ -9,7 +10,6 @@ Source: Core's validation.cpp (MemPoolAccept), policy/rbf.cpp, policy/truc_polic
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
@@ -18,10 +18,12 @@ from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import OutPoint, Transaction, TxOut
 from verifier.chain.block import COINBASE_MATURITY
 from verifier.chain.chain import Refused
+from verifier.chain.diagram import Group, chunks, is_better, total
+from verifier.chain.fees import fee_at
 from verifier.chain.index import Index
 from verifier.chain.kernel import KernelSpending
 from verifier.chain.locks import is_final, sequences_allow
-from verifier.chain.packages import Family, check_package
+from verifier.chain.packages import Family, check_form, check_package
 from verifier.chain.policy import DEFAULT_RULES, TRUC, Reason, Rules, fee_of
 
 MAX_REPLACED: Final = 100
@@ -46,22 +48,22 @@ SAVED_BY_A_CHILD: Final = frozenset({Reason.FEE, Refusal.REPLACEMENT_FEE, Refusa
 """Refusals of a single transaction that its package may undo."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Fee and size of some transactions."""
+def _group(members: Iterable[Spending]) -> Group:
+    held = tuple(members)
+    return sum(map(fee_of, held)), sum(member.tx.vbytes for member in held)
 
-    fee: int
-    vbytes: int
 
-    @classmethod
-    def of(cls, members: Iterable[Spending]) -> _Group:
-        held = tuple(members)
-        return cls(sum(map(fee_of, held)), sum(member.tx.vbytes for member in held))
+def _rate(group: Group) -> int:
+    """Satoshis per 1,000 vbytes, rounded down as Core rounded until 30."""
+    return 1000 * group[0] // group[1]
 
-    @property
-    def rate(self) -> Fraction:
-        """Satoshis a vbyte."""
-        return Fraction(self.fee, self.vbytes)
+
+def _chunks(members: Sequence[Spending]) -> list[Group]:
+    """Those of some transactions among themselves."""
+    family = Family(members)
+    groups = {txid: _group([spending]) for txid, spending in family.of.items()}
+    ancestors = {txid: family.reach(txid, family.parents) for txid in groups}
+    return [total(chunk, groups) for chunk in chunks(groups, ancestors)]
 
 
 class Mempool:
@@ -105,6 +107,9 @@ class Mempool:
         pending = [tx for tx in transactions if not self._index.transaction(tx.txid)]
         fresh = [tx for tx in pending if tx.txid not in self]
         if len(pending) > 1:
+            violation = check_form(pending)
+            if violation is not None:
+                raise Refused(violation.reason, violation.txid, violation.detail)
             self._check_parents(pending)
         held, spenders = dict(self._held), dict(self._spenders)
         try:
@@ -128,7 +133,7 @@ class Mempool:
         return rest
 
     def _check_parents(self, package: Sequence[Transaction]) -> None:
-        """A package brings along every unconfirmed parent of its child (until Core 30)."""
+        """A package brings along every unconfirmed parent of its child (until Core 29)."""
         brought = {tx.txid for tx in package}
         for txin in package[-1].inputs:
             if txin.previous.txid not in brought and txin.previous.txid in self:
@@ -208,12 +213,12 @@ class Mempool:
             if txin.previous in self._spenders
         }
         family = Family(self._held.values())
-        if not conflicts and len(package) == 1:
-            conflicts = self._sibling(child, family)
+        if len(package) == 1:
+            conflicts |= self._sibling(child, family)
         if not conflicts:
             return set()
-        below = {txid: family.reach(txid, family.children) for txid in conflicts}
-        replaced = set[bytes]().union(*below.values())
+        below = [family.reach(txid, family.children) for txid in conflicts]
+        replaced = set[bytes]().union(*below)
         parents = {
             txin.previous.txid
             for spending in package
@@ -222,16 +227,15 @@ class Mempool:
         }
         if parents & replaced:
             raise Refused(Refusal.SPENDS_CONFLICT, child.txid_hex, "it spends from what it replaces")
-        if len(replaced) > MAX_REPLACED:
-            raise Refused(Refusal.TOO_MANY, child.txid_hex, f"{len(replaced)} transactions")
+        if (count := sum(map(len, below))) > MAX_REPLACED:
+            raise Refused(Refusal.TOO_MANY, child.txid_hex, f"{count} transactions")
         if len(package) == 1:
             if parents - set[bytes]().union(*(family.parents[txid] for txid in conflicts)):
                 raise Refused(Refusal.NEW_UNCONFIRMED, child.txid_hex, "it spends another unconfirmed output")
         else:
             self._check_package_form(package, parents, conflicts, family)
-        old = _Group.of(self._held[txid] for txid in replaced)
-        families = [_Group.of(self._held[txid] for txid in family) for family in below.values()]
-        self._check_fees(package, old, [*families, *(_Group.of([self._held[txid]]) for txid in conflicts)])
+        self._check_fees(package, conflicts, replaced)
+        self._check_diagram(package, replaced, family)
         return replaced
 
     def _sibling(self, tx: Transaction, family: Family) -> set[bytes]:
@@ -254,19 +258,37 @@ class Mempool:
         if any(len(family.reach(held, family.parents, family.children)) > 2 for held in conflicts):
             raise Refused(Refusal.PACKAGE_REPLACEMENT, txid, "a conflict has more than one relative")
 
-    def _check_fees(self, package: Sequence[Spending], old: _Group, rivals: Sequence[_Group]) -> None:
-        """The package pays for what it pushes out and for its own relay, at a better rate than any rival."""
-        group = _Group.of(package)
-        if len(package) == 2 and group.rate <= _Group.of(package[:1]).rate:
-            group = _Group.of(package[:1])  # the child does not help: its parent replaces by itself or not
+    def _check_fees(self, package: Sequence[Spending], conflicts: set[bytes], replaced: set[bytes]) -> None:
+        """The package pays for what it pushes out and for its own relay, at a better rate than each conflict."""
+        group = _group(package)
+        parent = _group(package[:1])
+        if len(package) == 2 and _rate(group) <= _rate(parent):
+            group = parent  # the child does not help: its parent replaces by itself or not
         txid = package[-1].tx.txid_hex
-        needed = old.fee - (-self._rules.min_relay_fee * group.vbytes // 1000)
-        if group.fee < needed:
-            raise Refused(Refusal.REPLACEMENT_FEE, txid, f"fee {group.fee}, {needed} needed")
-        best = max(rival.rate for rival in rivals)
-        if group.rate <= best:
-            detail = f"{float(group.rate):.3f} satoshis a vbyte, more than {float(best):.3f} needed"
+        pushed_out, _ = _group(self._held[each] for each in replaced)
+        needed = pushed_out + fee_at(self._rules.min_relay_fee, group[1])
+        if group[0] < needed:
+            raise Refused(Refusal.REPLACEMENT_FEE, txid, f"fee {group[0]}, {needed} needed")
+        best = max(_rate(_group([self._held[each]])) for each in conflicts)
+        if _rate(group) <= best:
+            detail = f"{_rate(group)} satoshis per 1,000 vbytes, more than {best} needed"
             raise Refused(Refusal.REPLACEMENT_FEE, txid, detail)
+
+    def _check_diagram(self, package: Sequence[Spending], replaced: set[bytes], family: Family) -> None:
+        """A miner earns more from the clusters that change, and at no size of a block less."""
+        touched = replaced | {
+            txin.previous.txid for each in package for txin in each.tx.inputs if txin.previous.txid in self
+        }
+        before = set[bytes]().union(
+            *(family.reach(each, family.parents, family.children) for each in touched)
+        )
+        old = [self._held[each] for each in before]
+        new = [*(self._held[each] for each in before - replaced), *package]
+        if not is_better(_chunks(new), _chunks(old)):
+            txid = package[-1].tx.txid_hex
+            raise Refused(
+                Refusal.REPLACEMENT_FEE, txid, "a miner would earn less from the first bytes of a block"
+            )
 
     def select(self, max_weight: int) -> tuple[tuple[Transaction, ...], int]:
         """Transactions for a block, parents first, best fee rate first, and their fees.
@@ -280,7 +302,8 @@ class Mempool:
         family = Family(self._held.values())
         ancestors = {txid: family.reach(txid, family.parents) for txid in self._held}
         order = {txid: i for i, txid in enumerate(self._held)}
-        rates = {txid: _Group.of(self._held[t] for t in ancestors[txid]).rate for txid in self._held}
+        groups = {txid: _group(self._held[t] for t in ancestors[txid]) for txid in self._held}
+        rates = {txid: Fraction(*group) for txid, group in groups.items()}
         chosen: dict[bytes, Spending] = {}
         weight = 0
         for txid in sorted(self._held, key=lambda t: (-rates[t], order[t])):

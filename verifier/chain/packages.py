@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from verifier.bitcoin.sighash import Spending
+from verifier.bitcoin.transaction import OutPoint, Transaction
 from verifier.chain.policy import (
     DEFAULT_RULES,
     TRUC,
@@ -40,7 +41,7 @@ def check_package(
         pool: what the node holds unconfirmed already.
         rules: limits and fees.
     """
-    found = _check_form(package, pool)
+    found = check_form([spending.tx for spending in package]) or _check_conflicts(package, pool)
     if found is not None:
         return found
     for spending in package:
@@ -84,33 +85,45 @@ class Family:
         return found
 
 
-def _check_form(package: Sequence[Spending], pool: Sequence[Spending]) -> Violation | None:
+def check_form(package: Sequence[Transaction]) -> Violation | None:
+    """What is wrong with a package whatever the chain holds: number, size, order, who spends whom."""
     if not package:
         raise ValueError("an empty package")
-    child = package[-1].tx
+    child = package[-1]
     if len(package) > MAX_PACKAGE_COUNT:
         return Violation(Reason.PACKAGE_COUNT, child.txid_hex, f"{len(package)} transactions")
-    weight = sum(spending.tx.weight for spending in package)
+    weight = sum(tx.weight for tx in package)
     if len(package) > 1 and weight > MAX_PACKAGE_WEIGHT:
         return Violation(Reason.PACKAGE_WEIGHT, child.txid_hex, f"{weight} weight units")
-    later = {spending.tx.txid for spending in package}
-    if len(later) != len(package):
+    names = {tx.txid for tx in package}
+    if len(names) != len(package):
         return Violation(Reason.DUPLICATE, child.txid_hex, "a transaction comes twice")
-    spent = {txin.previous for held in pool for txin in held.tx.inputs}
+    spent, later = set[OutPoint](), set(names)
+    for tx in package:
+        if any(txin.previous.txid in later for txin in tx.inputs):
+            return Violation(Reason.ORDER, tx.txid_hex, "a child comes before its parent")
+        points = {txin.previous for txin in tx.inputs}
+        if points & spent:
+            return Violation(Reason.CONFLICT, tx.txid_hex, f"{min(points & spent)} is spent already")
+        spent |= points
+        later.remove(tx.txid)
     parents = {txin.previous.txid for txin in child.inputs}
+    for tx in package[:-1]:
+        if tx.txid not in parents:
+            return Violation(Reason.SHAPE, tx.txid_hex, "the last transaction does not spend from it")
+        if any(txin.previous.txid in names for txin in tx.inputs):
+            return Violation(
+                Reason.SHAPE, tx.txid_hex, "it spends from another parent of the last transaction"
+            )
+    return None
+
+
+def _check_conflicts(package: Sequence[Spending], pool: Sequence[Spending]) -> Violation | None:
+    spent = {txin.previous for held in pool for txin in held.tx.inputs}
     for spending in package:
         for txin in spending.tx.inputs:
-            if txin.previous.txid in later:
-                return Violation(Reason.ORDER, spending.tx.txid_hex, "a child comes before its parent")
-        points = {txin.previous for txin in spending.tx.inputs}
-        if points & spent:
-            return Violation(Reason.CONFLICT, spending.tx.txid_hex, f"{min(points & spent)} is spent already")
-        spent |= points
-        later.remove(spending.tx.txid)
-        if spending.tx is not child and spending.tx.txid not in parents:
-            return Violation(
-                Reason.SHAPE, spending.tx.txid_hex, "the last transaction does not spend from it"
-            )
+            if txin.previous in spent:
+                return Violation(Reason.CONFLICT, spending.tx.txid_hex, f"{txin.previous} is spent already")
     return None
 
 

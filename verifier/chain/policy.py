@@ -1,8 +1,9 @@
 """What a node relays: the standardness rules of Bitcoin Core for one transaction and for packages.
 
-The embedded node has no mempool, so every transaction of the bridge passes here first. The bridge spends
-taproot, P2WPKH, P2PKH and anchor outputs; inputs of any other kind are refused rather than half understood,
-and so are bare multisig outputs. Where versions of Core differ, the default suits nodes before 31 as well.
+Every transaction of the bridge passes here first. The bridge spends taproot, P2WPKH, P2PKH and anchor outputs;
+inputs of any other kind are refused rather than half understood, and so are bare multisig outputs. Where
+versions of Core differ, the default suits each from 28 on. Operations on signatures are not counted: inputs and
+outputs of these kinds are too large to have too many, or to count for more than their weight.
 Source: Core's policy/policy.cpp, truc_policy.cpp, ephemeral_policy.cpp, packages.cpp.
 """
 
@@ -33,6 +34,7 @@ class Reason(StrEnum):
     SCRIPT_SIG_PUSHES = "scriptsig-not-pushonly"
     OUTPUT_KIND = "scriptpubkey"
     DATA_CARRIER = "datacarrier"
+    DATA_COUNT = "multi-op-return"
     DUST_COUNT = "dust"
     DUST_FEE = "dust-must-be-zero-fee"
     INPUT_KIND = "input-kind"
@@ -70,10 +72,13 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The limits; fees in satoshis per 1,000 vbytes.
+    """The limits; fees in satoshis per 1,000 vbytes. The defaults are the strictest of Core 28 to 31.
 
     Attributes:
-        min_relay_fee: 100 from Core 30 on, 1,000 before.
+        min_relay_fee: 100 from Core 28.3, 29.1 and 30 on, 1,000 before.
+        max_data_bytes: of all data outputs together; 100,000 from Core 30 on.
+        max_data_outputs: any number from Core 30 on.
+        max_dust_outputs: of a transaction without fee, whose child spends them; 1 from Core 29 on.
         parents_may_pay_nothing: whether a parent that is not version 3 may rely on its child (Core 31).
     """
 
@@ -81,17 +86,26 @@ class Rules:
     dust_relay_fee: int = 3_000
     max_weight: int = 400_000
     max_data_bytes: int = 83
+    max_data_outputs: int = 1
+    max_dust_outputs: int = 0
     parents_may_pay_nothing: bool = False
 
 
 DEFAULT_RULES: Final = Rules()
+CORE_31: Final = Rules(
+    min_relay_fee=100,
+    max_data_bytes=100_000,
+    max_data_outputs=400_000,
+    max_dust_outputs=1,
+    parents_may_pay_nothing=True,
+)
+"""Core 31.0 as it comes."""
 TRUC: Final = 3
 TRUC_MAX_VBYTES: Final = 10_000
 TRUC_MAX_CHILD_VBYTES: Final = 1_000
 MAX_WITNESS_ITEM: Final = 80
 MAX_SCRIPT_SIG: Final = 1_650
 MIN_SIZE: Final = 65
-MAX_DUST_OUTPUTS: Final = 1
 
 
 def fee_of(spending: Spending) -> int:
@@ -148,17 +162,20 @@ def _check_form(spending: Spending, rules: Rules) -> Finding | None:
 
 
 def _check_outputs(spending: Spending, rules: Rules) -> Finding | None:
-    data_bytes = 0
+    data_bytes = data_outputs = 0
     for i, output in enumerate(spending.tx.outputs):
         script = output.script
         if script[:1] == bytes([Op.RETURN]) and is_push_only(script[1:]):
             data_bytes += len(script)
+            data_outputs += 1
         elif not _is_payment(script):
             return Reason.OUTPUT_KIND, f"output {i}: {script[:40].hex()}"
     if data_bytes > rules.max_data_bytes:
         return Reason.DATA_CARRIER, f"{data_bytes} bytes"
+    if data_outputs > rules.max_data_outputs:
+        return Reason.DATA_COUNT, f"{data_outputs} outputs"
     dust = dust_outputs(spending, rules)
-    if len(dust) > MAX_DUST_OUTPUTS:
+    if len(dust) > rules.max_dust_outputs:
         return Reason.DUST_COUNT, f"outputs {sorted(dust)}"
     if dust and fee_of(spending) != 0:
         return Reason.DUST_FEE, f"output {min(dust)} is dust and the fee {fee_of(spending)}"
@@ -175,10 +192,17 @@ def dust_outputs(spending: Spending, rules: Rules = DEFAULT_RULES) -> frozenset[
 
 
 def _is_payment(script: bytes) -> bool:
-    """Whether it is a witness program of any version, P2SH, P2PKH or P2PK."""
-    if witness_program(script) is not None or is_p2sh(script) or _is_p2pkh(script):
-        return True
-    return script[-1:] == bytes([Op.CHECKSIG]) and (len(script), script[:1]) in ((35, b"\x21"), (67, b"\x41"))
+    """Whether it is P2WPKH, P2WSH, a witness program of a later version, P2SH, P2PKH or P2PK."""
+    program = witness_program(script)
+    if program is not None:
+        return program[0] != 0 or len(program[1]) in (20, 32)
+    return is_p2sh(script) or _is_p2pkh(script) or _is_p2pk(script)
+
+
+def _is_p2pk(script: bytes) -> bool:
+    """A key's first byte says how long it is."""
+    kinds = {35: (b"\x21\2", b"\x21\3"), 67: (b"\x41\4", b"\x41\6", b"\x41\7")}
+    return script[-1:] == bytes([Op.CHECKSIG]) and script[:2] in kinds.get(len(script), ())
 
 
 def _is_p2pkh(script: bytes) -> bool:

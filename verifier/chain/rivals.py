@@ -12,11 +12,9 @@ from fractions import Fraction
 
 from verifier.bitcoin.transaction import Transaction
 from verifier.chain.chain import Chain
-from verifier.chain.fees import replacement_fee, spending_of
+from verifier.chain.diagram import Group, chunks, total
+from verifier.chain.fees import dearer_fee, replacement_fee, spending_of
 from verifier.chain.policy import DEFAULT_RULES, Rules, fee_of
-
-Group = tuple[int, int]
-"""Fee and vbytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +24,8 @@ class Rival:
     Attributes:
         alone: its own fee and vbytes.
         below: with everything that hangs on it: what a replacement pushes out.
-        rate: satoshis a vbyte at which a miner takes it: with its unconfirmed ancestors, for its own sake or for the
-            best of its descendants'.
+        rate: satoshis a vbyte at which a miner takes it: of the chunk that it belongs to, with all that must or
+            may as well come along.
     """
 
     alone: Group
@@ -38,10 +36,18 @@ class Rival:
     def of(cls, chain: Chain, tx: Transaction) -> Rival:
         """How a transaction that waits stands."""
         descendants = _reach(tx, lambda each: _children(chain, each))
-        best = max(
-            _rate(_group(chain, _reach(each, lambda one: _parents(chain, one)))) for each in descendants
-        )
-        return cls(_group(chain, [tx]), _group(chain, descendants), best)
+        cluster = {
+            each.txid: each
+            for each in _reach(tx, lambda one: [*_children(chain, one), *_parents(chain, one)])
+        }
+        groups = {txid: _group(chain, [each]) for txid, each in cluster.items()}
+        ancestors = {
+            txid: {one.txid for one in _reach(each, lambda one: _parents(chain, one))}
+            for txid, each in cluster.items()
+        }
+        own = next(chunk for chunk in chunks(groups, ancestors) if tx.txid in chunk)
+        rate = Fraction(*total(own, groups))
+        return cls(groups[tx.txid], _group(chain, descendants), rate)
 
 
 def fee_over(rivals: Iterable[Rival], vbytes: int, rules: Rules = DEFAULT_RULES) -> int:
@@ -51,17 +57,17 @@ def fee_over(rivals: Iterable[Rival], vbytes: int, rules: Rules = DEFAULT_RULES)
         return 0
     whole = (sum(each.below[0] for each in rivals), sum(each.below[1] for each in rivals))
     pays = replacement_fee(*whole, vbytes, 0, rules)
-    dearer = (fee * vbytes // size + 1 for each in rivals for fee, size in (each.alone, each.below))
+    dearer = (
+        dearer_fee(group, vbytes)
+        for each in rivals
+        for group in (each.alone, each.below, each.rate.as_integer_ratio())
+    )
     return max(pays, *dearer)
 
 
 def _group(chain: Chain, txs: Iterable[Transaction]) -> Group:
     held = tuple(txs)
     return sum(fee_of(spending_of(chain, tx)) for tx in held), sum(tx.vbytes for tx in held)
-
-
-def _rate(group: Group) -> Fraction:
-    return Fraction(*group)
 
 
 def _children(chain: Chain, tx: Transaction) -> list[Transaction]:

@@ -37,7 +37,7 @@ class InsufficientFunds(ChainError):
     """The wallet cannot pay.
 
     Attributes:
-        needed: satoshis, fee included.
+        needed: satoshis from the purse, fee included, that of one more coin as well.
         available: satoshis in ripe confirmed coins that nothing spends.
     """
 
@@ -172,11 +172,16 @@ class Wallet:
         taken = {txin.previous for txin in base.tx.inputs}
         free = [coin for coin in coins if coin[0] not in taken]
         attempts = [[], *([coin] for coin in reversed(free)), *(free[: i + 1] for i in range(1, len(free)))]
-        needed = 0
         for chosen in attempts:
-            candidate, needed = self._candidate(base, chosen, fee)
+            candidate, _ = self._candidate(base, chosen, fee)
             if candidate is not None:
                 return self._sign(candidate)
+        another = (
+            OutPoint(bytes(32), 0),
+            TxOut(0, self.script),
+        )  # what is missing comes in a coin, which costs too
+        _, needed = self._candidate(base, [*free, another], fee)
+        needed -= sum(output.value for output in base.spent)
         raise InsufficientFunds(needed, sum(output.value for _, output in free))
 
     def _candidate(

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from verifier.bridge.simulate.engine import ONLY, SCENARIOS, WITH_COMMITTEE, Result, playable, run
+from verifier.bridge.simulate.engine import ONLY, SCENARIOS, WITH_COMMITTEE, Result, chosen, run
 from verifier.bridge.simulate.worlds import TREES, World, make_world, open_world
 from verifier.chain.policy import fee_of
 from verifier.cli.bridge_dispute import dispute
@@ -23,7 +23,9 @@ def command() -> None:
 
 
 @command.command("simulate", short_help="whole games on an embedded Bitcoin node")
-@click.option("--scenario", default="all", show_default=True, help="A name of --list, its head, or all.")
+@click.option(
+    "--scenario", default="all", show_default=True, help="A name of --list, its head, its number, or all."
+)
 @click.option(
     "--tree",
     type=click.Choice(TREES),
@@ -60,17 +62,17 @@ def simulate(
             bar("slot", 0.0)
             opened = open_world(slot)
             tree, worlds[opened.name] = opened.name, opened
-        chosen = [name for name in playable(tree) if scenario == "all" or name.startswith(scenario)]
-        if not chosen:
+        names = chosen(tree, scenario)
+        if not names:
             raise click.BadParameter("no such scenario over this tree; see --list", param_hint="--scenario")
-        for at, name in enumerate(chosen):
+        for at, name in enumerate(names):
             over = ONLY.get(name, tree)
             world = worlds.get(over)
             if world is None:
                 world = worlds[over] = make_world(over, Path(directory), bar)
             elif name in WITH_COMMITTEE and not world.setup.members:
                 world = make_world(over, Path(directory), bar)
-            bar(name, at / len(chosen))
+            bar(name, at / len(names))
             results.append(run(name, world, export))
     data: dict[str, Any] = {
         "passed": all(result.passed for result in results),

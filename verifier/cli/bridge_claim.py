@@ -21,6 +21,7 @@ from verifier.chain.node import EmbeddedNode
 from verifier.cli.bridge_node import DIRECTORY, Command, fee_rate_option, node_option, open_node, report
 from verifier.cli.output import console, emit, json_option, reports_errors
 from verifier.pipeline import check_output, read_proof, run_batch
+from verifier.script.opcodes import Op
 
 
 def proof_options(command: Command) -> Command:
@@ -100,6 +101,8 @@ def payout(
         to = bytes.fromhex(script)
     except ValueError as error:
         raise click.BadParameter("hexadecimal is needed", param_hint="--script") from error
+    if to[:1] in (b"", bytes([Op.RETURN])):
+        raise click.BadParameter("a script that its owner can spend is needed", param_hint="--script")
     with open_node(directory, node) as chain:
         operator, claims = open_claimant(directory, chain, proof, unchecked, fee_rate)
         tx = pay(operator, claims, chain, withdrawal, to, sats)

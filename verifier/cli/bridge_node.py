@@ -12,7 +12,7 @@ import click
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.roles import Sent
 from verifier.chain.node import EmbeddedNode
-from verifier.cli.output import emit, show_table
+from verifier.cli.output import console, emit, show_table
 
 Command = Callable[..., Any]
 DIRECTORY = click.Path(path_type=Path)
@@ -50,10 +50,37 @@ def open_node(role: Path, node: Path | None) -> Iterator[EmbeddedNode]:
 
 
 def report(sent: list[Sent], as_json: bool) -> None:
-    """What was sent; a refusal is an error."""
+    """What was sent, and what waits until the purse can pay for it.
+
+    A move is sent without the child that would lift it; the same command again sends the child once the purse holds
+    what is missing.
+
+    Raises:
+        BridgeError: TOO_EARLY where a move was refused.
+    """
+    done = [each for each in sent if each.refusal is None]
+    waiting = [each for each in sent if each.refusal is not None and (each.missing or _is_child(each))]
     for each in sent:
-        if each.refusal is not None:
-            raise BridgeError(BridgeReason.TOO_EARLY, f"{each.name}: {each.refusal}")
-    rows = [(each.name, each.spending.tx.txid_hex, each.spending.tx.vbytes) for each in sent]
-    data = {"sent": [{"name": name, "txid": txid, "vbytes": vbytes} for name, txid, vbytes in rows]}
-    emit(data, as_json, lambda: show_table("Sent", ("transaction", "txid", "vbytes"), rows))
+        if each.refusal is not None and each not in waiting:
+            rest = f"; sent: {', '.join(other.name for other in done)}" if done else ""
+            raise BridgeError(BridgeReason.TOO_EARLY, f"{each.name}: {each.refusal}{rest}")
+    rows = [(each.name, each.spending.tx.txid_hex, each.spending.tx.vbytes) for each in done]
+    data: dict[str, Any] = {
+        "sent": [{"name": name, "txid": txid, "vbytes": vbytes} for name, txid, vbytes in rows]
+    }
+    if waiting:
+        data["waiting"] = [
+            {"name": each.name, "missing_sats": each.missing, "reason": each.refusal} for each in waiting
+        ]
+
+    def show() -> None:
+        show_table("Sent", ("transaction", "txid", "vbytes"), rows)
+        for each in waiting:
+            funds = f"{each.missing:,} sat are missing in the purse" if each.missing else each.refusal
+            console.print(f"{each.name} waits: {funds}; the same command again sends it")
+
+    emit(data, as_json, show)
+
+
+def _is_child(sent: Sent) -> bool:
+    return sent.name.startswith("bump ")

@@ -11,11 +11,13 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.graph import SlotGraph, commitment_coin
 from verifier.bridge.game.peg_out import announcements, expected, paid
 from verifier.bridge.game.roles import OPERATOR_FEE_RATE, WATCHER_FEE_RATE, Operator, Watcher
+from verifier.bridge.game.store import Store
 from verifier.bridge.game.view import SlotView
 from verifier.bridge.setup.files import open_claims, open_operator, open_slot, open_store, open_watcher
-from verifier.bridge.simulate.rehearsal import deposit
+from verifier.bridge.simulate.rehearsal import ROLES, deposit, due_deposits
 from verifier.bridge.simulate.setup import NETWORK
 from verifier.chain.fees import spending_of
+from verifier.chain.node import EmbeddedNode
 from verifier.cli.bridge_claim import announce, expect, hear, kickoff, payout, sample
 from verifier.cli.bridge_node import DIRECTORY, fee_rate_option, node_option, open_node, report
 from verifier.cli.bridge_setup import setup
@@ -116,29 +118,30 @@ def open_number(directory: Path, number: int | None, fee_rate: int, node: Path |
                 raise BridgeError(BridgeReason.UNKNOWN, f"node {number}")
             if not SlotView(chain, watcher.moves.graph).unspent(f"C{number}"):
                 raise BridgeError(BridgeReason.TOO_EARLY, f"node {number} cannot be opened")
-        sent = [watcher.send(chain, name) for name in wanted]
+        sent = watcher.send_all(chain, wanted) if len(wanted) > 1 else []
+        if len(wanted) == 1 or (sent and all(each.missing for each in sent)):
+            sent = [watcher.send(chain, wanted[0])]  # raises where the purse cannot pay
     report(sent, as_json)
 
 
 @click.command("status", short_help="where the game stands")
 @click.argument("directory", type=DIRECTORY)
-@click.option("--role", type=click.Choice(["operator", "watcher"]), default="watcher", show_default=True)
+@click.option(
+    "--role", type=click.Choice(ROLES), help="Whose directory it must be; default: the directory's."
+)
 @node_option
 @json_option
 @reports_errors
-def status(directory: Path, role: str, node: Path | None, as_json: bool) -> None:
+def status(directory: Path, role: str | None, node: Path | None, as_json: bool) -> None:
     """Show what the chain says of the slot of the role in DIRECTORY, and what the role would do now."""
     with open_node(directory, node) as chain:
         store = open_store(directory, role, NETWORK)
         moves, deposits = open_slot(store)
         view = SlotView(chain, moves.graph)
-        actor: Operator | Watcher = (
-            open_operator(directory, NETWORK, chain)
-            if role == "operator"
-            else open_watcher(directory, NETWORK, chain)
-        )
+        actor = _actor(store, chain)
         pending = {n: view.age(commitment_coin(n, 0)) for n in view.pending()}
         data = {
+            "role": store.role,
             "slot": moves.graph.terms.slot,
             "height": view.height,
             "kickoff": view.done(moves.graph.template("kickoff")) is not None,
@@ -147,7 +150,7 @@ def status(directory: Path, role: str, node: Path | None, as_json: bool) -> None
             "pending": pending,
             "taken": [each.name for each in deposits if view.spender(each.vault) is not None],
             "penalised": view.penalised,
-            "due": actor.due(chain),
+            "due": due_deposits(deposits, chain) if actor is None else actor.due(chain),
             "mempool": [
                 {"txid": tx.txid_hex, "vbytes": spending_of(chain, tx).tx.vbytes} for tx in chain.mempool()
             ],
@@ -155,6 +158,13 @@ def status(directory: Path, role: str, node: Path | None, as_json: bool) -> None
         if isinstance(actor, Watcher):
             data |= _heard(actor, view)
     emit(data, as_json, lambda: show_table("Slot", ("", ""), _rows(data, moves.graph)))
+
+
+def _actor(store: Store, chain: EmbeddedNode) -> Operator | Watcher | None:
+    """The role of a directory; None for a user, whose moves are before the game."""
+    if store.role == "operator":
+        return open_operator(store.directory, NETWORK, chain)
+    return open_watcher(store.directory, NETWORK, chain) if store.role == "watcher" else None
 
 
 def _rows(data: dict[str, Any], graph: SlotGraph) -> list[tuple[str, str]]:

@@ -69,25 +69,29 @@ def setup(
         return
     if directory is None:
         raise click.UsageError("Missing argument 'DIRECTORY'.")
-    ledger = _ledger(root_before, shape)
+    if root_before is not None and shape is None:
+        raise click.BadParameter("the small tree has no ledger: give --shape", param_hint="--root-before")
+    ledger = read_root(root_before)
     name = TreeName.toy(queries) if shape is None else TreeName.verifier(DEFAULT_PRESET, shape, ledger)
     with progress_bar("setup", as_json) as bar:
         made = rehearse(directory, name, bar, processes, allow_oversized=True)
     emit(_summary(directory, made), as_json, lambda: _render(directory, made))
 
 
-def _ledger(root: str | None, shape: str | None) -> tuple[int, ...]:
-    """The elements of a state root; none where none is given."""
+def read_root(root: str | None) -> tuple[int, ...]:
+    """The elements of a state root as --root-before has it; none where none is given.
+
+    Raises:
+        BadParameter: it is no state root.
+    """
     if root is None:
         return ()
-    if shape is None:
-        raise click.BadParameter("the small tree has no ledger: give --shape", param_hint="--root-before")
     try:
         words = to_words(bytes.fromhex(root))
     except ValueError as error:
         raise click.BadParameter("hexadecimal is needed", param_hint="--root-before") from error
     if len(words) != DIGEST_WORDS or any(word >= P for word in words):
-        raise click.BadParameter("a state root has 32 bytes", param_hint="--root-before")
+        raise click.BadParameter("a state root has 32 bytes, elements below p", param_hint="--root-before")
     return tuple(words)
 
 

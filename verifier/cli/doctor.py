@@ -19,8 +19,8 @@ from circuits.rollup.sample import build_sample
 from circuits.statement import SHAPES, shape, system
 from circuits.witness import witness
 from prover.layout import Layout
+from prover.memory import available_bytes
 from prover.params import PRESETS
-from prover.predict import available_bytes
 from prover.prove import prove
 from verifier.cli.output import console, diagnostics, emit, json_option, reports_errors
 from verifier.fast.verify import fast_verifier

@@ -27,6 +27,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 console = Console(highlight=False, soft_wrap=True)
 diagnostics = Console(stderr=True, highlight=False)
 
+PIPED_WIDTH = 160
+"""Of tables in a file or a pipe, which has none of its own: cells are not cut."""
+
 
 class Refused(click.ClickException):
     """A command did what it was asked and the answer is no; exit code 1."""
@@ -43,14 +46,15 @@ def emit(data: Mapping[str, Any], as_json: bool, render: Callable[[], None]) -> 
 
 
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints a table; columns of numbers are set right."""
+    """Prints a table; columns of numbers are set right. Nothing is cut off, and names in front are not broken."""
+    out = console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
     table = Table(title=title, title_justify="left", title_style="bold")
     for i, name in enumerate(header):
         numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left")
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=i == 0)
     for row in rows:
         table.add_row(*[f"{item:,}" if isinstance(item, int) else str(item) for item in row])
-    console.print(table)
+    out.print(table)
 
 
 def fail(message: str) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+import native
 from circuits.statement import SHAPES
 from prover.params import PRESETS
 from verifier.cli.output import console, emit, json_option, progress_bar, reports_errors, show_table
@@ -39,12 +40,12 @@ def command(
     """Execute the batch in directory BATCH and prove it; the proof file appears whole or not at all."""
     start = time.perf_counter()
     check_output(output)
-    with progress_bar("execute", as_json) as tell:
+    with progress_bar("execute", as_json) as tell, native.using_threads(threads):
         executed = run_batch(batch, tell)
     work = plan(executed, preset, shape, threads)
     if not as_json:
         announce(work)
-    with progress_bar("prove", as_json) as tell:
+    with progress_bar("prove", as_json) as tell, native.using_threads(threads):
         proven = prove_batch(work, output, tell)
     figures: dict[str, Any] = {
         "transfers": executed.transfers,

@@ -15,7 +15,7 @@ from prover.air.columns import Columns, columns
 from prover.commit import setup
 from prover.params import PRESETS
 from prover.predict import predict
-from prover.prove import prove
+from prover.prove import check_memory, prove
 from prover.shape import Shape
 from prover.timing import Timings
 from verifier.fast.verify import FastVerifier
@@ -99,27 +99,28 @@ class AirFigures:
 
 
 def run(log_permutations: int, preset: str, threads: int, repeats: int) -> AirFigures:
-    """Proves `repeats` times, and verifies the last proof."""
+    """Proves `repeats` times, and verifies the last proof.
+
+    Raises:
+        ProvingError: more memory is needed than there is.
+    """
     shape = Shape.of(SYSTEM, {Permutations.name: log_permutations})
     key = setup(SYSTEM, shape, PRESETS[preset])
+    check_memory(key, {}, consume=True, threads=threads)
     rng = np.random.default_rng(1)
     runs: list[tuple[float, dict[str, float]]] = []
-    before = native.threads()
-    native.set_threads(threads)
-    try:
+    with native.using_threads(threads):
         for _ in range(repeats):
             table = native.empty(PermutationColumns.width, 1 << log_permutations)
-            for row in table[:WIDTH]:
-                row[:] = rng.integers(0, native.P, row.size, dtype=np.uint32)
+            for i in range(WIDTH):
+                table[i] = rng.integers(0, native.P, table.shape[1], dtype=np.uint32)
             timings, start = Timings(), time.perf_counter()
             native.poseidon2_trace(table[:WIDTH], out=table)
             traced = time.perf_counter() - start
-            proof = prove(key, {Permutations.name: table}, timings=timings, threads=threads, consume=True)
+            proof = prove(key, {Permutations.name: table}, timings=timings, consume=True)
             runs.append((time.perf_counter() - start, {"trace": traced, **timings.seconds}))
             del table
         peak = peak_rss_bytes()
-    finally:
-        native.set_threads(before)
     data = proof.encode()
     FastVerifier(key.verifying_key).verify(data, (), min_bits=0)
     spent = [seconds for seconds, _ in runs]

@@ -10,8 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import native
 from verifier.measure.clock import median, peak_rss_bytes, seconds
 from verifier.pipeline import (
+    PipelineError,
     identify,
     plan,
     prepare,
@@ -34,6 +36,7 @@ class BatchFigures:
         proven_bits, proof_bytes: of the proof.
         peak_rss_bytes: of the process.
         steps: seconds by step, of the median run.
+        outside_kernels_share: by run, what `prove` (steps bind to queries) spends outside kernels, of its CPU time.
     """
 
     transfers: int
@@ -44,6 +47,7 @@ class BatchFigures:
     proof_bytes: int
     peak_rss_bytes: int
     steps: dict[str, float]
+    outside_kernels_share: list[float]
 
     def json(self) -> dict[str, object]:
         """As printed by `bench batch --json`."""
@@ -58,15 +62,24 @@ class BatchFigures:
             "peak_rss_bytes": self.peak_rss_bytes,
             "runs": self.runs,
             "steps": self.steps,
+            "outside_kernels_share": self.outside_kernels_share,
         }
 
 
 def sampled(transfers: int, directory: Path) -> Path:
-    """A signed batch, made by a process of its own so that its memory is not counted."""
+    """A signed batch, made by a process of its own so that its memory is not counted.
+
+    Raises:
+        PipelineError: it could not be made.
+    """
     batch = directory / "batch"
     command = [sys.executable, "-m", "verifier.cli.main", "sample"]
-    command += ["--transfers", str(transfers), "--seed", "1", "--out", str(batch), "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    command += ["--transfers", str(transfers), "--seed", "1", "--out", str(batch)]
+    made = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if made.returncode:
+        raise PipelineError(
+            f"no sample of {transfers:,} transfers: {made.stderr.strip().removeprefix('Error: ')}"
+        )
     return batch
 
 
@@ -76,11 +89,14 @@ def run(transfers: int, preset: str, threads: int, repeats: int, batch: Path | N
         source = batch or sampled(transfers, Path(scratch))
         output = Path(scratch) / "batch.proof"
         runs: list[tuple[float, dict[str, float]]] = []
+        outside: list[float] = []
         for _ in range(repeats):
             start = time.perf_counter()
-            executed = run_batch(source)
-            done = prove_batch(plan(executed, preset, None, threads), output)
+            with native.using_threads(threads):
+                executed = run_batch(source)
+                done = prove_batch(plan(executed, preset, None, threads), output)
             runs.append((time.perf_counter() - start, done.steps))
+            outside.append(done.outside_kernels_share)
             signatures, count = len(executed.witness.transition.signatures), executed.transfers
             del executed
         peak = peak_rss_bytes()
@@ -89,7 +105,9 @@ def run(transfers: int, preset: str, threads: int, repeats: int, batch: Path | N
     spent = [taken for taken, _ in runs]
     middle = statistics.median_low(spent)
     steps = runs[spent.index(middle)][1]
-    return BatchFigures(count, signatures, middle, spent, done.proven_bits, done.proof_bytes, peak, steps)
+    return BatchFigures(
+        count, signatures, middle, spent, done.proven_bits, done.proof_bytes, peak, steps, outside
+    )
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,18 @@ from numpy.typing import NDArray
 
 import native
 from prover.hashing import Context
+from prover.memory import available_bytes
 from prover.merkle import MerkleTree, leaf_digests
 from verifier.measure import anchors
 from verifier.measure.clock import median
 from verifier.measure.machine import Ceilings, ceilings
 
 U32 = NDArray[np.uint32]
+
+_TRANSFORMED = 64
+"""Columns of a transform; its extension to twice the size stands beside them."""
+_OTHERS_BYTES = 1 << 28
+"""What the other kernels need, at sizes that are fixed."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def _cases(log_rows: int) -> Iterator[_Case]:
         lambda: native.hash_rows(matrix, Context.LEAF.value),
     )
     del matrix
-    n, count = 1 << log_rows, 64
+    n, count = 1 << log_rows, _TRANSFORMED
     matrix = _random(n, count)
     size = f"2^{log_rows} x {count}"
     yield _Case(
@@ -134,29 +140,33 @@ def _cases(log_rows: int) -> Iterator[_Case]:
 
 
 def run(threads: tuple[int, ...], log_rows: int = 20, repeats: int = 5) -> tuple[list[Rate], list[Ceilings]]:
-    """Every kernel on every number of threads."""
-    before, rates = native.threads(), []
+    """Every kernel on every number of threads.
+
+    Raises:
+        KernelError: more memory is needed than there is.
+    """
+    needed, free = max(12 * _TRANSFORMED << log_rows, _OTHERS_BYTES), available_bytes()
+    if free is not None and needed > free:
+        raise native.KernelError("bench kernels", f"{needed >> 20} MiB of memory", f"{free >> 20} MiB")
+    rates = []
     limits = {count: ceilings(count) for count in threads}
-    try:
-        for case in _cases(log_rows):
-            for count in threads:
-                native.set_threads(count)
+    for case in _cases(log_rows):
+        for count in threads:
+            with native.using_threads(count):
                 spent = median(case.work, repeats)
-                limit = limits[count]
-                floor = max(case.products / limit.multiplications, case.moved_bytes / limit.copied_bytes)
-                rates.append(
-                    Rate(
-                        case.name,
-                        case.size,
-                        count,
-                        spent,
-                        case.units / spent,
-                        case.unit,
-                        native.tier(),
-                        (case.anchor or {}).get(count),
-                        floor,
-                    )
+            limit = limits[count]
+            floor = max(case.products / limit.multiplications, case.moved_bytes / limit.copied_bytes)
+            rates.append(
+                Rate(
+                    case.name,
+                    case.size,
+                    count,
+                    spent,
+                    case.units / spent,
+                    case.unit,
+                    native.tier(),
+                    (case.anchor or {}).get(count),
+                    floor,
                 )
-    finally:
-        native.set_threads(before)
+            )
     return rates, list(limits.values())

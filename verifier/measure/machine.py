@@ -39,12 +39,8 @@ def ceilings(threads: int, repeats: int = 3) -> Ceilings:
     one = np.ones(1, np.uint32)
     machine = native.Machine(code, 8, 1, one, np.zeros((6, 1), np.uint32))
     column, out = np.full((1, _ROWS), 3, np.uint32), np.empty(_ROWS, np.uint32)
-    before = native.threads()
-    native.set_threads(threads)
-    try:
+    with native.using_threads(threads):
         spent = median(lambda: machine.run([column], 1, _ROWS, base_outputs=[out]), repeats)
-    finally:
-        native.set_threads(before)
     source = np.ones((threads, _COPIED // threads), np.uint32)
     target = np.empty_like(source)
     with ThreadPoolExecutor(threads) as pool:

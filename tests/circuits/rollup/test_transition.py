@@ -11,7 +11,6 @@ from circuits.rollup.cells import Purse, leaf_digest
 from circuits.rollup.errors import BatchReason, BatchRefused, FailureReason, RefusalReason
 from circuits.rollup.ledger import Ledger, leaves_of
 from circuits.rollup.transition import apply
-from circuits.rollup.tree import plain_root
 from circuits.rollup.types import SignedTransaction
 from circuits.rollup.words import (
     ZERO_DIGEST,
@@ -45,6 +44,7 @@ from tests.circuits.rollup.builders import (
     transfer,
     withdraw,
 )
+from tests.oracles.sparse import plain_root
 
 TRANSFER_FEE = 600 * (BASE_FEE + 3) + 40 * 20
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits.rollup.hashing import columns_digests, node_digests
-from circuits.rollup.tree import SparseTree, empty_digests, exit_tree, plain_root, state_tree
+from circuits.rollup.tree import SparseTree, empty_digests, exit_tree, state_tree
 from circuits.rollup.words import ZERO_DIGEST
 from prover.poseidon2 import compress
+from tests.oracles.sparse import plain_root
 
 DEPTH = 6
 EMPTY = tuple(range(8))

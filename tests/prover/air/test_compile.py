@@ -8,10 +8,11 @@ from prover.air.air import Rows
 from prover.air.compile import compiled
 from prover.air.composition import Row, compose, num_constraints
 from prover.air.expression import Space
-from prover.air.graph import IntegerRing, air_graph, evaluate
+from prover.air.graph import air_graph, evaluate
 from prover.air.logup import LookupChallenges, fraction
 from prover.field import DEGREE, P
 from prover.machine import LookupValues, looked_columns, periodic_columns, run
+from tests.oracles.integers import IntegerRing
 from tests.poseidon_system import Poseidon
 from tests.small_system import Chain, Sink, Squares
 

@@ -5,8 +5,9 @@ from prover.air.air import Air, AirError, Relation
 from prover.air.columns import Columns, column
 from prover.air.evaluate import count
 from prover.air.expression import Op, Space, constant, variable
-from prover.air.graph import Graph, IntegerRing, air_graph, evaluate
+from prover.air.graph import Graph, air_graph, evaluate
 from prover.field import P
+from tests.oracles.integers import IntegerRing
 from tests.small_system import Chain, Sink, Squares
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import click
 import pytest
 
+import native
 from circuits.statement import SHAPES
 from prover.params import PRESETS
 from tests.verifier.cli.conftest import TRANSFERS, Run
 from verifier.cli.main import COMMANDS, cli
+from verifier.pipeline import run_batch
 
 PROVE = {
     "transfers",
@@ -106,6 +108,24 @@ def test_prove_reports_the_named_fields(run: Run, made: Path, tmp_path: Path) ->
     assert {"load", "signatures", "transition", "kernel", "main commitment", "FRI", "write"} <= set(
         figures["steps"]
     )
+
+
+@pytest.mark.parametrize("arguments", [("prove", "-o", "p"), ("bench", "batch", "--repeat", 1, "--batch")])
+def test_threads_hold_for_the_execution_as_well_as_for_the_proof(
+    run: Run, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    seen = set()
+
+    def watched(*given: object, **named: object) -> object:
+        seen.add(native.threads())
+        return run_batch(*given, **named)  # type: ignore[arg-type]
+
+    wanted = native.threads() + 1
+    monkeypatch.chdir(tmp_path)
+    for place in ("verifier.cli.prove", "verifier.measure.batch"):
+        monkeypatch.setattr(f"{place}.run_batch", watched)
+    assert run(*arguments, made / "batch", "--threads", wanted, "--json").code == 0
+    assert seen == {wanted} and native.threads() == wanted - 1
 
 
 @pytest.mark.parametrize("arguments", [(), ("--reference",)])

@@ -12,10 +12,11 @@ from prover.air.air import Air, Relation, Rows
 from prover.air.columns import Columns, columns
 from prover.air.composition import Row, compose, num_constraints
 from prover.air.expression import Op
-from prover.air.graph import IntegerRing, air_graph, evaluate
+from prover.air.graph import air_graph, evaluate
 from prover.air.logup import LookupChallenges
-from prover.air.point import Kb6Algebra
 from prover.field import DEGREE, P
+from tests.oracles.integers import IntegerRing
+from tests.oracles.kb6_algebra import Kb6Algebra
 from verifier.stark.composition import MAX_WINDOW, Composer, HornerFingerprints, Place, plan
 from verifier.stark.reference import ReferenceOps
 from verifier.stark.steps import PointAlgebra

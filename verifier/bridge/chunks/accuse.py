@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from prover.field import P
 from prover.hashing import to_words
@@ -28,7 +28,11 @@ class ChunkAccuser:
         self.tree, self.keys = tree, keys
 
     def disprove(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Spend | None:
-        """A leaf of the node that spends, or None where the node is right."""
+        """See `Accuser.disprove`."""
+        return next(self.disproofs(node, signatures), None)
+
+    def disproofs(self, node: int, signatures: Mapping[str, tuple[bytes, ...]]) -> Iterator[Spend]:
+        """See `Accuser.disproofs`."""
         values: dict[str, Digits | None] = {}
         for number, leaf in enumerate(self.tree.leaves[node]):
             names = self.tree.wire_names(leaf)
@@ -41,8 +45,7 @@ class ChunkAccuser:
             hints = accuse(self.tree, leaf, committed)
             if hints is not None:
                 signed = [item for name in reversed(names) for item in signatures[name]]
-                return Spend(number, (*(encode_number(hint) for hint in reversed(hints)), *signed))
-        return None
+                yield Spend(number, (*(encode_number(hint) for hint in reversed(hints)), *signed))
 
 
 def accuse(tree: ChunkTree, leaf: Leaf, committed: Mapping[str, Digits | None]) -> list[int] | None:

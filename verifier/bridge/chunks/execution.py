@@ -60,6 +60,11 @@ class Replay:
             yield from self._query(query)[1]
 
     @property
+    def main_faults(self) -> list[Step]:
+        """The checks of the main program that fail."""
+        return [step for _, step in self._faults]
+
+    @property
     def faults(self) -> list[Fault]:
         """All of them."""
         return list(self.find_faults())

@@ -11,8 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
 
 from native.hashing import blake3_context_key
 from prover.field import DEGREE
@@ -36,6 +34,7 @@ from verifier.bridge.chunks.steps import (
     compressions,
     domain,
 )
+from verifier.bridge.chunks.untangle import untangled
 from verifier.stark.steps import Scope
 
 MAX_LINKS = 490
@@ -113,10 +112,10 @@ class _Partitioner:
                 path = self.scope_path(number, scope)
                 if path == (Scope.INDICES,):
                     for i, step in enumerate(group):  # a hash for each group of queries
-                        chunks += [replace_path(chunk, (GROUP, str(i))) for chunk in self.gather([step])]
+                        chunks += self.gather_at([step], (GROUP, str(i)))
                     continue
                 chunks += self.cut_scope(number, path, by_demand(group))
-            self.out.chunks.append(self.untangled(chunks))
+            self.out.chunks.append(untangled(chunks, self.originals, self.gather_at))
         self.place_wires()
         return self.out
 
@@ -139,7 +138,7 @@ class _Partitioner:
             part = self.with_seals(part, block)
             part = part if block else self.with_openings(part)
             part = self.with_powers(part)
-            chunks += [replace_path(chunk, where) for chunk in self.gather(part)]
+            chunks += self.gather_at(part, where)
         return chunks
 
     def parts_by_row(self, rows: list[Words], steps: list[Step]) -> list[list[Step]]:
@@ -398,6 +397,10 @@ class _Partitioner:
             open_chunk.steps.append(step)
         return chunks
 
+    def gather_at(self, steps: list[Step], path: Path) -> list[Chunk]:
+        """`gather`, at a node."""
+        return [replace_path(chunk, path) for chunk in self.gather(steps)]
+
     def fits(self, steps: list[Step]) -> bool:
         compressions = sum(step.kind in HASHING for step in steps)
         if compressions > MAX_COMPRESSIONS:
@@ -432,39 +435,6 @@ class _Partitioner:
                 return False
         size = sum(BYTES[step.kind] for step in steps) + 64 * links
         return links <= MAX_LINKS and size <= MAX_BYTES
-
-    # Order: a word of p or more may fail the script that reads it, and is convicted by the chunk that makes it
-
-    def untangled(self, chunks: list[Chunk]) -> list[Chunk]:
-        """The chunks, split where those that calculate read each other's words: of such, none might convict."""
-        while cycle := self.cycle(chunks):
-            for before, chunk in pairwise(cycle):
-                late, waiting = list[Step](), {word for step in before.steps for word in step.out}
-                for step in chunk.steps:
-                    if waiting & self.originals(step):
-                        late.append(step)
-                        waiting.update(step.out)
-                early = [step for step in chunk.steps if step not in late]
-                if early:  # true of one at least, as steps wait for each other in no circle
-                    pieces = [*self.gather(early), *self.gather(late)]
-                    at = chunks.index(chunk)
-                    chunks[at : at + 1] = [replace_path(piece, chunk.path) for piece in pieces]
-                    break
-        return chunks
-
-    def cycle(self, chunks: list[Chunk]) -> list[Chunk]:
-        """Chunks that calculate, each from words of the one before, the first and the last the same; or none."""
-        fields = [chunk for chunk in chunks if chunk.steps[0].kind not in HASHING | CHECKS]
-        makers = {word: chunk for chunk in fields for step in chunk.steps for word in step.out}
-        graph = {
-            chunk: {makers[w] for s in chunk.steps for w in self.originals(s) if w in makers} - {chunk}
-            for chunk in fields
-        }
-        try:
-            TopologicalSorter(graph).prepare()
-        except CycleError as error:
-            return list(error.args[1])
-        return []
 
     def originals(self, step: Step) -> frozenset[int]:
         """Words that a step reads, and what they are copies of."""

@@ -8,20 +8,16 @@ tree, so the nodes opened are few.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
-from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.chunks.accuse import accuse
 from verifier.bridge.chunks.execution import Replay
-from verifier.bridge.chunks.opening import ChunkTree
+from verifier.bridge.chunks.opening import MAIN, ChunkTree
 from verifier.bridge.chunks.steps import Kind, Step, Words
-from verifier.bridge.game.roles import Guide
-from verifier.bridge.game.view import SlotView
-from verifier.bridge.tree import Digits, Execution, Node, values_of
-from verifier.script.winternitz import read
+from verifier.bridge.tree import Digits, Execution, Node, depth, is_query, values_of
 
 Place = tuple[int, int]
 """A leaf: node, number."""
@@ -142,22 +138,74 @@ class Bisection:
             committed: their wires.
         """
         known = set(revealed)
-        target: int | None = None
-        for place in self.suspects(revealed, committed):
-            if place[0] in known:
-                if self.convicting(place, committed):
-                    return place, None
-            elif target is None:
-                target = place[0]
+        place, target = self._first(self.suspects(revealed, committed), known, committed)
+        if place is not None:
+            return place, None
         for place in self._faulty():
             if place[0] not in known:
                 target = place[0] if target is None else target
                 break  # the way to one fault is enough
             if self.convicting(place, committed):
                 return place, None
+        return None, self._towards(target, known)
+
+    def _first(
+        self, places: Iterable[Place], known: set[int], committed: Mapping[str, Digits]
+    ) -> tuple[Place | None, int | None]:
+        """The first of these leaves that convicts, and the node of the first that is not revealed."""
+        target: int | None = None
+        for place in places:
+            if place[0] in known:
+                if self.convicting(place, committed):
+                    return place, target
+            elif target is None:
+                target = place[0]
+        return None, target
+
+    def _towards(self, target: int | None, known: set[int]) -> int | None:
+        """The node to open on the way to another."""
         while target is not None and self.tree.nodes[target].parent not in known:
             target = self.tree.nodes[target].parent
-        return None, target
+        return target
+
+    # Of a proof that need not be the replay's
+
+    def fits(self, committed: Mapping[str, Digits]) -> bool:
+        """Whether the root commits what the replay has: all else hangs on it."""
+        return not any(self.differing(0, committed))
+
+    def way(self, revealed: Iterable[int], committed: Mapping[str, Digits]) -> int | None:
+        """The node to open where the root differs, by what differs alone; None where nothing more is to be learnt.
+
+        It is followed from the root again, through the nodes that it has itself asked for: at most as many as the tree
+        is deep, whatever else is revealed.
+        """
+        answered, known = set(revealed), [0]
+        for _ in range(depth(self.tree.nodes)):
+            place, target = self._first(self.suspects(known, committed), set(known), committed)
+            target = self._towards(target, set(known))
+            if place is not None or target is None:
+                return None
+            if target not in answered:
+                return target
+            known.append(target)
+        return None
+
+    def in_main(
+        self, main: Collection[int], revealed: Iterable[int], committed: Mapping[str, Digits]
+    ) -> int | None:
+        """The node to open, were the main program alone the replay's; None where a leaf convicts or all is right.
+
+        Args:
+            main: the nodes outside of queries.
+            revealed: nodes that the operator has revealed.
+            committed: their wires.
+        """
+        known = [at for at in revealed if at in main]
+        faulty = (place for step in self.replay.main_faults for place in self.leaves_that_check(MAIN, step))
+        places = (each for each in chain(self.suspects(known, committed), faulty) if each[0] in main)
+        place, target = self._first(places, set(known), committed)
+        return None if place is not None else self._towards(target, set(known))
 
     def wanted(self, revealed: list[int], committed: Mapping[str, Digits]) -> list[int]:
         """The nodes to open now; none where a leaf convicts, or where nothing is wrong.
@@ -178,7 +226,7 @@ class Bisection:
 
     def _query_above(self, node: int) -> int:
         """The node of the query that a node is of, or -1."""
-        while node >= 0 and not self.tree.nodes[node].name.rpartition("/")[2].startswith("query "):
+        while node >= 0 and not is_query(self.tree.nodes[node]):
             node = self.tree.nodes[node].parent
         return node
 
@@ -204,21 +252,3 @@ class Bisection:
             if place is not None:
                 return Conviction(self.tree.nodes[place[0]], place[1], tuple(opened), committed)
         return None
-
-
-def open_by_bisection(bisection: Bisection) -> Guide:
-    """What a watcher opens that has the proof: where it leads what the operator has committed on the chain."""
-    known: dict[tuple[Transaction, ...], list[int]] = {}
-
-    def guide(view: SlotView, node: int) -> Sequence[int]:
-        revealed = view.revealed()
-        seen = tuple(found.tx for found in map(view.commitment, revealed) if found is not None)
-        if seen not in known:
-            committed: dict[str, Digits] = {}
-            for at in revealed:
-                for name, signature in view.wire_signatures(at).items():
-                    committed[name] = read(view.graph.keys[name], signature) or ()
-            known[seen] = bisection.wanted(revealed, committed)
-        return [target for target in known[seen] if bisection.tree.nodes[target].parent == node]
-
-    return guide

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -15,10 +15,12 @@ from verifier.bridge.chunks.opening import ChunkTree
 from verifier.bridge.chunks.statement import claim_of, known_state
 from verifier.bridge.chunks.steps import Kind
 from verifier.bridge.errors import BridgeError, BridgeReason
-from verifier.bridge.game.bisect import Bisection, open_by_bisection
-from verifier.bridge.game.roles import Guide, open_nothing, open_towards
+from verifier.bridge.game.bisect import Bisection
+from verifier.bridge.game.params import PRICED_QUERIES
+from verifier.bridge.game.plans import Plan, by_lot, ways_to, whole, within_reach
+from verifier.bridge.game.search import Search, investigate
 from verifier.bridge.toy import ToyExecution, ToyTree, claim_of_digests
-from verifier.bridge.tree import Digits, Execution
+from verifier.bridge.tree import Digits, Execution, values_of
 from verifier.pipeline import identify, verify_proof
 from verifier.stark.reasons import VerificationError
 
@@ -64,8 +66,13 @@ class Claims(Protocol):
             BridgeError: PROOF where it is of another shape, or malformed.
         """
 
-    def guide(self, proof: bytes) -> Guide:
-        """What a watcher opens who has the proof that is asserted."""
+    def plan(self, proof: bytes | None, lot: bytes) -> Plan:
+        """What a watcher opens, whichever proof is asserted.
+
+        Args:
+            proof: that it has, true or not; None if it has none.
+            lot: its secret, which draws what it opens without the asserted proof's data.
+        """
 
 
 @dataclass(frozen=True)
@@ -146,9 +153,10 @@ class VerifierClaims:
             raise BridgeError(BridgeReason.PROOF, str(error)) from error
         return Replay(self.tree, words, public_values)
 
-    def guide(self, proof: bytes) -> Guide:
-        """See `Claims.guide`: bisection."""
-        return open_by_bisection(Bisection(self.tree, self.execution(proof)))
+    def plan(self, proof: bytes | None, lot: bytes) -> Plan:
+        """See `Claims.plan`: bisection where the proof fits, else search."""
+        bisection = None if proof is None else Bisection(self.tree, self.execution(proof))
+        return investigate(Search(self.tree, lot, index=bisection), bisection)
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,18 @@ class ToyClaims:
         except ValueError as error:
             raise BridgeError(BridgeReason.PROOF, str(error)) from error
 
-    def guide(self, proof: bytes) -> Guide:
-        """See `Claims.guide`: to the node that is wrong."""
-        fault = self.execution(proof).fault()
-        return open_nothing if fault is None else open_towards(fault)
+    def plan(self, proof: bytes | None, lot: bytes) -> Plan:
+        """See `Claims.plan`: to the node that is wrong where the proof fits, else whole queries by lot."""
+        drawn = whole(self.tree.nodes, by_lot(self.tree.nodes, lot, PRICED_QUERIES))
+        execution = None if proof is None else self.execution(proof)
+
+        def plan(revealed: Sequence[int], committed: Mapping[str, Digits]) -> tuple[list[int], list[int]]:
+            nodes = self.tree.nodes
+            if execution is None or any(
+                committed[name] != value for name, value in values_of(nodes[0], execution).items()
+            ):
+                return within_reach(nodes, drawn, revealed), []
+            fault = execution.fault()
+            return within_reach(nodes, ways_to(nodes, [] if fault is None else [fault]), revealed), []
+
+        return plan

@@ -28,7 +28,7 @@ from verifier.bridge.game.scripts import (
     reveal_leaf,
 )
 from verifier.bridge.game.template import Coin, Input, Signer, Template
-from verifier.bridge.tree import Node, OpeningTree, levels, query_openings
+from verifier.bridge.tree import Node, OpeningTree, ancestry, levels, query_openings
 from verifier.script.script import P2A
 from verifier.script.winternitz import LINK_BYTES, WinternitzKey
 
@@ -152,8 +152,7 @@ class SlotGraph:
 
     def ancestry(self, node: int) -> list[int]:
         """The root, .., the node."""
-        parent = self.nodes[node].parent
-        return [node] if parent < 0 else [*self.ancestry(parent), node]
+        return ancestry(self.nodes, node)
 
     def groups(self, node: int) -> int:
         """How many inputs bind the node's wires; a node without wires has one all the same."""

@@ -16,6 +16,7 @@ from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.announcement import Announcement, Payout
 from verifier.bridge.game.claims import Claims, Statement
 from verifier.bridge.game.graph import ROOT
+from verifier.bridge.game.plans import first, open_by
 from verifier.bridge.game.roles import Guide, Operator, Watcher, all_wires, open_nothing
 from verifier.bridge.game.store import Store
 from verifier.bridge.game.vault import payout_outputs
@@ -205,37 +206,45 @@ def heard(watcher: Watcher) -> set[Digits]:
     return {value for value in values if value is not None}
 
 
-def inform(watcher: Watcher, claims: Claims) -> None:
-    """Gives a watcher what its store holds: what it doubts and what it opens follow from it."""
+def inform(watcher: Watcher, claims: Claims, lot: bytes) -> None:
+    """Gives a watcher what its store holds: what it doubts and what it opens follow from it.
+
+    Args:
+        watcher: that gets it.
+        claims: of its tree.
+        lot: a secret of the watcher's (`Claims.plan`), the same at every start.
+    """
     statement = expected(watcher.store, watcher.moves.graph.terms.slot)
     if statement is None:
         watcher.challenge = True  # it has seen nothing that holds
     else:
         watcher.claim = claims.claim(statement)
-    watcher.guide = guide_of(watcher, claims)
+    watcher.guide = guide_of(watcher, claims, lot)
 
 
-def guide_of(watcher: Watcher, claims: Claims) -> Guide:
+def guide_of(watcher: Watcher, claims: Claims, lot: bytes) -> Guide:
     """What a watcher opens, by what it has heard.
 
     Towards the statement where the root commits another claim than was announced, or one whose statement starts from
     an unknown state, or one that nobody told: there a leaf convicts, or it shows. Nothing of a statement that the
     watcher finds true: of one statement there are many true proofs, and whoever compares one with another opens all
-    that differs, at a price that the operator gets. Else by the proof, if it is there.
+    that differs, at a price that the operator gets. Else by the proof as far as it fits what is asserted, or without
+    data: what is drawn by lot, and no more (`search.py`).
     """
     slot, chosen = watcher.moves.graph.terms.slot, dict[Digits, Guide]()
 
     def choose(asserted: Digits) -> Guide:
         said = watcher.store.meta(_announced_key(slot, asserted))
-        told = asserted == watcher.claim or (
-            said is not None and claims.is_known(Announcement.decode(said).statement)
-        )
-        if not told or heard(watcher) - {asserted}:
+        known = said is not None and claims.is_known(Announcement.decode(said).statement)
+        if heard(watcher) - {asserted}:
             return open_all(claims.statement_nodes)
         if asserted == watcher.claim:
             return open_nothing
-        proof = watcher.store.meta(_proof_key(slot, asserted))
-        return open_nothing if proof is None else claims.guide(proof)
+        if said is not None and not known:
+            return open_all(claims.statement_nodes)
+        plan = claims.plan(watcher.store.meta(_proof_key(slot, asserted)), lot)
+        nodes = watcher.moves.graph.nodes
+        return open_by(nodes, plan if known else first(nodes, claims.statement_nodes, plan))
 
     def guide(view: SlotView, node: int) -> Sequence[int]:
         name = view.graph.tree.claim.name

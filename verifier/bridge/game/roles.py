@@ -32,7 +32,8 @@ from verifier.script.winternitz import plain, read, sign
 OPERATOR_FEE_RATE: Final = 1
 WATCHER_FEE_RATE: Final = 2
 MAX_VERSIONS: Final = 64
-"""Combinations of a node's wire signatures that a watcher tries after those that change one wire alone."""
+"""Combinations of a node's wire signatures that a watcher tries after those that change one wire alone; of the leaves
+that convict a node as many are sent in one step, while they are refused."""
 Signature = tuple[bytes, ...]
 
 _NOTHING: Final = Spending(Transaction(2, (), ()), ())
@@ -40,11 +41,19 @@ _NOTHING: Final = Spending(Transaction(2, (), ()), ())
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a step sent, and what the chain said."""
+    """What a step sent, and what the chain said.
+
+    Attributes:
+        name: of the move; "bump" and a move's name is the child that lifts it.
+        spending: nothing where it could not be made.
+        refusal: why it does not wait in the mempool; None where it does.
+        missing: satoshis that the purse lacks for it: once they are there, the same step again sends it.
+    """
 
     name: str
     spending: Spending
     refusal: str | None = None
+    missing: int = 0
 
 
 def _send(chain: Chain, name: str, spending: Spending) -> Sent:
@@ -57,7 +66,8 @@ def _send(chain: Chain, name: str, spending: Spending) -> Sent:
 
 def _unsent(name: str, why: Exception) -> Sent:
     """A move that could not be made."""
-    return Sent(name, _NOTHING, str(why))
+    missing = why.needed - why.available if isinstance(why, InsufficientFunds) else 0
+    return Sent(name, _NOTHING, str(why), missing)
 
 
 def all_wires(moves: Moves, execution: Execution) -> dict[str, Digits]:
@@ -169,7 +179,10 @@ class Operator:
         return sent
 
     def lift(self, chain: Chain, sent: Sent) -> list[Sent]:
-        """A child that lifts what was sent to the rate; none where it is there already, or does not wait."""
+        """A child that lifts what was sent to the rate; none where it is there already, or does not wait.
+
+        What it lifts is sent, whatever becomes of the child: one that the purse cannot pay is made at a later step.
+        """
         if self.wallet is None or self.fee_rate <= 1:
             return []
         tx = sent.spending.tx
@@ -179,7 +192,7 @@ class Operator:
         try:
             child = self.wallet.bump(tx, len(tx.outputs) - 1, 1000 * self.fee_rate)
         except InsufficientFunds as error:
-            return [_unsent(sent.name, error)]
+            return [_unsent(f"bump {sent.name}", error)]
         return [_send(chain, f"bump {sent.name}", spending_of(chain, child))]
 
     def send(self, chain: Chain, name: str) -> Sent:
@@ -329,8 +342,8 @@ class Watcher:
     def step(self, chain: Chain) -> list[Sent]:
         """Sends what is due; an empty purse stops what the purse pays, never a penalty.
 
-        A disproof that waits for a miner makes the rest needless. One that is refused, or whose leaf cannot be made,
-        keeps nothing back, and stays due.
+        A disproof that waits for a miner makes the rest needless. Where all that convict are refused, or none of their
+        leaves can be made, they keep nothing back, and stay due.
         """
         view, due = SlotView(chain, self.moves.graph), self.due(chain)
         disproofs = [name for name in due if name.startswith("disprove/")]
@@ -350,6 +363,10 @@ class Watcher:
                 sent.append(_unsent(name, error))
         return sent
 
+    def send_all(self, chain: Chain, names: Sequence[str]) -> list[Sent]:
+        """Sends moves, but for challenges and openings that are there already; what the purse cannot pay is left."""
+        return self._send_all(SlotView(chain, self.moves.graph), names)
+
     def _stands(self, view: SlotView, disproof: str) -> bool:
         """Whether a disproof of the node, ours or another's, waits at a rate that a miner takes."""
         found = view.chain.spender(view.graph.coins[f"D{disproof.partition('/')[2]}"].outpoint)
@@ -359,7 +376,30 @@ class Watcher:
 
     def send(self, chain: Chain, name: str) -> Sent:
         """Sends one move by its template's name."""
-        return _send(chain, name, self._sign(SlotView(chain, self.moves.graph), name))
+        view = SlotView(chain, self.moves.graph)
+        kind, _, node = name.partition("/")
+        if kind == "disprove":
+            return self._send_disproof(view, int(node))
+        return _send(chain, name, self._sign(view, name))
+
+    def _send_disproof(self, view: SlotView, node: int) -> Sent:
+        """Sends a disproof of a node; where one is refused, or its leaf cannot be made, by the next leaf that convicts.
+
+        Raises:
+            BridgeError: NO_FAULT where there is none.
+        """
+        name, first = f"disprove/{node}", None
+        for spend in itertools.islice(self._disproofs(view, node), MAX_VERSIONS):
+            try:
+                sent = _send(view.chain, name, self._sign_disproof(view, node, spend))
+            except (BridgeError, ChunkError) as error:
+                sent = _unsent(name, error)
+            if sent.refusal is None:
+                return sent
+            first = first or sent
+        if first is None:
+            raise BridgeError(BridgeReason.NO_FAULT, name)
+        return first
 
     def _rivals(self, view: SlotView, name: str) -> list[Rival]:
         """What spends a move's coins in the mempool."""
@@ -380,17 +420,15 @@ class Watcher:
         a reveal of an old fee before its time-out, a large opening or penalty at a low rate. It is outbid. That costs
         at most our rate for a rival's size; one at our rate or more is left to the miners.
         """
-        kind, _, node = name.partition("/")
         rivals = [rival for rival in self._rivals(view, name) if rival.rate < self.fee_rate]
-        if kind in ("challenge", "open"):
+        if name.partition("/")[0] in ("challenge", "open"):
             tx = self.wallet.fund(self.moves.paid(name), 1000 * self.fee_rate, rivals)
             return spending_of(view.chain, tx)
-        if kind != "disprove":
-            return self._outbid(rivals, lambda rate: self.moves.penalty(name, self.reward, rate))
-        spend = self._accuse(view, int(node))
-        if spend is None:
-            raise BridgeError(BridgeReason.NO_FAULT, name)
-        return self._outbid(rivals, lambda rate: self.moves.disprove(int(node), spend, self.reward, rate))
+        return self._outbid(rivals, lambda rate: self.moves.penalty(name, self.reward, rate))
+
+    def _sign_disproof(self, view: SlotView, node: int, spend: Spend) -> Spending:
+        rivals = [rival for rival in self._rivals(view, f"disprove/{node}") if rival.rate < self.fee_rate]
+        return self._outbid(rivals, lambda rate: self.moves.disprove(node, spend, self.reward, rate))
 
     def _outbid(self, rivals: Sequence[Rival], make: Callable[[int], Spending]) -> Spending:
         """A penalty that replaces its rivals, if the stake can pay for it."""
@@ -400,7 +438,11 @@ class Watcher:
         return plain if rate <= self.fee_rate else make(rate)
 
     def _accuse(self, view: SlotView, node: int) -> Spend | None:
-        """A leaf that convicts, by the signatures ever seen.
+        """A leaf that convicts, by the signatures ever seen."""
+        return next(self._disproofs(view, node), None)
+
+    def _disproofs(self, view: SlotView, node: int) -> Iterator[Spend]:
+        """The leaves that convict, by the signatures ever seen.
 
         Every signature is kept: a second version of a wire, or one that a reorg took away, still counts.
         """
@@ -415,8 +457,8 @@ class Watcher:
         for combination in _combinations([seen.get(name, []) for name in names]):
             if (node, combination) in self.innocent:
                 continue
-            spend = self.accuser.disprove(node, dict(zip(names, combination, strict=True)))
-            if spend is not None:
-                return spend
-            self.innocent.add((node, combination))
-        return None
+            spend = None
+            for spend in self.accuser.disproofs(node, dict(zip(names, combination, strict=True))):
+                yield spend
+            if spend is None:
+                self.innocent.add((node, combination))

@@ -56,22 +56,26 @@ class Store:
 
     Args:
         directory: made where it is missing.
-        role: "operator", "watcher", ..; must be the one that made the file.
+        role: "operator", "watcher", ..; must be the one that made the file. None: whoever made it.
         network: likewise.
         create: whether it is made where it is missing; else nothing is written.
+
+    Attributes:
+        role: of the file.
 
     Raises:
         BridgeError: STATE where the file is another's, missing or not readable.
     """
 
-    def __init__(self, directory: Path, role: str, network: str, create: bool = True) -> None:
+    def __init__(self, directory: Path, role: str | None, network: str, create: bool = True) -> None:
+        create = create and role is not None
         if create:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # secrets, seeds, purses
         elif not (directory / _FILE).exists():
             raise BridgeError(BridgeReason.STATE, f"{directory} has no state; `bridge setup` makes it")
         self.directory = directory
         self._path = directory / _FILE
-        wanted = {"format": FORMAT, "role": role, "network": network}
+        wanted = {"format": FORMAT, **({} if role is None else {"role": role}), "network": network}
         with self._transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 if not create:
@@ -79,8 +83,10 @@ class Store:
                 for statement in _statements(_SCHEMA):
                     db.execute(statement)
                 self._put_metas(db, {key: value.encode() for key, value in wanted.items()})
-            found = {key: (self._meta(db, key) or b"").decode(errors="replace") for key in wanted}
-        wrong = [f"{k} {found.get(k)!r}, not {v!r}" for k, v in wanted.items() if found.get(k) != v]
+            named = ("format", "role", "network")
+            found = {key: (self._meta(db, key) or b"").decode(errors="replace") for key in named}
+        self.role = found["role"]
+        wrong = [f"{k} {found[k]!r}, not {v!r}" for k, v in wanted.items() if found[k] != v]
         if wrong:
             raise BridgeError(BridgeReason.STATE, f"{self._path} is of {', '.join(wrong)}")
 
@@ -95,7 +101,8 @@ class Store:
                 try:
                     yield db
                 except BaseException:
-                    db.execute("ROLLBACK")
+                    if db.in_transaction:  # a full disk has undone it already
+                        db.execute("ROLLBACK")
                     raise
                 db.execute("COMMIT")
             finally:

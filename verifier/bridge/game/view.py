@@ -83,7 +83,8 @@ class SlotView:
         A role that steps at these heights and after every transaction misses nothing.
         """
         windows = self.graph.terms.windows
-        answer = [windows.close, windows.reveal_timeout, windows.reveal_timeout - margins.lateness]
+        answer = [windows.close, windows.reveal_timeout]
+        answer += [end - margins.lateness for end in answer]  # for who opens or reveals only if need be
         waits = {commitment_coin(node, 0): answer for node in self.pending()}
         waits["K0"] = [windows.take1]
         waits["K1.0"] = [windows.assert_timeout, windows.assert_timeout - margins.lateness]

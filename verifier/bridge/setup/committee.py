@@ -14,8 +14,8 @@ from typing import Final
 
 from verifier.bitcoin.keys import public_key, verify_schnorr
 from verifier.bitcoin.musig import Aggregate, MusigError, sort_keys
+from verifier.bitcoin.musig_session import ID_SIZE, Job, NoncesDiffer, combine
 from verifier.bitcoin.musig_session import Batch as JobBatch
-from verifier.bitcoin.musig_session import Job, combine
 from verifier.bitcoin.musig_session import Member as SessionMember
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.graph import SlotGraph, Terms
@@ -289,6 +289,10 @@ class Member:
             raise BridgeError(BridgeReason.ORDER, "round one is missing")
         return session.sign(nonces)
 
+    def forget(self, batch: Batch) -> None:
+        """Ends a session that is not over: its nonces are never used."""
+        self._sessions.pop(batch, None)
+
     def accept(self, batch: Batch, signatures: Mapping[Slot, bytes]) -> None:
         """Keeps the signatures of a session, each verified.
 
@@ -338,7 +342,9 @@ def sign_batch(members: Sequence[Member | None], batch: Batch) -> dict[Slot, byt
         batch: what to sign.
 
     Raises:
-        BridgeError: OFFLINE or SHARE with the member's position; nothing is signed then.
+        BridgeError: OFFLINE or SHARE with the member's position; DIFFER with who was told what, where members sign
+            other transactions or for other nonces. Nothing is signed then, all nonces are spent or forgotten, and
+            whoever calls again begins with fresh ones.
     """
     present = [member for member in members if member is not None]
     if len(present) != len(members):
@@ -348,10 +354,30 @@ def sign_batch(members: Sequence[Member | None], batch: Batch) -> dict[Slot, byt
     jobs = JobBatch(present[0].public_keys, [Job(r.message, r.tweaks) for r in requests])
     try:
         nonces = [member.nonces(batch) for member in present]
+        _check_same(present, nonces)
         made = combine(jobs, nonces, [member.shares(batch, nonces) for member in present])
+    except NoncesDiffer as error:
+        raise BridgeError(BridgeReason.DIFFER, str(error)) from error
     except MusigError as error:
         raise BridgeError(BridgeReason.SHARE, str(error)) from error
+    finally:
+        for member in present:
+            member.forget(batch)
     signatures = {request.slot: raw for request, raw in zip(requests, made, strict=True)}
     for member in present:
         member.accept(batch, signatures)
     return signatures
+
+
+def _check_same(members: Sequence[Member], nonces: Sequence[bytes]) -> None:
+    """All sign the same: else somebody published different things to them, and nobody's share would fit.
+
+    Raises:
+        BridgeError: DIFFER.
+    """
+    groups: dict[bytes, list[str]] = {}
+    for position, message in enumerate(nonces):
+        groups.setdefault(message[:ID_SIZE], []).append(f"{position}")
+    if len(groups) > 1:
+        parts = (f"members {', '.join(names)} sign batch {head.hex()[:16]}" for head, names in groups.items())
+        raise BridgeError(BridgeReason.DIFFER, "; ".join(parts))

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from verifier.bitcoin.encoding import DecodeError
+from verifier.bitcoin.encoding import DecodeError, tagged_hash
 from verifier.bitcoin.keys import xonly_key
 from verifier.bitcoin.transaction import OutPoint
 from verifier.bridge.chunks.accuse import ChunkAccuser
@@ -125,8 +125,8 @@ def open_claims(store: Store, moves: Moves) -> Claims:
     return _tree_name(json.loads(_read(store, PUBLICATION))).claims(moves.graph.tree)
 
 
-def open_store(directory: Path, role: str, network: str) -> Store:
-    """The store of a role that was set up.
+def open_store(directory: Path, role: str | None, network: str) -> Store:
+    """The store of a role that was set up; None for whoever's it is.
 
     Raises:
         BridgeError: STATE where there is none, or it is another's.
@@ -176,7 +176,8 @@ def open_watcher(directory: Path, network: str, chain: Chain, fee_rate: int = WA
     watcher = Watcher(
         *(store, moves, accuser_of(moves.graph), Wallet(secret, chain), key_script(secret)), fee_rate=fee_rate
     )
-    inform(watcher, open_claims(store, moves))
+    lot = tagged_hash("pegproof/lot", secret + moves.graph.terms.slot.encode())
+    inform(watcher, open_claims(store, moves), lot)
     return watcher
 
 

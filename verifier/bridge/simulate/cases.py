@@ -10,9 +10,11 @@ from functools import cached_property
 from verifier.bridge.chunks.accuse import ChunkAccuser, hints_of
 from verifier.bridge.chunks.execution import Replay
 from verifier.bridge.chunks.opening import ChunkTree
-from verifier.bridge.game.bisect import Bisection, open_by_bisection
+from verifier.bridge.game.bisect import Bisection
 from verifier.bridge.game.moves import Moves
+from verifier.bridge.game.plans import open_by
 from verifier.bridge.game.roles import Guide, open_at_random, open_towards
+from verifier.bridge.game.search import Search, investigate
 from verifier.bridge.game.view import SlotView
 from verifier.bridge.simulate.stage import ScenarioFailure
 from verifier.bridge.toy import ToyAccuser, ToyExecution, ToyTree
@@ -162,6 +164,13 @@ class ProofCase:
             path.insert(0, self.tree.nodes[path[0]].parent)
         return path
 
+    def claiming(self, place: int, value: int) -> tuple[Replay, int]:
+        """The valid proof under a statement of which one public value is another, and the node that convicts it."""
+        public = list(self.statement)
+        public[place] = value
+        replay = Replay(self.tree, self._words, public)
+        return replay, self.fault_of(replay)
+
     def fault_of(self, replay: Replay) -> int:
         """The node of the leaf that convicts a false proof, found by bisection.
 
@@ -203,7 +212,9 @@ class ProofCase:
         return guide
 
     def guide(self, execution: Execution) -> Guide:
-        """Bisection."""
+        """Bisection, as far as the execution fits what is asserted."""
         if not isinstance(execution, Replay):
             raise ScenarioFailure("only a run of a proof can be bisected")
-        return open_by_bisection(self._bisection.of(execution))
+        bisection = self._bisection.of(execution)
+        search = Search(self.tree, bytes(32), index=bisection)
+        return open_by(self.tree.nodes, investigate(search, bisection))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -39,6 +40,7 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
         for letter, lie in zip("abcd", LIES, strict=True)
     },
     "08-corrupted-root": (faults.corrupted_root, "penalised"),
+    "08a-public-value": (lying.corrupted_public_value, "penalised"),
     "08b-other-statement": (faults.other_statement, "penalised"),
     "09-double-claims": (adversaries.double_claims, "paid"),
     "10a-equivocation": (adversaries.equivocation, "penalised"),
@@ -61,10 +63,10 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
 """Name -> what plays it, and how it must end."""
 
 ONLY: Final[dict[str, str]] = {
-    **{name: "rollup" for name in SCENARIOS if name[:3] in ("07a", "07b", "07c", "07d")},
+    **{name: "rollup" for name in SCENARIOS if name[:3] in ("07a", "07b", "07c", "07d", "08a")},
     "19-absent-member": "toy",
 }
-"""The tree that a scenario needs: lies need a proof, and a committee that refuses needs a set-up made whole."""
+"""The tree that a scenario needs: lies and public values need a proof, a committee that refuses a set-up made whole."""
 
 
 WITH_COMMITTEE: Final = frozenset({"19-absent-member"})
@@ -74,6 +76,21 @@ WITH_COMMITTEE: Final = frozenset({"19-absent-member"})
 def playable(tree: str) -> list[str]:
     """The scenarios that can be told where a tree is asked for: with the rollup's all of them, one over the toy's."""
     return [name for name in SCENARIOS if tree == "rollup" or ONLY.get(name, tree) == tree]
+
+
+def chosen(tree: str, wanted: str) -> list[str]:
+    """The playable scenarios that are meant: `all`, a whole name, a name's head, or a number of the design.
+
+    A number means all stories of that number (7: 07-.., 07a-.., ..), with a letter one of them (7b).
+    """
+    names = playable(tree)
+    if wanted == "all":
+        return names
+    number = re.fullmatch(r"0*([1-9]\d*)([a-z]?)", wanted)
+    if number is None:
+        return [name for name in names if wanted and name.startswith(wanted)]
+    head = f"{int(number[1]):02}{number[2]}"
+    return [name for name in names if name.startswith(head)]
 
 
 DISPUTE: Final = ("challenge", "assert", "open", "reveal", "disprove", "assert_timeout", "open_timeout")

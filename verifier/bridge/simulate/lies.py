@@ -35,10 +35,9 @@ from circuits.trace import chain, machine, p16, p24
 from circuits.trace.p24 import CellUpdates
 from circuits.trace.signatures import SignatureBatch
 from circuits.witness import witness
-from prover.air.logup import LookupChallenges
-from prover.air.point import missing_quotients
 from prover.commit import ProvingKey
 from prover.field import add, sub
+from prover.point import missing_quotients
 from prover.proof import Proof
 from prover.prove import _Prover
 
@@ -151,9 +150,8 @@ class CunningProver(_Prover):
 
     def _send_openings(self) -> None:
         """The first quotient column of each height makes up for what its identity misses."""
-        challenges = LookupChallenges(self.lookup.alpha, self.lookup.betas)
         missing = missing_quotients(
-            self.layout, self.at_zeta, self.at_next, challenges, self.alphas, self.sums, self.zeta
+            self.layout, self.at_zeta, self.at_next, self.lookup, self.alphas, self.sums, self.zeta
         )
         for log, value in missing.items():
             start = self.layout.quotient_start(log)

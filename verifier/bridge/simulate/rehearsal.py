@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from verifier.bitcoin.sighash import Spending
 from verifier.bitcoin.transaction import Transaction
 from verifier.bridge.errors import BridgeError, BridgeReason
 from verifier.bridge.game.store import Store
+from verifier.bridge.game.vault import Deposit
 from verifier.bridge.setup.files import PUBLICATION, PURSE, SECRET, SEED, open_slot, open_store, publication
 from verifier.bridge.setup.key_book import KeyBook
 from verifier.bridge.setup.slot_setup import SCRIPTS, Progress
@@ -143,6 +144,18 @@ def deposit(directory: Path, number: int, chain: Chain) -> str:
     witness = (moves.committee_witness(template, 0),)
     chain.submit(Spending(template.signed([witness]), template.spending.spent).tx)
     return "pegin"
+
+
+def due_deposits(deposits: Sequence[Deposit], chain: Chain) -> list[str]:
+    """What `deposit` would send now: of each deposit itself or its peg-in, until the vault is mined or waits."""
+    due = []
+    for number, each in enumerate(deposits):
+        confirmed = chain.confirmations(each.outpoint.txid)
+        if not confirmed:
+            due += [] if confirmed == 0 else [f"deposit {number}"]
+        elif chain.transaction(each.pegin().tx.txid) is None:
+            due.append(f"pegin {number}")
+    return due
 
 
 def reopen(directory: Path) -> SetUp:
