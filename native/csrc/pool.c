@@ -86,9 +86,18 @@ static void after_fork(void) {
 #endif
 }
 
+/* Processors that this process may run on, or that there are. */
+static long processors(void) {
+#ifdef __linux__
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+#endif
+    return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 int pool_threads(void) {
     if (wanted_threads == 0) {
-        long online = sysconf(_SC_NPROCESSORS_ONLN);
+        long online = processors();
         wanted_threads = online < 1 ? 1 : online > MAX_THREADS ? MAX_THREADS : (int)online;
     }
     return wanted_threads;

@@ -88,3 +88,11 @@ def test_threads_are_those_asked_for_within_and_those_before_after_a_failure() -
         assert native.threads() == before
     with pytest.raises(native.KernelError), native.using_threads(0):
         pytest.fail("no threads")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_a_process_has_a_thread_for_each_processor_that_it_may_use():
+    one = min(os.sched_getaffinity(0))
+    code = f"import os; os.sched_setaffinity(0, [{one}]); import native; print(native.threads())"
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert out.stdout.strip() == "1"

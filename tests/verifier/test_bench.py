@@ -8,7 +8,15 @@ import pytest
 from click.testing import CliRunner
 
 import native
+from native import Op
+from prover.air.compile import compiled
+from prover.air.emission import MachineCode
+from prover.layout import Layout
+from prover.params import PRESETS
+from prover.shape import Shape
 from verifier.cli.main import cli
+from verifier.measure.air import SYSTEM, Permutations
+from verifier.measure.floor import code_products, proof_products
 
 
 def run(*arguments):
@@ -26,7 +34,27 @@ def test_air_reports_its_figures():
     assert (figures["threads"], figures["preset"]) == (1, "compare-plonky3")
     assert figures["peak_rss_bytes"] > 0
     assert {"trace", "main commitment", "quotient", "openings", "FRI", "queries"} <= figures["steps"].keys()
-    assert "permutations/s" in run("air", "--log-permutations", 8, "--repeat", 1)
+    assert 0 < figures["floor_seconds"] < min(figures["runs"])
+    table = run("air", "--log-permutations", 8, "--repeat", 1)
+    assert "permutations/s" in table and "floor" in table
+
+
+def test_a_proofs_products_are_those_of_its_steps():
+    """164 columns without lookups, 2^5 rows, rate 1/2, by hand."""
+    layout = Layout(SYSTEM, Shape.of(SYSTEM, {Permutations.name: 5}), PRESETS["compare-plonky3"])
+    rows, main, quotient = 32, 164, 12
+    butterflies = rows * 5 // 2
+    transforms = (main + quotient) * (3 * butterflies + 2 * rows) + main * (2 * butterflies + rows)
+    opened = 18 * rows * (main + quotient)
+    queries = (main + quotient) * (3 * butterflies // 2 + rows)
+    composition = 2 * rows * code_products(compiled(SYSTEM.airs[0]).quotient)
+    assert proof_products(layout) == transforms + opened + queries + composition + 12 * butterflies
+
+
+def test_products_of_code_are_those_of_its_instructions():
+    code = [[Op.BMUL, 0, 0, 0], [Op.EMUL, 0, 0, 0], [Op.EMAC, 0, 0, 0], [Op.BADD, 8, 8, 8]]
+    words = [word for each in code for word in each]
+    assert code_products(MachineCode(words, 1, 1, [], [], 0)) == 1 + 18 + 6
 
 
 def test_kernels_report_rates():
@@ -48,6 +76,7 @@ def test_batch_and_verify_report_their_figures():
     assert figures["proven_bits"] >= 128
     assert len(figures["outside_kernels_share"]) == 1 and 0 < figures["outside_kernels_share"][0] < 1
     assert figures["proof_bytes"] > 0 and figures["peak_rss_bytes"] > 0
+    assert 0 < figures["floor_seconds"] < figures["seconds"]
     verified = json.loads(run("verify", "--transfers", 2, "--repeat", 1, "--json"))
     assert 0 < verified["native_seconds"] < verified["reference_seconds"]
 

@@ -20,6 +20,8 @@ from prover.shape import Shape
 from prover.timing import Timings
 from verifier.fast.verify import FastVerifier
 from verifier.measure.clock import peak_rss_bytes
+from verifier.measure.floor import floor_seconds, proof_products
+from verifier.measure.kernels import poseidon2_products
 
 WIDTH = 16
 
@@ -65,6 +67,7 @@ class AirFigures:
         peak_rss_bytes: of the process.
         predicted_peak_bytes: the prover's own, before it starts.
         proof_bytes: of a proof, which was verified.
+        floor_seconds: its field products, and its trace's, at the machine's ceiling.
     """
 
     log_permutations: int
@@ -76,6 +79,7 @@ class AirFigures:
     peak_rss_bytes: int
     predicted_peak_bytes: int
     proof_bytes: int
+    floor_seconds: float
 
     @property
     def permutations(self) -> int:
@@ -95,6 +99,7 @@ class AirFigures:
             "runs": self.runs,
             "predicted_peak_bytes": self.predicted_peak_bytes,
             "proof_bytes": self.proof_bytes,
+            "floor_seconds": self.floor_seconds,
         }
 
 
@@ -123,6 +128,8 @@ def run(log_permutations: int, preset: str, threads: int, repeats: int) -> AirFi
         peak = peak_rss_bytes()
     data = proof.encode()
     FastVerifier(key.verifying_key).verify(data, (), min_bits=0)
+    layout = key.verifying_key.layout
+    products = proof_products(layout) + (poseidon2_products(WIDTH) << log_permutations)
     spent = [seconds for seconds, _ in runs]
     middle = statistics.median_low(spent)
     return AirFigures(
@@ -133,6 +140,7 @@ def run(log_permutations: int, preset: str, threads: int, repeats: int) -> AirFi
         spent,
         runs[spent.index(middle)][1],
         peak,
-        predict(key.verifying_key.layout, consume=True, workers=threads).peak_bytes,
+        predict(layout, consume=True, workers=threads).peak_bytes,
         len(data),
+        floor_seconds(products, threads),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import native
 from verifier.measure.clock import median, peak_rss_bytes, seconds
+from verifier.measure.floor import floor_seconds, proof_products
 from verifier.pipeline import (
     PipelineError,
     identify,
@@ -37,6 +38,7 @@ class BatchFigures:
         peak_rss_bytes: of the process.
         steps: seconds by step, of the median run.
         outside_kernels_share: by run, what `prove` (steps bind to queries) spends outside kernels, of its CPU time.
+        floor_seconds: the proof's field products at the machine's ceiling.
     """
 
     transfers: int
@@ -48,6 +50,7 @@ class BatchFigures:
     peak_rss_bytes: int
     steps: dict[str, float]
     outside_kernels_share: list[float]
+    floor_seconds: float
 
     def json(self) -> dict[str, object]:
         """As printed by `bench batch --json`."""
@@ -63,6 +66,7 @@ class BatchFigures:
             "runs": self.runs,
             "steps": self.steps,
             "outside_kernels_share": self.outside_kernels_share,
+            "floor_seconds": self.floor_seconds,
         }
 
 
@@ -104,9 +108,10 @@ def run(transfers: int, preset: str, threads: int, repeats: int, batch: Path | N
         verify_proof(proof, 0)
     spent = [taken for taken, _ in runs]
     middle = statistics.median_low(spent)
+    floor = floor_seconds(proof_products(proof.key.layout), threads)
     steps = runs[spent.index(middle)][1]
     return BatchFigures(
-        count, signatures, middle, spent, done.proven_bits, done.proof_bytes, peak, steps, outside
+        count, signatures, middle, spent, done.proven_bits, done.proof_bytes, peak, steps, outside, floor
     )
 
 
