@@ -132,9 +132,44 @@ def test_what_is_deep_is_opened_with_the_cover_as_t3_has_no_time_for_it_afterwar
         bare = property(lambda search: ways_to(search.tree.nodes, search._cover))
         monkeypatch.setattr(Search, "_main_part", bare)
     operator = Slip(another_true_proof().words, MAIN, 145)
-    game = play(plans(b"lot", 0)[1][1], operator, late=True)
+    plan = plans(b"lot", 0)[1][1]
+    game = play(lambda revealed, committed: (plan(revealed, committed)[0], []), operator, late=True)
     assert game.convicted
     assert (game.rounds <= DEPTH) == deep
+
+
+def play_slowly(plan: Plan, operator: Execution) -> bool:
+    """Whether a leaf convicts an operator who closes, at each step, what is not opened, and then reveals the rest.
+
+    It has from `close` to `reveal_timeout` for that, whatever the node.
+    """
+    nodes, revealed, fresh = tree().nodes, [0], [0]
+    closed: set[int] = set()
+    committed: dict[str, Digits] = {}
+    while fresh:
+        for node in fresh:
+            committed |= values_of(nodes[node], operator)
+        if any(convicts(node, committed) for node in fresh):
+            return True
+        now, later = plan(revealed, committed)
+        wanted = {*now, *later} - closed
+        closed |= {child for node in fresh for child in nodes[node].children} - wanted
+        fresh = sorted(wanted)
+        revealed = sorted((*revealed, *fresh))
+    return False
+
+
+@pytest.mark.parametrize("step", [400, 411, 477])
+@pytest.mark.parametrize("undecided", [True, False])
+def test_an_operator_who_closes_while_it_shows_the_data_slowly_is_convicted(
+    step: int, undecided: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way to the fault leaves the cover at a node that is closed before the last of the cover is shown."""
+    if not undecided:
+        monkeypatch.setattr(Search, "undecided", lambda search, revealed: [])
+    operator = Slip(another_true_proof().words, MAIN, step)
+    for _, plan in plans(b"lot", 0):
+        assert play_slowly(plan, operator) == undecided
 
 
 @pytest.mark.parametrize("query", range(ALL))
@@ -363,4 +398,4 @@ def test_nodes_revealed_by_others_change_nothing() -> None:
     others = [node for node in everything if node not in search.nodes]
     shown = [node for node in others if all(at in others for at in ancestry(tree().nodes, node)[1:])]
     now, later = plan([0, *shown], committed)
-    assert set(later) <= search.nodes and len(now) <= 1
+    assert set(later) <= search.nodes | search.main and len(now) <= 1

@@ -47,12 +47,17 @@ class Search:
 
     @cached_property
     def nodes(self) -> frozenset[int]:
-        """All that is drawn; on the way to what is wrong in the main program come at most `depth` more."""
+        """All that is drawn, and opened whatever the operator answers."""
         return frozenset(self._queries | self._main_part)
 
     @property
     def openings(self) -> int:
-        """How many nodes are opened at most: the budget."""
+        """How many nodes are opened at most: the budget, which only an operator who answers slowly can use up."""
+        return len((self.nodes | self.main) - {0}) + depth(self.tree.nodes)
+
+    @property
+    def prompt_openings(self) -> int:
+        """How many at most where the operator shows the data before a node could be closed."""
         return len(self.nodes) + depth(self.tree.nodes)
 
     # The main program's data
@@ -180,6 +185,14 @@ class Search:
             found += [] if target is None or target in found else [target]
         return found
 
+    def undecided(self, revealed: Sequence[int]) -> list[int]:
+        """Nodes of the main program of which nobody knows yet whether the fault lies below them.
+
+        An operator may show the data slowly, and close meanwhile what is not opened: for ever. So these must be opened
+        before they can be closed, if the data are not there by then.
+        """
+        return [] if self._cover <= set(revealed) else within_reach(self.tree.nodes, self.main, revealed)
+
 
 def investigate(search: Search, bisection: Bisection | None = None) -> Plan:
     """The plan of a watcher: by its proof as far as that fits, else by search.
@@ -188,7 +201,7 @@ def investigate(search: Search, bisection: Bisection | None = None) -> Plan:
     for few openings: it goes first, for at most as many as the tree is deep.
     """
     if bisection is None:
-        return lambda revealed, committed: (search.wanted(revealed, committed), [])
+        return lambda revealed, committed: (search.wanted(revealed, committed), search.undecided(revealed))
     nodes = search.tree.nodes
 
     @cache
@@ -198,7 +211,8 @@ def investigate(search: Search, bisection: Bisection | None = None) -> Plan:
     def plan(revealed: Sequence[int], committed: Mapping[str, Digits]) -> tuple[list[int], list[int]]:
         if not bisection.fits(committed):
             target, drawn = bisection.way(revealed, committed), search.wanted(revealed, committed)
-            return (drawn, []) if target is None else ([target], drawn)
+            undecided = search.undecided(revealed)
+            return (drawn, undecided) if target is None else ([target], [*drawn, *undecided])
         place, _ = bisection.next(list(revealed), committed)
         if place is not None:  # unless no miner takes its disproof
             return [], search.wanted(revealed, committed)
