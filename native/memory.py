@@ -74,11 +74,12 @@ class Arena:
             self._free = joined
 
     def _idle(self) -> Iterator[tuple[int, int]]:
-        """What is free and not the system's: (start, bytes)."""
+        """What is free and not the system's: (start, bytes), without the untouched pages in between."""
         for start, size in self._free:
             pages = np.flatnonzero(self._touched[start // PAGE : (start + size) // PAGE])
             if pages.size:
-                yield start + PAGE * int(pages[0]), PAGE * int(pages[-1] - pages[0] + 1)
+                for run in np.split(pages, np.flatnonzero(np.diff(pages) > 1) + 1):
+                    yield start + PAGE * int(run[0]), PAGE * len(run)
 
     def idle_bytes(self) -> int:
         """What the process holds and no array needs."""

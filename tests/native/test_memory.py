@@ -83,6 +83,16 @@ def test_idle_memory_is_counted_and_can_be_given_back() -> None:
     assert arena.idle_bytes() == 0
 
 
+def test_untouched_memory_between_idle_pages_is_not_idle() -> None:
+    arena = Arena(SIZE)
+    first, last = arena.empty(3 * WORDS), arena.empty(WORDS)
+    del first
+    arena.give_back()
+    again = arena.empty(WORDS)
+    del again, last
+    assert arena.idle_bytes() == 2 * PAGE
+
+
 def test_only_large_arrays_of_kernels_are_kept() -> None:
     small = native.empty(LEAST // 4 - 1)
     del small
