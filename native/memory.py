@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import resource
 import threading
 import weakref
 from bisect import insort
@@ -42,12 +43,12 @@ class Arena:
         self._free = [(0, size)]  # (start, bytes), in order, no two of them neighbours
         self._touched = np.zeros(size // PAGE, np.bool_)  # pages that the system has given
         self._returned: deque[tuple[int, int]] = deque()
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def empty(self, words: int) -> npt.NDArray[np.uint32] | None:
         """An array that is not initialised; None if there is no room for it."""
         size = -(-4 * words // PAGE) * PAGE
-        with self._lock:
+        with self.lock:
             self._join()
             for i, (start, space) in enumerate(self._free):
                 if space >= size:
@@ -83,13 +84,13 @@ class Arena:
 
     def idle_bytes(self) -> int:
         """What the process holds and no array needs."""
-        with self._lock:
+        with self.lock:
             self._join()
             return sum(size for _, size in self._idle())
 
     def give_back(self) -> None:
         """Gives what is free to the system."""
-        with self._lock:
+        with self.lock:
             self._join()
             for start, size in self._idle():
                 self._memory.madvise(mmap.MADV_DONTNEED, self._base + start, size)
@@ -97,14 +98,22 @@ class Arena:
 
 
 def _whole() -> Arena | None:
-    """Addresses for three quarters of the machine's memory; None where the system does not give them."""
+    """Addresses for three quarters of the machine's memory; None where they are limited, or not to be had."""
     try:
+        if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+            return None
         return Arena(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4 // PAGE * PAGE)
     except (AttributeError, OSError, ValueError):
         return None
 
 
 _arena = _whole()
+if _arena and hasattr(
+    os, "register_at_fork"
+):  # a child has this thread alone: nobody else would release the lock
+    os.register_at_fork(
+        before=_arena.lock.acquire, after_in_parent=_arena.lock.release, after_in_child=_arena.lock.release
+    )
 
 
 def empty(words: int) -> npt.NDArray[np.uint32] | None:

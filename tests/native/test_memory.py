@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -115,3 +119,36 @@ def test_a_forked_child_does_not_write_into_the_parents_arrays() -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert array.max() == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_forked_while_another_thread_makes_an_array_can_make_one() -> None:
+    arena = native.memory._arena
+    assert arena is not None
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with arena.lock:
+            held.set()
+            go_on.wait(0.2)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()  # waits for the other thread
+    if child == 0:
+        signal.alarm(5)
+        native.empty(LEAST)
+        os._exit(0)
+    go_on.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_where_addresses_are_limited_none_are_reserved() -> None:
+    limit = 8 << 30
+    code = f"""import resource; resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
+import native; from native.memory import LEAST
+print(native.memory._arena, native.empty(LEAST).size)"""
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert out.stdout.split() == ["None", str(LEAST)]

@@ -9,6 +9,7 @@ session with a new batch of nonces, and so does everybody else.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +34,9 @@ PARTIAL_SIZE: Final = 32
 
 class SessionSpent(MusigError):
     """The member has signed: its nonces are gone, and a new session must begin."""
+
+
+_SPENT: Final = "this session has signed; begin a new one"
 
 
 class OtherBatch(MusigError):
@@ -187,6 +191,7 @@ class Member:
         self.index = batch.public_keys.index(own)
         self._batch = batch
         self._secret = secret
+        self._lock = threading.Lock()
         self._nonces: list[SecretNonce] | None = [
             aggregate.nonce(secret, job.message, own)
             for aggregate, job in zip(batch.aggregates, batch.jobs, strict=True)
@@ -206,11 +211,14 @@ class Member:
             InvalidContribution: a malformed message, or one in our place that is not ours.
         """
         if self._nonces is None:
-            raise SessionSpent("this session has signed; begin a new one")
+            raise SessionSpent(_SPENT)
         sessions = self._batch.sessions(nonces)
         if nonces[self.index] != self.nonces:
             raise InvalidContribution(self.index, Contribution.PUBLIC_NONCE)
-        secret_nonces, self._nonces = self._nonces, None
+        with self._lock:
+            secret_nonces, self._nonces = self._nonces, None
+        if secret_nonces is None:
+            raise SessionSpent(_SPENT)
         shares = (
             session.sign(nonce, self._secret) for session, nonce in zip(sessions, secret_nonces, strict=True)
         )

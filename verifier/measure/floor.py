@@ -1,4 +1,4 @@
-"""The least time of a proof here: its field products, counted, at the machine's ceiling. Hashes are not counted."""
+"""What a proof's field products take at the ceiling of single products; hashes and additions are not counted."""
 
 from __future__ import annotations
 
